@@ -1,0 +1,1 @@
+"""The baselines they are compared with, one file each."""

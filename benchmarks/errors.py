@@ -1,0 +1,41 @@
+"""Mistakes a user can make, each told in one line by the command line (exit code 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class BenchError(Exception):
+    """A mistake of the person at the keyboard: printed without a traceback."""
+
+
+class SuiteError(BenchError):
+    """A suite file that cannot be read or does not make sense."""
+
+
+class DataError(BenchError):
+    """Raw or prepared data that is missing, damaged or not what it should be."""
+
+
+class UsageError(BenchError):
+    """Command-line options that contradict each other or name something unknown."""
+
+
+class Skip(Exception):  # noqa: N818 - a verdict, not an error
+    """Raised by a method or a judge: this trial cannot be asked here, and why."""
+
+
+class Diverged(Exception):  # noqa: N818 - an outcome of training
+    """Training left the finite numbers."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> str:
+    """One sentence for an unknown name, with the nearest known one and the list of all."""
+    names = sorted(known)
+    close = get_close_matches(name, names, n=1, cutoff=0.5)
+    if not close:
+        # Swapped letters in a short name ("baed") fall under difflib's cutoff.
+        close = [other for other in names if sorted(other) == sorted(name)]
+    hint = f' Did you mean "{close[0]}"?' if close else ""
+    return f'unknown {kind} "{name}".{hint} Known: {", ".join(names) or "none"}.'

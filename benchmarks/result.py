@@ -1,0 +1,257 @@
+"""What a trial leaves behind, what a sweep planned, and the folder that keeps both.
+
+Everything that reads results (the planner, MLflow, the pages) reads these types and nothing else.
+
+On disk, under the `--out` folder:
+
+    <suite>/plan.json            the sweep as last planned: every trial the pages must account for
+    <suite>/trials/<key>.json    one file a finished trial, written atomically
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+
+from benchmarks.errors import BenchError
+
+SCHEMA = 1
+Scalar = str | bool | int | float | None
+
+
+class Record(BaseModel):
+    """Base of everything written to disk: unknown keys are errors, NaN is never a number."""
+
+    model_config = ConfigDict(extra="forbid", ser_json_inf_nan="null")
+
+
+class Status(StrEnum):
+    """How a trial ended."""
+
+    OK = "ok"
+    FAILED = "failed"
+    TIMEOUT = "timeout"
+    SKIPPED = "skipped"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether starting again leaves this trial alone; failures and time-outs are retried."""
+        return self in (Status.OK, Status.SKIPPED)
+
+
+class Cost(Record):
+    """What a trial took. `shared_seconds` is work built once and charged to all who need it."""
+
+    seconds: FiniteFloat = 0.0
+    shared_seconds: FiniteFloat = 0.0
+    peak_memory_mib: FiniteFloat | None = None
+    peak_device_memory_mib: FiniteFloat | None = None
+
+    @property
+    def total_seconds(self) -> float:
+        """Seconds a user would wait who ran this method alone."""
+        return self.seconds + self.shared_seconds
+
+
+class Environment(Record):
+    """Where and from what source a trial ran."""
+
+    git_sha: str
+    git_dirty: bool
+    versions: dict[str, str]
+    platform: str
+    processor: str
+    cores: int
+    threads: int
+    device: str
+
+
+class Result(Record):
+    """One method on one task with one seed. `metrics` holds finite numbers only."""
+
+    schema_version: int = SCHEMA
+    key: str
+    suite: str
+    track: str
+    task: str
+    method: str = Field(description="name on the page: bade, or bade[strength=auto]")
+    method_name: str = Field(description="the file's name: bade")
+    parameters: dict[str, Scalar]
+    revision: int
+    seed: int
+    training: dict[str, Scalar]
+    data_hash: str
+    status: Status
+    reason: str | None = None
+    traceback: str | None = None
+    metrics: dict[str, FiniteFloat] = {}
+    undefined: dict[str, str] = Field({}, description="metrics that do not exist here, and why")
+    curves: dict[str, list[FiniteFloat | None]] = {}
+    chosen: dict[str, Scalar] = Field({}, description="what was selected: epoch, strength, ...")
+    cost: Cost = Cost()
+    environment: Environment | None = None
+    started: datetime
+    finished: datetime
+
+
+class MetricInfo(Record):
+    """A metric as the pages need it: its name in words, its unit and which way is better."""
+
+    name: str
+    title: str
+    unit: str = Field(description='"%" (stored as a fraction), "s", or "" for a plain number')
+    better: str = Field(description='"higher", "lower" or "" where neither is')
+    definition: str
+
+
+class TrackInfo(Record):
+    """A track's metrics in page order; `rank_by` names those that decide ranks."""
+
+    name: str
+    metrics: list[MetricInfo]
+    rank_by: list[str]
+    ranking: str = Field(description="the rule of ranking in words")
+    selection: str = Field(description="the rule by which epochs and thresholds are chosen")
+
+
+class PlannedTask(Record):
+    """A task of a sweep, with all that the pages say about its data."""
+
+    name: str
+    track: str
+    data: str
+    data_title: str
+    data_hash: str | None
+    official: bool = Field(description="whether the raw files are the official ones")
+    target: str
+    bias: str
+    classes: list[str]
+    groups: list[str]
+    sizes: dict[str, int]
+    notes: list[str]
+    training: dict[str, Scalar]
+    published: str | None = Field(None, description="dataset/task in reports/published.csv")
+
+
+class PlannedMethod(Record):
+    """A method of a sweep."""
+
+    label: str
+    name: str
+    track: str
+    summary: str
+    paper: str
+    url: str | None
+    parameters: dict[str, Scalar]
+    revision: int
+
+
+class PlannedTrial(Record):
+    """One cell of the sweep."""
+
+    key: str
+    task: str
+    method: str
+    seed: int
+
+
+class Plan(Record):
+    """A sweep: what a suite's page must account for, finished or not."""
+
+    schema_version: int = SCHEMA
+    suite: str
+    title: str
+    description: str
+    sweep: str = Field(description="identity of the sweep in MLflow: same data and settings")
+    command: str
+    tracks: list[TrackInfo]
+    tasks: list[PlannedTask]
+    methods: list[PlannedMethod]
+    trials: list[PlannedTrial]
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write `text` so that a reader, or a crash, sees the old file or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)  # mkstemp's 0600 would hide results from a shared group
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+R = TypeVar("R", bound=Record)
+
+
+class Store:
+    """The results of all suites in one folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def suites(self) -> list[str]:
+        """Names of the suites that have a plan here."""
+        return sorted(path.parent.name for path in self.root.glob("*/plan.json"))
+
+    def path(self, suite: str, key: str) -> Path:
+        """Where the result of a trial stands or will stand."""
+        return self.root / suite / "trials" / f"{key}.json"
+
+    def write(self, result: Result) -> Path:
+        """Keep a result. A finished one is never overwritten by an unfinished one."""
+        path = self.path(result.suite, result.key)
+        if not result.status.is_final and (old := self.read(result.suite, result.key)):
+            if old.status.is_final:
+                return path
+        write_atomically(path, result.model_dump_json(indent=1) + "\n")
+        return path
+
+    def read(self, suite: str, key: str) -> Result | None:
+        """The result of a trial, or None where there is none yet."""
+        path = self.path(suite, key)
+        return self._load(path, Result) if path.exists() else None
+
+    def read_all(self, suite: str, keys: Iterable[str]) -> Iterator[Result]:
+        """The results that exist among `keys`, in their order."""
+        for key in keys:
+            if result := self.read(suite, key):
+                yield result
+
+    def write_plan(self, plan: Plan) -> None:
+        """Keep the plan of a suite's sweep."""
+        text = plan.model_dump_json(indent=1) + "\n"
+        write_atomically(self.root / plan.suite / "plan.json", text)
+
+    def read_plan(self, suite: str) -> Plan | None:
+        """The last plan of a suite, or None."""
+        path = self.root / suite / "plan.json"
+        return self._load(path, Plan) if path.exists() else None
+
+    def _load(self, path: Path, kind: type[R]) -> R:
+        try:
+            return kind.model_validate_json(path.read_text(encoding="utf-8"))
+        except (ValidationError, UnicodeDecodeError) as error:
+            raise BenchError(
+                f"{path}: not a readable {kind.__name__.lower()} ({_first(error)}). "
+                "Move the file away and run the suite again."
+            ) from error
+
+
+def _first(error: ValidationError | UnicodeDecodeError) -> str:
+    if isinstance(error, ValidationError):
+        detail: dict[str, Any] = dict(error.errors()[0])
+        return f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}"
+    return str(error)

@@ -1,0 +1,1 @@
+"""The methods at the centre of the suite, one file each."""

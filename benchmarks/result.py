@@ -230,6 +230,11 @@ class Store:
             if result := self.read(suite, key):
                 yield result
 
+    def clean(self, suite: str) -> None:
+        """Remove what writers left behind that were killed in the middle of a write."""
+        for stale in (self.root / suite).rglob(".*.tmp"):
+            stale.unlink(missing_ok=True)
+
     def write_plan(self, plan: Plan) -> None:
         """Keep the plan of a suite's sweep."""
         text = plan.model_dump_json(indent=1) + "\n"

@@ -1,0 +1,69 @@
+"""Adversarial learning: an adversary tries to read the group, the network learns to hide it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - torch's own name for it
+
+from benchmarks.learning.backbones import Backbone
+from benchmarks.learning.loop import Trial
+from benchmarks.learning.losses import reverse_gradient
+from benchmarks.learning.split import Batch, seed_for
+from benchmarks.learning.standard import task_loss
+from benchmarks.method import Paper
+from benchmarks.tracks.debiasing import Debiaser, DebiasingTask
+
+
+@dataclass(frozen=True)
+class Adversarial(Debiaser):
+    """Ganin & Lempitsky (2015), section 3, with the group in place of the domain.
+
+    Network and adversary are trained together; the gradient that the adversary sends back is
+    reversed. Results scatter between seeds, here as in other people's runs.
+    """
+
+    paper: ClassVar[Paper] = Paper(
+        "Ganin & Lempitsky (2015)",
+        "Unsupervised domain adaptation by backpropagation",
+        "https://proceedings.mlr.press/v37/ganin15.html",
+    )
+
+    sees: Literal["hidden", "output"] = "hidden"
+    """What the adversary reads: the last hidden layer, or the probabilities together with the
+    label (for equalised odds, as in Wadsworth et al. 2018)."""
+    coefficient: Annotated[float, Field(ge=0)] = 1.0
+    """Factor of the reversed gradient. Public code uses 0.2 to 4, always constant."""
+    width: Annotated[int, Field(ge=1)] = 50
+    """Hidden units of the adversary."""
+
+    def fit(self, task: DebiasingTask, trial: Trial) -> nn.Module:
+        """Minimise the task's loss and, through the reversal, maximise the adversary's."""
+        if self.sees == "output":
+            task.require_classes()
+        model = task.new_model()
+        inputs = model.head.in_features if self.sees == "hidden" else 2 * task.outputs
+        adversary = new_adversary(inputs, self.width, trial.seed).to(task.device)
+
+        def loss(model: Backbone, batch: Batch) -> Tensor:
+            hidden = model.embed(batch.x)
+            outputs = model.head(hidden)
+            seen = hidden
+            if self.sees == "output":
+                labels = F.one_hot(batch.y, task.outputs)
+                seen = torch.cat([outputs.softmax(dim=1), labels], dim=1)
+            guess = adversary(reverse_gradient(seen, self.coefficient))
+            return task_loss(outputs, batch.y) + F.cross_entropy(guess, batch.b)
+
+        return trial.train(model, task.train, loss, also=[adversary])
+
+
+def new_adversary(inputs: int, width: int, seed: int) -> nn.Module:
+    """One hidden layer; initial weights decided by the seed alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed_for(seed, "adversary"))
+        return nn.Sequential(nn.Linear(inputs, width), nn.ReLU(), nn.Linear(width, 2))

@@ -1,0 +1,74 @@
+"""MFD: distil a teacher's features so that they are distributed alike in both groups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - torch's own name for it
+
+from benchmarks.learning.backbones import Backbone
+from benchmarks.learning.loop import Trial
+from benchmarks.learning.losses import gaussian_mmd
+from benchmarks.learning.split import Batch
+from benchmarks.learning.standard import standard_model
+from benchmarks.method import Paper
+from benchmarks.tracks.debiasing import Debiaser, DebiasingTask
+
+
+@dataclass(frozen=True)
+class MFD(Debiaser):
+    """Jung et al. (2021), section 4: MMD-based fair distillation.
+
+    Loss: cross-entropy + weight / 2 * sum over (y, b) of MMD^2 between the teacher's features of
+    class y and the student's of class y and group b. The teacher is the standard model.
+    """
+
+    paper: ClassVar[Paper] = Paper(
+        "Jung et al. (2021)",
+        "Fair feature distillation for visual recognition",
+        "https://arxiv.org/abs/2106.04411",
+    )
+
+    weight: Annotated[float, Field(ge=0)] = 7.0
+    """Weight of the distillation term: 7 is the paper's for CelebA, 3 for UTKFace."""
+    sigma: Annotated[float, Field(gt=0)] = 1.0
+    """Kernel width, relative to the mean squared distance of teacher and student."""
+
+    def fit(self, task: DebiasingTask, trial: Trial) -> nn.Module:
+        """Train a student of the same architecture beside the frozen teacher."""
+        task.require_classes()
+        teacher = standard_model(task.new_model(), task.train, trial).requires_grad_(False)
+        assert isinstance(teacher, Backbone)  # noqa: S101 - narrows the type only
+
+        def loss(model: Backbone, batch: Batch) -> Tensor:
+            with torch.no_grad():
+                _, aim = teacher.logits_and_maps(batch.x)
+            logits, features = model.logits_and_maps(batch.x)
+            apart = fair_distance(aim, features, batch.y, batch.b, self.sigma)
+            return F.cross_entropy(logits, batch.y) + self.weight / 2 * apart
+
+        return trial.train(task.new_model(), task.train, loss)
+
+
+def fair_distance(aim: Tensor, features: Tensor, y: Tensor, b: Tensor, sigma: float) -> Tensor:
+    """Sum over classes and groups of MMD^2(aim given y, features given y and b). Eq. 5.
+
+    Args:
+        aim: teacher features, [n, d].
+        features: student features, [n, d].
+        y: [n] classes.
+        b: [n] groups.
+        sigma: see `gaussian_mmd`; the mean squared distance of the batch is taken as constant.
+    """
+    distance = (aim - features.detach()).square().sum(1).mean().clamp_min(1e-12)
+    total = features.new_zeros(())
+    for label in y.unique():
+        for group in (0, 1):
+            chosen = (y == label) & (b == group)
+            if chosen.any():
+                total = total + gaussian_mmd(aim[y == label], features[chosen], distance, sigma)
+    return total

@@ -1,0 +1,332 @@
+"""The `bench` command."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from benchmarks import __version__
+from benchmarks.errors import BenchError, UsageError
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+data_app = typer.Typer(help="Data sets: what there is, fetching, checking, preparing.")
+app.add_typer(data_app, name="data", no_args_is_help=True)
+out = Console()
+err = Console(stderr=True)
+
+Out = Annotated[
+    Path,
+    typer.Option("--out", envvar="BENCH_OUT", help="Results, cache and MLflow's database."),
+]
+Site = Annotated[Path, typer.Option("--site", envvar="BENCH_SITE", help="Pages.")]
+Data = Annotated[
+    Path, typer.Option("--data", envvar="BENCH_DATA", help="Raw and prepared data sets.")
+]
+Uri = Annotated[
+    str | None,
+    typer.Option(
+        "--tracking-uri",
+        envvar="MLFLOW_TRACKING_URI",
+        help="MLflow server or database; by default SQLite beside the results.",
+    ),
+]
+RESULTS, PAGES, DATA = Path("results"), Path("site"), Path("data")
+
+
+@app.callback(invoke_without_command=True)
+def bench(
+    context: typer.Context,
+    suite: Annotated[
+        str | None, typer.Option("--suite", help="Name of a suite, or path of its file.")
+    ] = None,
+    methods: Annotated[
+        str, typer.Option(help="Only these, by comma: bade,standard or bade[strength=auto].")
+    ] = "",
+    tasks: Annotated[str, typer.Option(help="Only these, by comma.")] = "",
+    seeds: Annotated[str, typer.Option(help="5 (that is 0 to 4), or 0,3,7, or 2-6.")] = "",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="method.field=value, or training.field=value; repeatable."),
+    ] = None,
+    jobs: Annotated[
+        int, typer.Option(min=0, help="Trials at once; 0: one a core, or one on a GPU.")
+    ] = 0,
+    timeout: Annotated[
+        float | None, typer.Option(min=0.1, help="Seconds a trial may take.")
+    ] = None,
+    memory_limit: Annotated[
+        float | None, typer.Option(min=64, help="MiB of memory a trial's process may hold.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    fail_fast: Annotated[bool, typer.Option(help="Stop at the first trial that fails.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Say what would run, and run nothing.")] = False,
+    track: Annotated[bool, typer.Option("--track/--no-track", help="Log to MLflow.")] = True,
+    report: Annotated[bool, typer.Option("--report/--no-report", help="Build the pages.")] = True,
+    results: Out = RESULTS,
+    site: Site = PAGES,
+    data: Data = DATA,
+    tracking_uri: Uri = None,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Run published methods against their baselines, many seeds each, and show what came out.
+
+    Finished trials are never run again: the same command resumes a sweep.
+    """
+    if version:
+        from benchmarks.provenance import git_state  # noqa: PLC0415 - imports torch
+
+        sha, dirty = git_state()
+        out.print(f"bench {__version__} ({sha[:12]}{', changed since' if dirty else ''})")
+        return
+    if context.invoked_subcommand:
+        return
+    if suite is None:
+        out.print(context.get_help(), highlight=False)
+        out.print("\nSuites:", highlight=False)
+        _print_suites()
+        out.print("\nStart with: bench --suite digits", highlight=False)
+        return
+    from benchmarks import sweep  # noqa: PLC0415 - torch takes seconds to import
+
+    asked = sweep.Asked(
+        suite=suite,
+        methods=split_names(methods),
+        tasks=split_names(tasks),
+        seeds=parse_seeds(seeds),
+        settings=parse_settings(settings or []),
+        jobs=jobs,
+        timeout=timeout,
+        memory_limit=memory_limit,
+        device=device,
+        fail_fast=fail_fast,
+        dry_run=dry_run,
+        track=track,
+        report=report,
+        out=results,
+        site=site,
+        data=data,
+        tracking_uri=tracking_uri,
+        command=command_line(sys.argv[1:]),
+    )
+    raise typer.Exit(sweep.run(asked, out))
+
+
+@app.command("list")
+def list_all() -> None:
+    """Suites, tasks and methods."""
+    from benchmarks.data.dataset import data_sets  # noqa: PLC0415 - imports scikit-learn
+    from benchmarks.method import methods, summary_of  # noqa: PLC0415 - imports torch
+
+    out.print("Suites", style="bold")
+    _print_suites()
+    out.print("\nTasks", style="bold")
+    rows = [(f"{name} {task}", d.title) for name, d in data_sets().items() for task in d.tasks]
+    _print_rows(rows)
+    out.print("\nMethods", style="bold")
+    _print_rows([(name, summary_of(m), m.track, m.paper.cite) for name, m in methods().items()])
+
+
+@app.command()
+def show(method: Annotated[str, typer.Argument(help="Name of a method.")]) -> None:
+    """A method's paper, fields and defaults."""
+    from benchmarks.method import field_docs, method_class, summary_of  # noqa: PLC0415
+
+    cls = method_class(method)
+    out.print(Text(method, "bold"), Text(f"({cls.track})"))
+    out.print(Text(summary_of(cls)))
+    out.print(Text(f"\n{' '.join((cls.__doc__ or '').split())}\n"), soft_wrap=False)
+    out.print(Text(f"Paper: {cls.paper.cite}, {cls.paper.title}. {cls.paper.url or ''}"))
+    fields = field_docs(cls)
+    out.print(Text("\nFields" if fields else "\nNo fields.", "bold"))
+    for name, (kind, default, text) in fields.items():
+        out.print(Text(f"  {name} = {default!r}", "cyan"), Text(f" ({kind})", "dim"))
+        out.print(Text(f"      {text}"))
+
+
+@app.command()
+def report(results: Out = RESULTS, site: Site = PAGES) -> None:
+    """Build the pages from the results."""
+    from reports.site import build  # noqa: PLC0415 - imports pandas and statsmodels
+
+    pages = build(results, site)
+    out.print(f"{len(pages)} files in {site}. Open {site / 'index.html'}", highlight=False)
+
+
+@app.command()
+def log(results: Out = RESULTS, tracking_uri: Uri = None) -> None:
+    """Bring MLflow up to date with the results."""
+    from benchmarks.result import Store  # noqa: PLC0415
+    from benchmarks.tracking import Tracker, default_uri  # noqa: PLC0415
+
+    store = Store(results)
+    tracker = Tracker(tracking_uri or default_uri(results), results)
+    for suite in store.suites():
+        if plan := store.read_plan(suite):
+            found = list(store.read_all(suite, (trial.key for trial in plan.trials)))
+            tracker.log_all(plan, found)
+            out.print(f"{suite}: {len(found)} results are in MLflow.", highlight=False)
+    if not store.suites():
+        out.print(f"{results} holds no results yet.", highlight=False)
+
+
+@app.command()
+def ui(
+    results: Out = RESULTS,
+    tracking_uri: Uri = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 5000,
+) -> None:
+    """Start MLflow's pages on this machine."""
+    from benchmarks.tracking import default_uri, serve  # noqa: PLC0415
+
+    raise typer.Exit(serve(tracking_uri or default_uri(results), results, host, port))
+
+
+@data_app.command("list")
+def data_list(data: Data = DATA) -> None:
+    """Data sets, their licences, and what is here."""
+    from benchmarks.data.dataset import Library, data_sets  # noqa: PLC0415
+
+    library = Library(data)
+    rows = []
+    for name, found in data_sets().items():
+        missing = len(library.raw(found).missing())
+        raw = "embedded" if not found.files else f"{len(found.files) - missing}/{len(found.files)}"
+        state = "prepared" if library.meta(name) else "not prepared"
+        rows.append((name, found.title, f"raw files: {raw}", state, found.licence))
+    _print_rows(rows)
+
+
+@data_app.command("get")
+def data_get(
+    name: str,
+    data: Data = DATA,
+    accept_licence: Annotated[bool, typer.Option(help="You agree to the licence.")] = False,
+) -> None:
+    """Fetch a data set's raw files, checked against their SHA-256."""
+    from benchmarks.data.dataset import Library, data_set  # noqa: PLC0415
+
+    fetched = Library(data).get(name, accept_licence)
+    for path in fetched:
+        out.print(f"fetched {path}", highlight=False, soft_wrap=True)
+    if not fetched:
+        what = "is embedded" if not data_set(name).files else "is already here"
+        out.print(f"{name}: nothing to fetch, it {what}.", highlight=False)
+
+
+@data_app.command("check")
+def data_check(name: str, data: Data = DATA) -> None:
+    """Compare a data set's raw files with the official ones."""
+    from benchmarks.data.dataset import Library, data_set  # noqa: PLC0415
+
+    raw = Library(data).raw(data_set(name))
+    for record in raw.records():
+        verdict = "official" if record.official else "NOT the official file"
+        line = f"{raw.where(record.name)}  {record.sha256}  {verdict}"
+        out.print(line, highlight=False, soft_wrap=True)
+    if not raw.files:
+        out.print(f"{name} is embedded: nothing to check.", highlight=False)
+
+
+@data_app.command("prepare")
+def data_prepare(name: str, data: Data = DATA) -> None:
+    """Turn a data set's raw files into arrays."""
+    from benchmarks.data.dataset import Library  # noqa: PLC0415
+
+    with out.status(f"preparing {name}"):
+        meta = Library(data).prepare(name)
+    sizes = ", ".join(f"{split} {size:,}" for split, size in meta.sizes.items())
+    out.print(f"{name}: {sizes}; hash {meta.hash[:12]}", highlight=False)
+    for note in [*meta.notes, *([] if meta.official else ["Raw files are not the official ones."])]:
+        out.print(f"  {note}", highlight=False)
+
+
+def split_names(text: str) -> list[str]:
+    """Names separated by commas; commas within brackets belong to a name."""
+    names, depth, start = [], 0, 0
+    for position, character in enumerate(text + ","):
+        depth += (character == "[") - (character == "]")
+        if character == "," and depth <= 0:
+            names.append(text[start:position].strip())
+            start = position + 1
+    return [name for name in names if name]
+
+
+def parse_seeds(text: str) -> list[int]:
+    """5 -> 0..4; 0,3,7 -> those; 2-6 -> 2..6. Raises UsageError for anything else."""
+    try:
+        if not text:
+            return []
+        if text.isdigit():
+            seeds = list(range(int(text)))
+        elif "," in text:
+            seeds = [int(part) for part in text.split(",") if part.strip()]
+        else:
+            first, last = text.split("-")
+            seeds = list(range(int(first), int(last) + 1))
+    except ValueError as error:
+        raise UsageError(f'--seeds: "{text}" is none of 5, 0,3,7 or 2-6.') from error
+    if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
+        raise UsageError(f'--seeds: "{text}" names no seed, one twice, or a negative one.')
+    return seeds
+
+
+def parse_settings(texts: list[str]) -> dict[str, dict[str, Any]]:
+    """method.field=value -> {method: {field: value}}. Raises UsageError for another form."""
+    settings: dict[str, dict[str, Any]] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        owner, dot, field = name.partition(".")
+        if not (equals and dot and owner.strip() and field.strip()):
+            raise UsageError(f'--set: "{text}" is not of the form method.field=value.')
+        settings.setdefault(owner.strip(), {})[field.strip()] = yaml.safe_load(value)
+    return settings
+
+
+def command_line(arguments: list[str]) -> str:
+    """The command as the page shows it."""
+    import shlex  # noqa: PLC0415
+
+    return shlex.join(["bench", *arguments])
+
+
+def _print_suites() -> None:
+    folder = Path(__file__).parent / "suites"
+    rows = []
+    for path in sorted(folder.glob("*.yaml")):
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        rows.append((path.stem, " ".join(str(content.get("description", "")).split())))
+    _print_rows(rows)
+
+
+def _print_rows(rows: list[tuple[str, ...]]) -> None:
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True, style="cyan")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    out.print(table)
+
+
+def main() -> None:
+    """Entry point: mistakes of the user are one line and exit code 2."""
+    try:
+        app()
+    except BenchError as error:
+        err.print(f"bench: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

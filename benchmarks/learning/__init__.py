@@ -1,0 +1,1 @@
+"""Backbones, the one training loop, losses and the selection of epochs."""

@@ -1,0 +1,207 @@
+"""The one training loop, behind `Trial`: what a method is given besides its task."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from filelock import FileLock
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from benchmarks.errors import Diverged
+from benchmarks.keys import digest
+from benchmarks.learning.selection import Scores, Selection
+from benchmarks.learning.settings import Training
+from benchmarks.learning.split import Batch, Split, generator
+from benchmarks.result import Record, Scalar, write_atomically
+
+Loss = Callable[[nn.Module, Batch], Tensor]
+M = TypeVar("M", bound=nn.Module)
+
+
+class Story(Record):
+    """What came with a shared model: its cost, its curves and what was chosen on the way."""
+
+    seconds: float
+    curves: dict[str, list[float]]
+    chosen: dict[str, Scalar]
+
+
+@dataclass
+class Trial:
+    """One method on one task with one seed, as the method sees it.
+
+    Attributes:
+        seed: decides initial weights, data order and every random choice.
+        training: epochs, batch size, learning rate, how the epoch is selected.
+        device: where everything lives.
+        validation: what epochs are selected on unless a call names another split.
+        score: (logits, split) -> Scores, given by the track.
+        scope: everything but the method that decides a trained model; names shared work.
+        cache: folder of shared work, or None to build it anew.
+        curves: per-epoch values, filled by `train`.
+        chosen: what was selected, filled by `train` and by methods.
+        shared_seconds: cost of shared work that this trial used, whoever built it.
+        waited_seconds: wall-clock this trial spent building or awaiting shared work.
+    """
+
+    seed: int
+    training: Training
+    device: torch.device
+    validation: Split
+    score: Callable[[Tensor, Split], Scores]
+    scope: Mapping[str, Any]
+    cache: Path | None = None
+    curves: dict[str, list[float]] = field(default_factory=dict)
+    chosen: dict[str, Scalar] = field(default_factory=dict)
+    shared_seconds: float = 0.0
+    waited_seconds: float = 0.0
+
+    def generator(self, purpose: str) -> torch.Generator:
+        """A random generator of its own for one purpose."""
+        return generator(self.seed, purpose)
+
+    def train(
+        self,
+        model: M,
+        split: Split,
+        loss: Loss,
+        *,
+        stage: str = "",
+        validation: Split | None = None,
+        parameters: Iterable[nn.Parameter] | None = None,
+        also: Iterable[nn.Module] = (),
+    ) -> M:
+        """Train `model` and return it with the weights of the selected epoch, in eval mode.
+
+        Args:
+            model: maps x to outputs; changed in place.
+            split: what to train on.
+            loss: (model, batch) -> scalar.
+            stage: prefix of curves and choices of methods that train more than once.
+            validation: what to select the epoch on, if not the task's validation split.
+            parameters: what to optimise, if not all of `model`.
+            also: further modules to optimise along (an adversary); they are not kept.
+
+        Raises:
+            Diverged: the loss was not finite.
+        """
+        validation = validation or self.validation
+        own = list(model.parameters() if parameters is None else parameters)
+        extra = [p for module in also for p in module.parameters()]
+        optimiser = torch.optim.Adam(own + extra, lr=self.training.learning_rate, fused=True)
+        selection: Selection[dict[str, Tensor]] = Selection()
+        prefix = f"{stage}." if stage else ""
+        for epoch in range(self.training.epochs):
+            model.train()
+            mean_loss = self._epoch(model, split, loss, optimiser, epoch)
+            if not mean_loss < float("inf"):
+                where = f"epoch {epoch + 1}" + (f" of the {stage}" if stage else "")
+                raise Diverged(f"the loss was {mean_loss} in {where}")
+            scores = self.score(self.predict(model, validation.x), validation)
+            for name, value in {"loss": mean_loss, **scores.metrics}.items():
+                self.curves.setdefault(prefix + name, []).append(value)
+            last = self.training.selection == "last"
+            scores = Scores(scores.metrics, (-float(epoch),)) if last else scores
+            selection.offer(scores, lambda: _copy(model))
+        best, weights = selection.best()
+        self.chosen[prefix + "epoch"] = best + 1
+        model.load_state_dict(weights)
+        return model.eval()
+
+    def _epoch(
+        self,
+        model: nn.Module,
+        split: Split,
+        loss: Loss,
+        optimiser: torch.optim.Optimizer,
+        epoch: int,
+    ) -> float:
+        """One pass over `split`; the mean loss, fetched from the device once."""
+        total = torch.zeros((), device=self.device)
+        for index in split.order(self.seed, epoch).split(self.training.batch_size):
+            with self._precision():
+                value = loss(model, split.batch(index))
+            optimiser.zero_grad(set_to_none=True)
+            value.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            total += value.detach() * len(index)
+        return total.item() / len(split)
+
+    def predict(self, model: nn.Module, x: Tensor, batch_size: int = 8192) -> Tensor:
+        """Outputs of `model` in eval mode, [n, outputs] float32, in large batches."""
+        model.eval()
+        with torch.inference_mode(), self._precision():
+            parts = [model(part).float() for part in x.split(batch_size)]
+        # A clone made outside inference mode may take part in autograd as a constant.
+        return torch.cat(parts).clone()
+
+    def _precision(self) -> torch.autocast | nullcontext[None]:
+        if self.device.type == "cuda":
+            return torch.autocast("cuda", dtype=torch.bfloat16)
+        return nullcontext()
+
+    def shared(
+        self,
+        name: str,
+        parameters: Mapping[str, Scalar],
+        blank: M,
+        build: Callable[[Trial, M], M],
+    ) -> M:
+        """A trained model that several trials need, built once and read by the others.
+
+        The first to come builds it under a lock; a builder that dies leaves nothing behind and
+        the next one builds. Its cost is charged to every trial that uses it.
+
+        Args:
+            name: what it is, in words.
+            parameters: whatever else than task, seed and training decides it.
+            blank: a model to train, or to load the weights into.
+            build: (trial, blank) -> trained model; what it trains and chooses comes along.
+        """
+        begin = time.perf_counter()
+        key = digest({"shared": name, "parameters": dict(parameters), **self.scope})
+        if self.cache is None:
+            model, story = self._build(blank, build)
+        else:
+            model, story = self._build_or_load(self.cache, key, blank, build)
+        self.curves.update(story.curves)
+        self.chosen.update(story.chosen)
+        self.shared_seconds += story.seconds
+        self.waited_seconds += time.perf_counter() - begin
+        return model.eval()
+
+    def _build(self, blank: M, build: Callable[[Trial, M], M]) -> tuple[M, Story]:
+        begin = time.perf_counter()
+        inner = replace(self, curves={}, chosen={}, shared_seconds=0.0, waited_seconds=0.0)
+        model = build(inner, blank)
+        own = time.perf_counter() - begin - inner.waited_seconds
+        story = Story(
+            seconds=own + inner.shared_seconds, curves=inner.curves, chosen=inner.chosen
+        )
+        return model, story
+
+    def _build_or_load(
+        self, cache: Path, key: str, blank: M, build: Callable[[Trial, M], M]
+    ) -> tuple[M, Story]:
+        weights, told = cache / f"{key}.safetensors", cache / f"{key}.json"
+        cache.mkdir(parents=True, exist_ok=True)
+        with FileLock(cache / f"{key}.lock"):
+            if not told.exists():
+                model, story = self._build(blank, build)
+                save_file({k: v.contiguous() for k, v in model.state_dict().items()}, weights)
+                # The story is written last and atomically: where it stands, the weights are whole.
+                write_atomically(told, story.model_dump_json())
+                return model, story
+        blank.load_state_dict(load_file(weights, device=str(self.device)))
+        return blank, Story.model_validate_json(told.read_text(encoding="utf-8"))
+
+
+def _copy(model: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}

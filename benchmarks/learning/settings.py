@@ -1,0 +1,26 @@
+"""Training settings, shared by all methods of a task."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Training(BaseModel):
+    """How networks are trained; part of every trial's key.
+
+    The paper of BaDe (section V.A.3) gives Adam at 1e-4; epochs and batch size it does not give.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    backbone: str = "mlp"
+    epochs: int = Field(10, ge=1)
+    batch_size: int = Field(128, ge=1)
+    learning_rate: float = Field(1e-4, gt=0, le=1)
+    selection: Literal["validation", "test", "last"] = Field(
+        "validation",
+        description="validation: the rule of every leaderboard; test: what some papers did, said "
+        "on every page that shows it; last: the last epoch",
+    )

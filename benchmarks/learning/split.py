@@ -1,0 +1,89 @@
+"""Labelled samples on the device, and the order in which training sees them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some samples. `index` holds their positions in the split they were drawn from."""
+
+    x: Tensor
+    y: Tensor
+    b: Tensor
+    index: Tensor
+
+
+@dataclass(frozen=True)
+class Split:
+    """Samples with targets and groups, all on one device.
+
+    Attributes:
+        x: inputs, [n, features] float32 for tables or [n, C, H, W] uint8 for images.
+        y: targets, [n] int64 classes (float32 for regression).
+        b: groups, [n] int64 in {0, 1}: the bias variable.
+        row: [n] int64, each sample's place in the split as it was loaded. Subsets keep it, so
+            that methods that drop samples still see the others in the same order.
+        rows: how many samples the split had when it was loaded.
+    """
+
+    x: Tensor
+    y: Tensor
+    b: Tensor
+    row: Tensor
+    rows: int
+
+    @classmethod
+    def of(cls, x: Tensor, y: Tensor, b: Tensor) -> Split:
+        """A split as loaded: row i is sample i."""
+        return cls(x, y, b, torch.arange(len(x), device=x.device), len(x))
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def subset(self, index: Tensor) -> Split:
+        """The samples at `index` ([m] int64 positions, or an [n] bool mask)."""
+        return replace(
+            self, x=self.x[index], y=self.y[index], b=self.b[index], row=self.row[index]
+        )
+
+    def with_x(self, x: Tensor) -> Split:
+        """The same samples with other inputs (stamped, say)."""
+        return replace(self, x=x)
+
+    def batch(self, index: Tensor) -> Batch:
+        """The samples at positions `index` as a batch."""
+        return Batch(
+            self.x.index_select(0, index),
+            self.y.index_select(0, index),
+            self.b.index_select(0, index),
+            index,
+        )
+
+    def order(self, seed: int, epoch: int) -> Tensor:
+        """Positions in the order of one epoch, [n] int64.
+
+        The order is one permutation of the *loaded* split for a seed and an epoch: two methods
+        with one seed meet their common samples in the same order, also when one dropped some.
+        """
+        shuffled = torch.randperm(self.rows, generator=generator(seed, f"order/{epoch}"))
+        position = torch.full((self.rows,), -1)
+        position[self.row.cpu()] = torch.arange(len(self))
+        order = position[shuffled]
+        return order[order >= 0].to(self.x.device)
+
+
+def seed_for(seed: int, purpose: str) -> int:
+    """A seed of its own for every purpose, so that drawing more for one never shifts another."""
+    digest = hashlib.sha256(f"{seed}/{purpose}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def generator(seed: int, purpose: str) -> torch.Generator:
+    """A CPU generator for one purpose of one seed."""
+    return torch.Generator().manual_seed(seed_for(seed, purpose))

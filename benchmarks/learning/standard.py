@@ -1,0 +1,31 @@
+"""The plainly trained model: a baseline of its own and the teacher of others."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - torch's own name for it
+
+from benchmarks.learning.loop import Trial
+from benchmarks.learning.split import Batch, Split
+
+
+def task_loss(outputs: Tensor, y: Tensor) -> Tensor:
+    """Cross-entropy for classes, squared error for regression, mean over the batch."""
+    if outputs.shape[1] == 1:
+        return F.mse_loss(outputs[:, 0], y.to(outputs.dtype))
+    return F.cross_entropy(outputs, y)
+
+
+def plain_loss(model: nn.Module, batch: Batch) -> Tensor:
+    """Loss of plain training."""
+    return task_loss(model(batch.x), batch.y)
+
+
+def standard_model(blank: nn.Module, train: Split, trial: Trial) -> nn.Module:
+    """`blank` trained plainly on `train`; built once for a task and seed, then shared."""
+    return trial.shared(
+        "standard model",
+        {},
+        blank,
+        lambda inner, model: inner.train(model, train, plain_loss, stage="standard"),
+    )

@@ -1,0 +1,154 @@
+"""What every method is, on any track, and how methods are found by the name of their file."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import json
+import pkgutil
+import textwrap
+from abc import ABC
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, fields
+from functools import cache
+from typing import Any, ClassVar
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from benchmarks.errors import UsageError, unknown
+from benchmarks.result import Scalar
+
+PACKAGES = ("methods", "baselines")
+
+
+@dataclass(frozen=True)
+class Paper:
+    """Where a method comes from: a short citation, the title, and an address."""
+
+    cite: str
+    title: str
+    url: str | None = None
+
+
+@dataclass(frozen=True)
+class Method(ABC):
+    """A method of some track. Fields are hyperparameters, with the paper's defaults.
+
+    Attributes:
+        track: set by the track's contract.
+        revision: raise it when the method's numbers change; old results are then run anew.
+        paper: where it comes from.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
+    track: ClassVar[str]
+    revision: ClassVar[int] = 1
+    paper: ClassVar[Paper]
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return name_of(type(self))
+
+    @property
+    def parameters(self) -> dict[str, Scalar]:
+        """Every field and its value."""
+        return asdict(self)
+
+    @property
+    def label(self) -> str:
+        """Name on the page: the file's name, with the fields that differ from the defaults."""
+        changed = {
+            field.name: getattr(self, field.name)
+            for field in fields(self)
+            if getattr(self, field.name) != field.default
+        }
+        inside = ",".join(f"{name}={_written(value)}" for name, value in changed.items())
+        return f"{self.name}[{inside}]" if inside else self.name
+
+
+def name_of(method: type[Method]) -> str:
+    """The name of a method class: that of its file."""
+    return method.__module__.rpartition(".")[2]
+
+
+def summary_of(method: type[Method]) -> str:
+    """The first line of a method's module: what it does, without its name."""
+    doc = inspect.getdoc(inspect.getmodule(method)) or ""
+    return doc.partition("\n")[0]
+
+
+@cache
+def methods() -> dict[str, type[Method]]:
+    """Every method by name: each module of methods/ and baselines/ that defines one."""
+    found: dict[str, type[Method]] = {}
+    for package in PACKAGES:
+        root = importlib.import_module(package)
+        for module in pkgutil.iter_modules(root.__path__):
+            loaded = importlib.import_module(f"{package}.{module.name}")
+            for thing in vars(loaded).values():
+                if _is_own_method(thing, loaded.__name__):
+                    found[module.name] = thing
+    return dict(sorted(found.items()))
+
+
+def method_class(name: str) -> type[Method]:
+    """A method by name. Raises UsageError for an unknown one."""
+    if name not in methods():
+        raise UsageError(unknown("method", name, methods()))
+    return methods()[name]
+
+
+def make(name: str, settings: Mapping[str, Any]) -> Method:
+    """A method with some fields set. Raises UsageError for an unknown field or a wrong value."""
+    cls = method_class(name)
+    known = [field.name for field in fields(cls)]
+    for field in settings:
+        if field not in known:
+            raise UsageError(f"{name}: {unknown('field', field, known)}")
+    try:
+        # As JSON, a mapping may become a dataclass although types are strict ("4" is no number).
+        made: Method = TypeAdapter(cls).validate_json(json.dumps(dict(settings)))
+    except ValidationError as error:
+        detail = error.errors()[0]
+        field = ".".join(str(part) for part in detail["loc"] if str(part) in known)
+        raise UsageError(
+            f"{name}.{field}: {detail['msg']} (given: {detail['input']!r})."
+        ) from error
+    return made
+
+
+def field_docs(method: type[Method]) -> dict[str, tuple[str, Any, str]]:
+    """Of each field: its type as written, its default, and the docstring below it."""
+    source = textwrap.dedent(inspect.getsource(method))
+    body = ast.parse(source).body[0]
+    docs: dict[str, tuple[str, Any, str]] = {}
+    defaults = {f.name: None if f.default is MISSING else f.default for f in fields(method)}
+    statements = body.body if isinstance(body, ast.ClassDef) else []
+    for statement, following in zip(statements, [*statements[1:], None], strict=True):
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            name = statement.target.id
+            if name in defaults:
+                text = _docstring(following)
+                docs[name] = (ast.unparse(statement.annotation), defaults[name], text)
+    return docs
+
+
+def _docstring(statement: ast.stmt | None) -> str:
+    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
+        return " ".join(str(statement.value.value).split())
+    return ""
+
+
+def _written(value: Scalar) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _is_own_method(thing: Any, module: str) -> bool:
+    return (
+        isinstance(thing, type)
+        and issubclass(thing, Method)
+        and not inspect.isabstract(thing)
+        and thing.__module__ == module
+    )

@@ -1,0 +1,250 @@
+"""Suite -> trials, less the finished ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from benchmarks.data.dataset import Library, data_set
+from benchmarks.data.prepared import Meta
+from benchmarks.errors import BenchError, UsageError, unknown
+from benchmarks.keys import digest
+from benchmarks.method import Method, make, methods, summary_of
+from benchmarks.result import (
+    Plan,
+    PlannedMethod,
+    PlannedTask,
+    PlannedTrial,
+    Result,
+    Status,
+    Store,
+)
+from benchmarks.suite import Suite, TaskSpec
+from benchmarks.tracks.registry import REVISIONS, TRACKS
+
+
+@dataclass(frozen=True)
+class TrialSpec:
+    """One trial, ready to run in another process."""
+
+    suite: str
+    key: str
+    task: TaskSpec
+    method: Method
+    seed: int
+    data_hash: str
+
+
+@dataclass(frozen=True)
+class Selected:
+    """A suite cut down to, or extended by, what the command line asked for."""
+
+    suite: Suite
+    tasks: tuple[TaskSpec, ...]
+    methods: tuple[Method, ...]
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What to do: the plan the pages account for, and the trials that are still to run."""
+
+    plan: Plan
+    to_do: tuple[TrialSpec, ...]
+    finished: int
+    retried: int
+    kept: int
+
+
+def select(
+    suite: Suite,
+    tasks: Sequence[str] = (),
+    wanted: Sequence[str] = (),
+    seeds: Sequence[int] = (),
+) -> Selected:
+    """Choose tasks, methods and seeds by name; nothing named means everything.
+
+    Raises:
+        UsageError: a name that is neither in the suite nor, for methods, known at all.
+    """
+    chosen = suite.tasks
+    if tasks:
+        names = {alias for task in suite.tasks for alias in (task.name, task.task, task.data)}
+        for name in tasks:
+            if name not in names:
+                raise UsageError("--tasks: " + unknown("task", name, (t.name for t in suite.tasks)))
+        chosen = tuple(t for t in suite.tasks if {t.name, t.task, t.data} & set(tasks))
+    selected = suite.methods
+    if wanted:
+        selected = tuple(
+            dict.fromkeys(method for name in wanted for method in _named(suite.methods, name))
+        )
+    return Selected(suite, chosen, selected, tuple(seeds) or suite.seeds)
+
+
+def _named(present: Sequence[Method], name: str) -> Sequence[Method]:
+    """The suite's methods of that label or file name, else the method itself, as labelled."""
+    found = [m for m in present if name in (m.label, m.name)]
+    if found:
+        return found
+    base, _, fields = name.rstrip("]").partition("[")
+    if base not in methods():
+        raise UsageError("--methods: " + unknown("method", base, methods()))
+    import yaml  # noqa: PLC0415 - only for labels with fields
+
+    pairs = (field.partition("=") for field in fields.split(",") if field)
+    return [make(base, {key.strip(): yaml.safe_load(value) for key, _, value in pairs})]
+
+
+def sweep(selected: Selected, library: Library, store: Store, command: str) -> Sweep:
+    """Plan a run. Trials of an earlier plan stay in it where planning them today gives their key.
+
+    Args:
+        selected: what to run.
+        library: prepared data; a task whose data is not prepared yet has no data hash.
+        store: results so far.
+        command: the command line, for the page.
+    """
+    suite = selected.suite
+    metas = {task.data: library.meta(task.data) for task in suite.tasks}
+    specs = [
+        spec(suite.name, task, method, seed, metas[task.data])
+        for seed in selected.seeds
+        for task in selected.tasks
+        for method in selected.methods
+        if method.track == task.track
+    ]
+    if not specs:
+        raise UsageError("nothing to run: no method of this selection fits its tasks.")
+    kept = _kept(suite, store.read_plan(suite.name), metas, {s.key for s in specs})
+    everything = [*specs, *kept]
+    plan = _plan(suite, everything, metas, command)
+    before = {s.key: store.read(suite.name, s.key) for s in specs}
+    to_do = tuple(s for s in specs if not _is_finished(before[s.key]))
+    return Sweep(
+        plan=plan,
+        to_do=to_do,
+        finished=len(specs) - len(to_do),
+        retried=sum(before[s.key] is not None for s in to_do),
+        kept=len(kept),
+    )
+
+
+def spec(suite: str, task: TaskSpec, method: Method, seed: int, meta: Meta | None) -> TrialSpec:
+    """A trial with its key: a hash of all that decides its numbers."""
+    data_hash = meta.hash if meta else ""
+    key = digest(
+        {
+            "track": task.track,
+            "track_revision": REVISIONS[task.track],
+            **scope(task, seed, data_hash),
+            "method": method.name,
+            "parameters": method.parameters,
+            "revision": method.revision,
+        }
+    )
+    return TrialSpec(suite, key, task, method, seed, data_hash)
+
+
+def scope(task: TaskSpec, seed: int, data_hash: str) -> dict[str, object]:
+    """Everything but the method that decides a trained model: also the key of shared work."""
+    return {
+        "data": task.data,
+        "data_hash": data_hash,
+        "task": task.task,
+        "options": task.options.model_dump(),
+        "training": task.training.model_dump(),
+        "seed": seed,
+    }
+
+
+def _is_finished(result: Result | None) -> bool:
+    return result is not None and result.status in (Status.OK, Status.SKIPPED)
+
+
+def _kept(
+    suite: Suite, old: Plan | None, metas: Mapping[str, Meta | None], new: set[str]
+) -> list[TrialSpec]:
+    """Trials of the earlier plan that this run does not touch and that still mean the same."""
+    if old is None:
+        return []
+    tasks = {task.name: task for task in suite.tasks}
+    made: dict[str, Method] = {}
+    for method in old.methods:
+        try:
+            made[method.label] = make(method.name, method.parameters)
+        except BenchError:
+            continue  # the method, or a field of it, is gone: its trials leave the page
+    kept = []
+    for trial in old.trials:
+        if trial.key not in new and trial.task in tasks and trial.method in made:
+            task = tasks[trial.task]
+            again = spec(suite.name, task, made[trial.method], trial.seed, metas[task.data])
+            if again.key == trial.key:
+                kept.append(again)
+    return kept
+
+
+def _plan(
+    suite: Suite, specs: Sequence[TrialSpec], metas: Mapping[str, Meta | None], command: str
+) -> Plan:
+    used = {s.task.name for s in specs}
+    tasks = [task for task in suite.tasks if task.name in used]
+    labels = {method.label: method for method in (*suite.methods, *(s.method for s in specs))}
+    running = {s.method.label for s in specs}
+    order = {label: i for i, label in enumerate(label for label in labels if label in running)}
+    places = {task.name: i for i, task in enumerate(tasks)}
+    trials = sorted(specs, key=lambda s: (places[s.task.name], order[s.method.label], s.seed))
+    planned = [_planned_task(task, metas[task.data]) for task in tasks]
+    settings = [{"name": t.name, "hash": t.data_hash, "training": t.training} for t in planned]
+    return Plan(
+        suite=suite.name,
+        title=suite.title,
+        description=suite.description,
+        sweep=digest({"suite": suite.name, "tasks": settings}),
+        command=command,
+        tracks=[TRACKS[name] for name in dict.fromkeys(task.track for task in tasks)],
+        tasks=planned,
+        methods=[_planned_method(labels[label]) for label in order],
+        trials=[
+            PlannedTrial(key=s.key, task=s.task.name, method=s.method.label, seed=s.seed)
+            for s in trials
+        ],
+    )
+
+
+def _planned_task(task: TaskSpec, meta: Meta | None) -> PlannedTask:
+    data = data_set(task.data)
+    definition = data.tasks[task.task]
+    values: Mapping[str, list[str]] = meta.attributes if meta else {}
+    return PlannedTask(
+        name=task.name,
+        track=task.track,
+        data=task.data,
+        data_title=data.title,
+        data_hash=meta.hash if meta else None,
+        official=meta.official if meta else True,
+        target=definition.target,
+        bias=definition.bias,
+        classes=values.get(definition.target, []),
+        groups=values.get(definition.bias, []),
+        sizes=meta.sizes if meta else {},
+        notes=[*(meta.notes if meta else []), *data.notes(task.options)],
+        training=task.training.model_dump(),
+        published=definition.published,
+    )
+
+
+def _planned_method(method: Method) -> PlannedMethod:
+    return PlannedMethod(
+        label=method.label,
+        name=method.name,
+        track=method.track,
+        summary=summary_of(type(method)),
+        paper=f"{method.paper.cite}: {method.paper.title}",
+        url=method.paper.url,
+        parameters=method.parameters,
+        revision=method.revision,
+    )
+
+

@@ -1,0 +1,230 @@
+"""A sweep from the command line to the pages: plan, run, log, report."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, Literal, cast
+
+import torch
+from filelock import FileLock, Timeout
+from rich.console import Console
+from rich.text import Text
+
+from benchmarks import plan as planning
+from benchmarks.data.dataset import Library
+from benchmarks.engines import local
+from benchmarks.errors import BenchError, UsageError
+from benchmarks.plan import Selected, Sweep
+from benchmarks.progress import Progress, duration
+from benchmarks.provenance import cores
+from benchmarks.result import Plan, Result, Status, Store
+from benchmarks.suite import find_suite, read_suite
+from benchmarks.tracking import Tracker, TrackingUnavailable, default_uri
+from benchmarks.trial import Place
+
+INTERRUPTED, TERMINATED = 130, 143
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line asked for, by its options."""
+
+    suite: str
+    methods: Sequence[str]
+    tasks: Sequence[str]
+    seeds: Sequence[int]
+    settings: Mapping[str, Mapping[str, Any]]
+    jobs: int
+    timeout: float | None
+    memory_limit: float | None
+    device: str
+    fail_fast: bool
+    dry_run: bool
+    track: bool
+    report: bool
+    out: Path
+    site: Path
+    data: Path
+    tracking_uri: str | None
+    command: str
+
+
+def run(asked: Asked, console: Console) -> int:
+    """Do it and return the exit code: 0 all well, 1 some trials failed.
+
+    Raises:
+        BenchError: the request makes no sense, or its data is not to be had.
+    """
+    suite = read_suite(find_suite(asked.suite), asked.settings)
+    selected = planning.select(suite, asked.tasks, asked.methods, asked.seeds)
+    library, store = Library(asked.data), Store(asked.out)
+    device = choose_device(asked.device)
+    if asked.dry_run:
+        show_plan(planning.sweep(selected, library, store, asked.command), store, console)
+        return 0
+    with _only_one(asked.out), _ended_by_sigterm():
+        prepare(selected, library, console)
+        found = planning.sweep(selected, library, store, asked.command)
+        store.write_plan(found.plan)
+        store.clean(suite.name)
+        console.print(_counts(found))
+        try:
+            ended = _run_trials(asked, found, device, console)
+        except KeyboardInterrupt:
+            console.print("Interrupted. Finished trials are kept: the same command resumes.")
+            return INTERRUPTED
+        except Terminated:
+            console.print("Terminated. Finished trials are kept: the same command resumes.")
+            return TERMINATED
+        _conclude(asked, found.plan, store, console)
+    return _verdict(found.plan, store, ended, console)
+
+
+def choose_device(name: str) -> Literal["cpu", "cuda"]:
+    """auto takes a GPU where there is one. Raises UsageError for one that is not there."""
+    if name not in ("auto", "cpu", "cuda"):
+        raise UsageError(f'--device: "{name}" is none of auto, cpu and cuda.')
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UsageError("--device cuda: torch finds no GPU here. Use --device cpu.")
+    return cast(Literal["cpu", "cuda"], name)
+
+
+def prepare(selected: Selected, library: Library, console: Console) -> None:
+    """Prepare whatever data of the selected tasks is not prepared yet."""
+    for name in dict.fromkeys(task.data for task in selected.tasks):
+        if library.meta(name) is None:
+            with console.status(f"preparing {name}"):
+                meta = library.prepare(name)
+            console.print(f"Prepared {name}: {sum(meta.sizes.values()):,} samples.")
+
+
+def show_plan(sweep: Sweep, store: Store, console: Console) -> None:
+    """Print every trial of a plan and how it stands."""
+    to_do = {spec.key for spec in sweep.to_do}
+    for trial in sweep.plan.trials:
+        result = store.read(sweep.plan.suite, trial.key)
+        state = "to do" if trial.key in to_do else "kept"
+        if result:
+            state = f"{result.status}, again" if trial.key in to_do else str(result.status)
+        console.print(
+            Text(f"{trial.key[:8]}  {state:14}{trial.task} · {trial.method} · seed {trial.seed}"),
+            soft_wrap=True,
+        )
+    console.print(_counts(sweep))
+
+
+def _counts(sweep: Sweep) -> str:
+    plan = sweep.plan
+    parts = [f"{sweep.finished} finished", f"{len(sweep.to_do)} to do"]
+    if sweep.retried:
+        parts.append(f"{sweep.retried} of them failed before and are tried again")
+    if sweep.kept:
+        parts.append(f"{sweep.kept} of earlier runs stay on the page")
+    seeds = len({trial.seed for trial in plan.trials})
+    size = f"{len(plan.tasks)} tasks, {len(plan.methods)} methods, {seeds} seeds"
+    return f"{plan.suite}: {size}: {', '.join(parts)}."
+
+
+def _run_trials(asked: Asked, sweep: Sweep, device: str, console: Console) -> list[Result]:
+    default = 1 if device == "cuda" else cores()
+    jobs = max(1, min(asked.jobs or default, len(sweep.to_do)))
+    place = Place(asked.data, asked.out, device, threads=max(1, cores() // jobs))
+    limits = local.Limits(asked.timeout, asked.memory_limit)
+    log = _Log(asked, sweep.plan, console)
+    ended: list[Result] = []
+    if not sweep.to_do:
+        return ended
+    with Progress(console, len(sweep.to_do), jobs) as progress:
+        for result in local.run(
+            sweep.to_do, place, jobs, limits, progress.started, asked.fail_fast
+        ):
+            ended.append(result)
+            progress.finished(result)
+            log.one(result)
+    total = sum(result.cost.seconds for result in ended)
+    console.print(f"{len(ended)} trials, {duration(total)} of work.", highlight=False)
+    return ended
+
+
+class _Log:
+    """MLflow during a sweep: told once where it is away, and never in the way."""
+
+    def __init__(self, asked: Asked, plan: Plan, console: Console) -> None:
+        self.plan, self.console = plan, console
+        uri = asked.tracking_uri or default_uri(asked.out)
+        self.tracker = Tracker(uri, asked.out) if asked.track else None
+
+    def one(self, result: Result) -> None:
+        if self.tracker:
+            self._try(lambda tracker: tracker.log(self.plan, result))
+
+    def everything(self, results: list[Result]) -> None:
+        if self.tracker:
+            self._try(lambda tracker: tracker.log_all(self.plan, results))
+
+    def _try(self, act: Any) -> None:
+        try:
+            act(self.tracker)
+        except TrackingUnavailable as error:
+            self.tracker = None
+            self.console.print(Text(f"{error}", "yellow"), soft_wrap=True)
+
+
+def _conclude(asked: Asked, plan: Plan, store: Store, console: Console) -> None:
+    found = list(store.read_all(plan.suite, (trial.key for trial in plan.trials)))
+    _Log(asked, plan, console).everything(found)
+    if asked.report:
+        from reports.site import build  # noqa: PLC0415 - imports pandas and statsmodels
+
+        build(asked.out, asked.site)
+        page = asked.site / plan.suite / "index.html"
+        console.print(f"Open {page}", highlight=False, soft_wrap=True)
+
+
+def _verdict(plan: Plan, store: Store, ended: list[Result], console: Console) -> int:
+    bad = [result for result in ended if result.status in (Status.FAILED, Status.TIMEOUT)]
+    missing = sum(store.read(plan.suite, trial.key) is None for trial in plan.trials)
+    if bad:
+        console.print(Text(f"{len(bad)} trials failed; the page says why.", "red"))
+    if missing:
+        console.print(Text(f"{missing} trials were not run.", "yellow"))
+    return 1 if bad else 0
+
+
+class Terminated(Exception):  # noqa: N818 - a signal, not an error
+    """SIGTERM arrived: `docker stop`, or a cluster's scheduler."""
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    def end(number: int, frame: FrameType | None) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _only_one(out: Path) -> Iterator[None]:
+    """Two sweeps in one folder would run trials twice."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(out / ".lock", timeout=0)
+        with lock:
+            yield
+    except Timeout as error:
+        raise BenchError(
+            f"another bench run is using {out}. Wait for it, or give this one another --out."
+        ) from error
+    except PermissionError as error:
+        raise BenchError(f"{out}: cannot write here ({error.strerror}).") from error

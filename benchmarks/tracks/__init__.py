@@ -1,0 +1,1 @@
+"""Tracks: kinds of contest, each with its contract, its judge and its metrics."""

@@ -1,0 +1,5 @@
+"""The debiasing track: predict a target without leaning on a bias variable."""
+
+from benchmarks.tracks.debiasing.contract import Debiaser, DebiasingTask
+
+__all__ = ["Debiaser", "DebiasingTask"]

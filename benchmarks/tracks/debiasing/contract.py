@@ -1,0 +1,85 @@
+"""The contract of the debiasing track: what a method is given and what it must return."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import nn
+
+from benchmarks.errors import Skip
+from benchmarks.learning import backbones
+from benchmarks.learning.backbones import Backbone
+from benchmarks.learning.loop import Trial
+from benchmarks.learning.split import Split
+from benchmarks.method import Method
+
+
+@dataclass(frozen=True)
+class DebiasingTask:
+    """A task as a method sees it: there is no test split here.
+
+    Attributes:
+        name: data set, target and bias variable.
+        kind: "table" or "image".
+        shape: of one input, (features,) or (C, H, W).
+        classes: names of the target's classes; empty for regression.
+        groups: names of the two values of the bias variable.
+        train: what to learn from, groups included.
+        validation: what epochs and settings are selected on, groups included.
+        backbone: name of the network.
+        seed: decides initial weights.
+        device: where the splits live.
+    """
+
+    name: str
+    kind: Literal["table", "image"]
+    shape: tuple[int, ...]
+    classes: tuple[str, ...]
+    groups: tuple[str, str]
+    train: Split
+    validation: Split
+    backbone: str
+    seed: int
+    device: torch.device
+
+    @property
+    def outputs(self) -> int:
+        """How many outputs a model has: one a class, or one for regression."""
+        return max(1, len(self.classes))
+
+    def require_classes(self) -> None:
+        """Raise Skip on a regression task, for methods that are defined on classes alone."""
+        if not self.classes:
+            raise Skip("the method is defined for classes, and this task is a regression")
+
+    def new_model(self, shape: tuple[int, ...] | None = None) -> Backbone:
+        """A fresh network on the device; the same weights for every method with this seed.
+
+        Args:
+            shape: of the input, where a method adds columns to it.
+        """
+        model = backbones.build(self.backbone, shape or self.shape, self.outputs, self.seed)
+        memory = torch.channels_last if self.device.type == "cuda" else torch.contiguous_format
+        return model.to(self.device, memory_format=memory)
+
+
+@dataclass(frozen=True)
+class Debiaser(Method):
+    """A debiasing method."""
+
+    track: ClassVar[str] = "debiasing"
+
+    @abstractmethod
+    def fit(self, task: DebiasingTask, trial: Trial) -> nn.Module:
+        """Learn from `task.train`, choose on `task.validation`, train through `trial.train`.
+
+        Returns:
+            A model that maps x ([n, *task.shape]) to outputs ([n, task.outputs]): logits, or
+            values for regression. It takes x alone; the group of a test sample is never known.
+
+        Raises:
+            Skip: the method does not apply to this task, and why.
+        """

@@ -1,0 +1,128 @@
+"""The judge of the debiasing track: every number on its pages is computed here."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmarks.errors import Skip
+from benchmarks.learning.selection import RULE, Scores
+from benchmarks.learning.split import Split
+from benchmarks.result import MetricInfo, TrackInfo
+from benchmarks.tracks.debiasing import metrics
+from benchmarks.tracks.debiasing.metrics import GroupCounts
+
+NAME = "debiasing"
+REVISION = 1
+
+
+def counts(logits: Tensor, split: Split) -> GroupCounts:
+    """Count predictions (the largest logit) by group, on the device."""
+    classes = logits.shape[1]
+    cell = (split.b * classes + split.y) * classes + logits.argmax(dim=1)
+    found = torch.bincount(cell, minlength=2 * classes**2)
+    return GroupCounts(found.cpu().numpy().reshape(2, classes, classes))
+
+
+def validation_scores(outputs: Tensor, split: Split) -> Scores:
+    """What the selection of epochs sees: Odds (lower is better) and EAcc (higher is better).
+
+    For regression: the gap in squared error between groups, and the squared error.
+    """
+    if outputs.shape[1] == 1:
+        everyone, first, second = _squared_error(outputs, split)
+        return Scores(
+            {"mse": everyone, "mse_gap": abs(first - second)}, (abs(first - second), everyone)
+        )
+    found = counts(outputs, split)
+    odds, eacc = metrics.equalized_odds(found), metrics.equalized_accuracy(found)
+    values = {"odds": odds, "eacc": eacc, "accuracy": metrics.accuracy(found)}
+    return Scores(values, (odds, -eacc))
+
+
+def check_split(split: Split, name: str, classes: tuple[str, ...], groups: tuple[str, str]) -> None:
+    """Raise Skip where a metric of this track would not exist on a split."""
+    b = split.b.cpu().numpy()
+    if classes:
+        metrics.require_every_cell(split.y.cpu().numpy(), b, classes, groups, name)
+        return
+    for group in (0, 1):
+        if not (b == group).any():
+            raise Skip(f"the {name} split has no sample of group {groups[group]}")
+
+
+def judge(outputs: Tensor, test: Split) -> dict[str, float]:
+    """Every metric of a model's outputs on the test split.
+
+    Args:
+        outputs: logits [n, classes], or values [n, 1] for regression.
+        test: with every class in every group (see `check_split`).
+    """
+    if outputs.shape[1] == 1:
+        everyone, first, second = _squared_error(outputs, test)
+        return {"mse": everyone, "mse_0": first, "mse_1": second}
+    found = counts(outputs, test)
+    recall = found.recall
+    values = {
+        "odds": metrics.equalized_odds(found),
+        "eacc": metrics.equalized_accuracy(found),
+        "accuracy": metrics.accuracy(found),
+        "auc": metrics.area_under_curve(
+            test.y.cpu().numpy(), torch.softmax(outputs.double(), dim=1).cpu().numpy()
+        ),
+        "worst_group_accuracy": metrics.worst_group_accuracy(found),
+        "demographic_parity_gap": metrics.demographic_parity_gap(found),
+        "accuracy_0": metrics.group_accuracy(found, 0),
+        "accuracy_1": metrics.group_accuracy(found, 1),
+    }
+    if outputs.shape[1] == 2:
+        for group in (0, 1):
+            values[f"tpr_{group}"] = float(recall[group, 1])
+            values[f"tnr_{group}"] = float(recall[group, 0])
+    return values
+
+
+def _squared_error(outputs: Tensor, split: Split) -> tuple[float, float, float]:
+    return metrics.squared_error(
+        split.y.double().cpu().numpy(),
+        outputs[:, 0].double().cpu().numpy(),
+        np.asarray(split.b.cpu().numpy()),
+    )
+
+
+def _info(name: str, title: str, better: str, definition: str, unit: str = "%") -> MetricInfo:
+    return MetricInfo(name=name, title=title, better=better, definition=definition, unit=unit)
+
+
+INFO = TrackInfo(
+    name=NAME,
+    rank_by=["odds", "eacc"],
+    ranking=(
+        "Methods are ranked by Odds (lower is better) and by EAcc (higher is better); the order "
+        "of the table is the mean of both ranks."
+    ),
+    selection=RULE,
+    metrics=[
+        _info("odds", "Odds", "lower", "Equalized odds: mean over classes of the gap in recall "
+              "between the two groups (BaDe, equation 1)."),
+        _info("eacc", "EAcc", "higher", "Equalized accuracy: mean recall over all cells of class "
+              "and group (BaDe, equation 2)."),
+        _info("accuracy", "Accuracy", "higher", "Share of correct predictions."),
+        _info("auc", "AUC", "higher", "Area under the ROC curve; with more than two classes, mean "
+              "over one-against-rest curves."),
+        _info("worst_group_accuracy", "Worst group", "higher", "Smallest recall among the cells "
+              "of class and group."),
+        _info("demographic_parity_gap", "Parity gap", "lower", "Gap between the groups in how "
+              "often a class is predicted, the largest over classes."),
+        _info("accuracy_0", "Accuracy, B = 0", "higher", "Share of correct predictions in group 0."),
+        _info("accuracy_1", "Accuracy, B = 1", "higher", "Share of correct predictions in group 1."),
+        _info("tpr_0", "TPR, B = 0", "higher", "Recall of the positive class in group 0."),
+        _info("tpr_1", "TPR, B = 1", "higher", "Recall of the positive class in group 1."),
+        _info("tnr_0", "TNR, B = 0", "higher", "Recall of the negative class in group 0."),
+        _info("tnr_1", "TNR, B = 1", "higher", "Recall of the negative class in group 1."),
+        _info("mse", "MSE", "lower", "Mean squared error (regression).", unit=""),
+        _info("mse_0", "MSE, B = 0", "lower", "Mean squared error in group 0.", unit=""),
+        _info("mse_1", "MSE, B = 1", "lower", "Mean squared error in group 1.", unit=""),
+    ],
+)  # fmt: skip

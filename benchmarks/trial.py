@@ -1,0 +1,204 @@
+"""One trial, from data to result."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.data.dataset import Labelled, Library, data_set
+from benchmarks.errors import BenchError, Diverged, Skip
+from benchmarks.learning.loop import Trial
+from benchmarks.learning.split import Split, seed_for
+from benchmarks.plan import TrialSpec, scope
+from benchmarks.provenance import environment
+from benchmarks.result import Cost, Result, Status
+from benchmarks.tracks.debiasing import Debiaser, DebiasingTask
+from benchmarks.tracks.debiasing import judge as debiasing
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where trials run and keep things.
+
+    Attributes:
+        data: folder of raw and prepared data.
+        out: folder of results.
+        device: "cpu" or "cuda".
+        threads: CPU threads of one trial.
+    """
+
+    data: Path
+    out: Path
+    device: str
+    threads: int
+
+    @property
+    def cache(self) -> Path:
+        """Folder of shared work."""
+        return self.out / "cache"
+
+
+def run_trial(spec: TrialSpec, place: Place, peak_memory: Callable[[], float | None]) -> Result:
+    """Run one trial; whatever goes wrong in it becomes its status and reason.
+
+    Args:
+        spec: what to run.
+        place: where.
+        peak_memory: MiB that this process held at most since the trial began, or None.
+    """
+    device = torch.device(place.device)
+    started, clock = datetime.now(UTC), time.perf_counter()
+    outcome: dict[str, Any]
+    trial: Trial | None = None
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    try:
+        task, test = load_task(spec, Library(place.data), device)
+        trial = new_trial(spec, task, place)
+        torch.manual_seed(seed_for(spec.seed, "everything else"))
+        assert isinstance(spec.method, Debiaser)  # noqa: S101 - the plan matched the tracks
+        model = spec.method.fit(task, trial)
+        outputs = trial.predict(model, test.x)
+        outcome = {"status": Status.OK, "metrics": debiasing.judge(outputs, test)}
+        outcome["undefined"] = undefined(outcome["metrics"])
+    except Skip as verdict:
+        outcome = {"status": Status.SKIPPED, "reason": str(verdict)}
+    except Diverged as verdict:
+        outcome = {"status": Status.FAILED, "reason": f"diverged: {verdict}"}
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        outcome = {"status": Status.FAILED, "reason": f"out of memory: {_first_line(error)}"}
+    except BenchError as error:
+        outcome = {"status": Status.FAILED, "reason": str(error)}
+    except Exception as error:  # noqa: BLE001 - a failure stays where it happened
+        reason = f"{type(error).__name__}: {_first_line(error)}"
+        outcome = {"status": Status.FAILED, "reason": reason, "traceback": traceback.format_exc()}
+    own = time.perf_counter() - clock - (trial.waited_seconds if trial else 0.0)
+    return Result(
+        **blank(spec),
+        **outcome,
+        curves=_finite(trial.curves) if trial else {},
+        chosen=trial.chosen if trial else {},
+        cost=Cost(
+            seconds=own,
+            shared_seconds=trial.shared_seconds if trial else 0.0,
+            peak_memory_mib=peak_memory(),
+            peak_device_memory_mib=_device_memory(device),
+        ),
+        environment=environment(device, place.threads),
+        started=started,
+        finished=datetime.now(UTC),
+    )
+
+
+def unfinished(spec: TrialSpec, status: Status, reason: str, started: datetime) -> Result:
+    """The result of a trial whose process did not live to write one."""
+    return Result(
+        **blank(spec),
+        status=status,
+        reason=reason,
+        cost=Cost(seconds=(datetime.now(UTC) - started).total_seconds()),
+        started=started,
+        finished=datetime.now(UTC),
+    )
+
+
+def blank(spec: TrialSpec) -> dict[str, Any]:
+    """The fields of a result that are known before the trial runs."""
+    return {
+        "key": spec.key,
+        "suite": spec.suite,
+        "track": spec.task.track,
+        "task": spec.task.name,
+        "method": spec.method.label,
+        "method_name": spec.method.name,
+        "parameters": spec.method.parameters,
+        "revision": spec.method.revision,
+        "seed": spec.seed,
+        "training": spec.task.training.model_dump(),
+        "data_hash": spec.data_hash,
+    }
+
+
+def load_task(
+    spec: TrialSpec, library: Library, device: torch.device
+) -> tuple[DebiasingTask, Split]:
+    """The task as the method sees it, and the test split it never sees.
+
+    With `selection: test` the test split stands in for the validation split, as in some papers.
+    """
+    data, asked = data_set(spec.task.data), spec.task
+    meta = library.meta(asked.data)
+    labelled = library.splits(asked.data, asked.task, asked.options)
+    if meta is None or meta.hash != spec.data_hash:
+        raise BenchError(f"the prepared data of {asked.data} changed after the run was planned")
+    definition = data.tasks[asked.task]
+    classes = tuple(meta.attributes[definition.target])
+    first, second = meta.attributes[definition.bias]
+    splits = {name: _split(part, device) for name, part in labelled.items()}
+    for name, split in splits.items():
+        debiasing.check_split(split, name, classes, (first, second))
+    chosen_on = "test" if asked.training.selection == "test" else "validation"
+    task = DebiasingTask(
+        name=asked.name,
+        kind=data.kind,
+        shape=data.shape(meta),
+        classes=classes,
+        groups=(first, second),
+        train=splits["train"],
+        validation=splits[chosen_on],
+        backbone=asked.training.backbone,
+        seed=spec.seed,
+        device=device,
+    )
+    return task, splits["test"]
+
+
+def new_trial(spec: TrialSpec, task: DebiasingTask, place: Place) -> Trial:
+    """What the method is given besides its task."""
+    return Trial(
+        seed=spec.seed,
+        training=spec.task.training,
+        device=task.device,
+        validation=task.validation,
+        score=debiasing.validation_scores,
+        scope=scope(spec.task, spec.seed, spec.data_hash),
+        cache=place.cache,
+    )
+
+
+def undefined(measured: dict[str, float]) -> dict[str, str]:
+    """Why metrics of the track are missing from a result that is otherwise fine."""
+    reason = "defined for two classes" if "odds" in measured else "defined for classes"
+    return {
+        metric.name: "defined for regression" if metric.name.startswith("mse") else reason
+        for metric in debiasing.INFO.metrics
+        if metric.name not in measured
+    }
+
+
+def _split(part: Labelled, device: torch.device) -> Split:
+    x, y, b = (torch.from_numpy(np.array(array)) for array in (part.x, part.y, part.b))
+    return Split.of(x.to(device), y.to(device), b.to(device))
+
+
+def _finite(curves: dict[str, list[float]]) -> dict[str, list[float | None]]:
+    return {
+        name: [value if np.isfinite(value) else None for value in values]
+        for name, values in curves.items()
+    }
+
+
+def _device_memory(device: torch.device) -> float | None:
+    return torch.cuda.max_memory_allocated(device) / 2**20 if device.type == "cuda" else None
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:500]

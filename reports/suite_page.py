@@ -1,0 +1,268 @@
+"""What a suite's page says, gathered from its plan and results before any HTML is written."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from markupsafe import Markup
+
+from benchmarks.result import (
+    Environment,
+    Plan,
+    PlannedMethod,
+    PlannedTask,
+    Result,
+    Scalar,
+    Status,
+    TrackInfo,
+)
+from reports import wording
+from reports.figures import scatter
+from reports.leaderboard import Board, boards
+from reports.tables import MISSING, status_of
+
+STATUS_WORDS = {
+    Status.OK.value: "ok",
+    Status.FAILED.value: "failed",
+    Status.TIMEOUT.value: "timed out",
+    Status.SKIPPED.value: "skipped",
+    MISSING: "not run",
+}
+
+SELECTED_ON_TEST = (
+    "Epochs and thresholds were selected on the test set, as the paper did. These numbers "
+    "reproduce a published protocol; they are too good to be an estimate of what unseen data "
+    "would give."
+)
+
+NOT_OFFICIAL = (
+    "The raw data are not the official files (another checksum, or a subset), so the numbers "
+    "may differ from those on the official ones."
+)
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How the trials of a sweep, or of a part of it, ended."""
+
+    counts: Mapping[str, int]
+
+    @property
+    def total(self) -> int:
+        """Trials planned."""
+        return sum(self.counts.values())
+
+    @property
+    def done(self) -> int:
+        """Trials that ended well."""
+        return self.counts.get(Status.OK.value, 0)
+
+    @property
+    def problems(self) -> list[tuple[str, int, str]]:
+        """Status, count and words of whatever did not end well, in a fixed order."""
+        every = ((s, self.counts.get(s, 0), w) for s, w in STATUS_WORDS.items())
+        return [(s, n, w) for s, n, w in every if n and s != Status.OK.value]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Trials of one method that ended the same way for the same reason."""
+
+    method: str
+    seeds: str
+    status: str
+    reason: str
+    traceback: str | None
+
+
+@dataclass(frozen=True)
+class TaskView:
+    """A task's section."""
+
+    slug: str
+    board: Board
+    figure: Markup | None
+    coverage: Coverage
+    problems: Sequence[Problem]
+    sources: Mapping[str, str]
+    """Where published figures come from, each with its footnote letter."""
+    borrowed: bool
+    """Whether a variant shows its base method's published figure."""
+    absences: Mapping[str, Sequence[str]]
+    """Reasons for "n/a", each with the metrics and methods it concerns."""
+    warnings: Sequence[tuple[str, str]]
+    """Badge and sentence of what a reader must know before the numbers."""
+
+    @property
+    def leaders(self) -> list[str]:
+        """Labels of the methods on the first rank."""
+        rows = self.board.rows
+        return [r.method.label for r in rows if r.place and r.place.rank == 1]
+
+
+@dataclass(frozen=True)
+class TrackView:
+    """A track's section and its tasks."""
+
+    info: TrackInfo
+    slug: str
+    tasks: Sequence[TaskView]
+
+
+@dataclass(frozen=True)
+class SuiteView:
+    """A suite's page."""
+
+    name: str
+    plan: Plan
+    tracks: Sequence[TrackView]
+    coverage: Coverage
+    environments: Sequence[tuple[Environment, int]]
+    """Distinct environments with the number of results from each, most first."""
+    started: datetime | None
+    finished: datetime | None
+
+    @property
+    def warnings(self) -> dict[tuple[str, str], list[str]]:
+        """The warnings of all tasks, each once, with the tasks it concerns."""
+        found: dict[tuple[str, str], list[str]] = {}
+        for task in (task for track in self.tracks for task in track.tasks):
+            for warning in task.warnings:
+                found.setdefault(warning, []).append(task.board.task.name)
+        return found
+
+    @property
+    def task_count(self) -> int:
+        """Tasks on the page."""
+        return sum(len(track.tasks) for track in self.tracks)
+
+    def anchor(self, method: PlannedMethod) -> str:
+        """Where on the page the method is described."""
+        names = {(m.track, m.label): f"{m.track} {m.label}" for m in self.plan.methods}
+        slugs = wording.slugs(list(names.values()))
+        return f"method-{slugs[names[method.track, method.label]]}"
+
+    def differs(self, method: PlannedMethod) -> dict[str, Scalar]:
+        """Parameters that tell a method from others of its name."""
+        return distinguishing(method, self.plan.methods)
+
+    @property
+    def figures(self) -> dict[str, str]:
+        """SVG text by task slug."""
+        tasks = (task for track in self.tracks for task in track.tasks)
+        return {task.slug: str(task.figure) for task in tasks if task.figure}
+
+
+def suite_view(name: str, plan: Plan, results: Mapping[str, Result]) -> SuiteView:
+    """Everything the page of a suite says; depends on nothing but its arguments."""
+    slugs = wording.slugs([task.name for task in plan.tasks])
+    tasks = [
+        _task_view(plan, board, slugs[board.task.name], results) for board in boards(plan, results)
+    ]
+    track_slugs = wording.slugs([track.name for track in plan.tracks])
+    tracks = [
+        TrackView(info, track_slugs[info.name], [t for t in tasks if t.board.track == info])
+        for info in plan.tracks
+    ]
+    return SuiteView(
+        name=name,
+        plan=plan,
+        tracks=[track for track in tracks if track.tasks],
+        coverage=_coverage(plan, results),
+        environments=_environments(results.values()),
+        started=min((_instant(r.started) for r in results.values()), default=None),
+        finished=max((_instant(r.finished) for r in results.values()), default=None),
+    )
+
+
+def distinguishing(method: PlannedMethod, others: Iterable[PlannedMethod]) -> dict[str, Scalar]:
+    """Parameters in which entries of the same name differ and that the label does not show."""
+    family = [o.parameters for o in others if (o.name, o.track) == (method.name, method.track)]
+    return {
+        key: value
+        for key, value in method.parameters.items()
+        if any(other.get(key) != value for other in family) and f"{key}=" not in method.label
+    }
+
+
+def warnings_of(task: PlannedTask) -> list[tuple[str, str]]:
+    """Badge and sentence of what a reader must know before the task's numbers."""
+    found = []
+    if task.training.get("selection") == "test":
+        found.append(("selected on test", SELECTED_ON_TEST))
+    if not task.official:
+        found.append(("data not official", NOT_OFFICIAL))
+    return found
+
+
+def _task_view(plan: Plan, board: Board, slug: str, results: Mapping[str, Result]) -> TaskView:
+    warnings = warnings_of(board.task)
+    figure = scatter(board, slug, warnings)
+    quoted = [
+        (row.method.label, published)
+        for row in board.rows
+        for metric in board.ranking
+        if (published := row.cells[metric.name].published)
+    ]
+    sources = sorted({published.source for _, published in quoted})
+    return TaskView(
+        slug=slug,
+        board=board,
+        # The drawing is built by an XML serialiser that escapes every text in it.
+        figure=Markup(figure) if figure else None,  # noqa: S704
+        coverage=_coverage(plan, results, board.task.name),
+        problems=_problems(plan, board.task.name, results),
+        sources={source: _letter(i) for i, source in enumerate(sources)},
+        borrowed=any(label != published.of for label, published in quoted),
+        absences=_absences(board),
+        warnings=warnings,
+    )
+
+
+def _coverage(plan: Plan, results: Mapping[str, Result], task: str | None = None) -> Coverage:
+    trials = [trial for trial in plan.trials if task is None or trial.task == task]
+    return Coverage(Counter(status_of(results.get(trial.key)) for trial in trials))
+
+
+def _problems(plan: Plan, task: str, results: Mapping[str, Result]) -> list[Problem]:
+    seeds: dict[tuple[str, str, str, str | None], list[int]] = {}
+    for trial in plan.trials:
+        result = results.get(trial.key)
+        if trial.task != task or (result and result.status is Status.OK):
+            continue
+        reason = (result.reason or "no reason given") if result else "no result yet"
+        trace = result.traceback if result else None
+        seeds.setdefault((trial.method, status_of(result), reason, trace), []).append(trial.seed)
+    return [
+        Problem(method, wording.seeds(mine), status, reason, trace)
+        for (method, status, reason, trace), mine in seeds.items()
+    ]
+
+
+def _absences(board: Board) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for metric in (*board.ranking, *board.others):
+        for row in board.rows:
+            for reason in row.cells[metric.name].reasons:
+                found.setdefault(reason, []).append(f"{metric.title} of {row.method.label}")
+    return found
+
+
+def _environments(results: Iterable[Result]) -> list[tuple[Environment, int]]:
+    found: dict[str, tuple[Environment, int]] = {}
+    for result in results:
+        if result.environment:
+            key = result.environment.model_dump_json()
+            found[key] = (result.environment, found.get(key, (None, 0))[1] + 1)
+    return [found[key] for key in sorted(found, key=lambda key: (-found[key][1], key))]
+
+
+def _letter(index: int) -> str:
+    return chr(ord("a") + index) if index < 26 else str(index)
+
+
+def _instant(time: datetime) -> datetime:
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

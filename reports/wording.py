@@ -1,0 +1,101 @@
+"""Numbers, times and places as the pages write them."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import UTC, datetime
+
+from reports.statistics import Place, Summary
+
+MINUS = "−"
+
+
+def decimals(value: float, unit: str) -> int:
+    """Digits after the point: two for percentages, four significant ones for plain numbers."""
+    if unit == "%":
+        return 2
+    size = 0 if value == 0 else math.floor(math.log10(abs(value)))
+    if unit == "s":
+        return min(max(1 - size, 0), 2)
+    return min(max(3 - size, 0), 6)
+
+
+def number(value: float, places: int) -> str:
+    """Fixed-point with a real minus sign; never "-0.00"."""
+    text = f"{abs(value):.{places}f}"
+    negative = value < 0 and any(digit not in "0." for digit in text)
+    return f"{MINUS}{text}" if negative else text
+
+
+def signed(value: float, unit: str) -> str:
+    """A difference, with its sign always written."""
+    text = number(value, decimals(value, unit))
+    return text if text.startswith(MINUS) or not text.strip("0.") else f"+{text}"
+
+
+def published(value: float, unit: str) -> str:
+    """A paper's figure: percentages with two digits, plain numbers as they were printed."""
+    return number(value, 2) if unit == "%" else f"{value:.6g}".replace("-", MINUS)
+
+
+def mean(summary: Summary, unit: str) -> str:
+    """The mean in the shown unit, without the unit."""
+    scale = 100.0 if unit == "%" else 1.0
+    if unit == "" and 0 < abs(summary.mean) < 1e-5:
+        return f"{summary.mean:.2e}".replace("-", MINUS)
+    return number(summary.mean * scale, decimals(summary.mean * scale, unit))
+
+
+def half_width(summary: Summary, unit: str) -> str | None:
+    """Half of the interval with the mean's digits; None for one seed."""
+    if summary.half_width is None:
+        return None
+    scale = 100.0 if unit == "%" else 1.0
+    return number(summary.half_width * scale, decimals(summary.mean * scale, unit))
+
+
+def rank(place: Place) -> str:
+    """A place as in sport: "3", or "3 =" where it is shared."""
+    return f"{place.rank} =" if place.shared else str(place.rank)
+
+
+def score(value: float) -> str:
+    """A mean rank with as many digits as it needs, two at most."""
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def moment(time: datetime) -> str:
+    """A time in UTC to the minute; times without a zone are taken as UTC."""
+    aware = time if time.tzinfo else time.replace(tzinfo=UTC)
+    return aware.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def seeds(numbers: list[int]) -> str:
+    """Seeds in words, "seed 3" or "seeds 0, 1, 4"; runs of three and more are written "0–2"."""
+    ordered = sorted(set(numbers))
+    runs: list[list[int]] = []
+    for seed in ordered:
+        if runs and seed == runs[-1][-1] + 1:
+            runs[-1].append(seed)
+        else:
+            runs.append([seed])
+    parts = [f"{run[0]}–{run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs]
+    return f"{'seed' if len(ordered) == 1 else 'seeds'} {', '.join(parts)}"
+
+
+def plural(count: int, noun: str) -> str:
+    """A count with its noun: "1 trial", "2 trials"."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def slugs(names: list[str]) -> dict[str, str]:
+    """A file name and anchor for each name: letters, digits and dashes, no two alike."""
+    taken: dict[str, str] = {}
+    for name in names:
+        base = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "task"
+        slug, count = base, 2
+        while slug in taken.values():
+            slug, count = f"{base}-{count}", count + 1
+        taken[name] = slug
+    return taken

@@ -42,7 +42,6 @@ class MFD(Debiaser):
         """Train a student of the same architecture beside the frozen teacher."""
         task.require_classes()
         teacher = standard_model(task.new_model(), task.train, trial).requires_grad_(False)
-        assert isinstance(teacher, Backbone)  # noqa: S101 - narrows the type only
 
         def loss(model: Backbone, batch: Batch) -> Tensor:
             with torch.no_grad():

@@ -52,7 +52,6 @@ class RNF(Debiaser):
         """Train the head alone, on neutralised pairs."""
         task.require_classes()
         teacher = standard_model(task.new_model(), task.train, trial).requires_grad_(False)
-        assert isinstance(teacher, Backbone)  # noqa: S101 - narrows the type only
         model = task.new_model()
         model.encoder.load_state_dict(teacher.encoder.state_dict())
         train = task.train

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -93,7 +94,7 @@ def bench(
     if context.invoked_subcommand:
         return
     if suite is None:
-        out.print(context.get_help(), highlight=False)
+        out.print(context.get_help(), highlight=False, markup=False)
         out.print("\nSuites:", highlight=False)
         _print_suites()
         out.print("\nStart with: bench --suite digits", highlight=False)
@@ -311,7 +312,7 @@ def _print_suites() -> None:
     _print_rows(rows)
 
 
-def _print_rows(rows: list[tuple[str, ...]]) -> None:
+def _print_rows(rows: Sequence[tuple[str, ...]]) -> None:
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True, style="cyan")
     for row in rows:

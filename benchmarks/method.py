@@ -6,7 +6,9 @@ import ast
 import importlib
 import inspect
 import json
+import os
 import pkgutil
+import sys
 import textwrap
 from abc import ABC
 from collections.abc import Mapping
@@ -20,6 +22,7 @@ from benchmarks.errors import UsageError, unknown
 from benchmarks.result import Scalar
 
 PACKAGES = ("methods", "baselines")
+ELSEWHERE = "BENCH_METHODS"
 
 
 @dataclass(frozen=True)
@@ -81,15 +84,24 @@ def summary_of(method: type[Method]) -> str:
 
 @cache
 def methods() -> dict[str, type[Method]]:
-    """Every method by name: each module of methods/ and baselines/ that defines one."""
+    """Every method by name: each module of methods/ and baselines/ that defines one.
+
+    Methods that live elsewhere (private ones, say) are found where BENCH_METHODS names a folder
+    with their files.
+    """
+    modules = [
+        f"{package}.{module.name}"
+        for package in PACKAGES
+        for module in pkgutil.iter_modules(importlib.import_module(package).__path__)
+    ]
+    if folder := os.environ.get(ELSEWHERE):
+        sys.path.append(folder)
+        modules += [module.name for module in pkgutil.iter_modules([folder])]
     found: dict[str, type[Method]] = {}
-    for package in PACKAGES:
-        root = importlib.import_module(package)
-        for module in pkgutil.iter_modules(root.__path__):
-            loaded = importlib.import_module(f"{package}.{module.name}")
-            for thing in vars(loaded).values():
-                if _is_own_method(thing, loaded.__name__):
-                    found[module.name] = thing
+    for name in modules:
+        for thing in vars(importlib.import_module(name)).values():
+            if _is_own_method(thing, name):
+                found[name_of(thing)] = thing
     return dict(sorted(found.items()))
 
 

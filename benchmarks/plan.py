@@ -246,5 +246,3 @@ def _planned_method(method: Method) -> PlannedMethod:
         parameters=method.parameters,
         revision=method.revision,
     )
-
-

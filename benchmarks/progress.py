@@ -1,4 +1,4 @@
-"""What a person sees while trials run: a live display, or plain lines where there is no terminal."""
+"""What a person sees while trials run: a live display, or plain lines without a terminal."""
 
 from __future__ import annotations
 

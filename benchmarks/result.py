@@ -213,9 +213,9 @@ class Store:
     def write(self, result: Result) -> Path:
         """Keep a result. A finished one is never overwritten by an unfinished one."""
         path = self.path(result.suite, result.key)
-        if not result.status.is_final and (old := self.read(result.suite, result.key)):
-            if old.status.is_final:
-                return path
+        old = None if result.status.is_final else self.read(result.suite, result.key)
+        if old and old.status.is_final:
+            return path
         write_atomically(path, result.model_dump_json(indent=1) + "\n")
         return path
 

@@ -86,14 +86,14 @@ def run(asked: Asked, console: Console) -> int:
 
 
 def choose_device(name: str) -> Literal["cpu", "cuda"]:
-    """auto takes a GPU where there is one. Raises UsageError for one that is not there."""
+    """With auto, a GPU where there is one. Raises UsageError for one that is not there."""
     if name not in ("auto", "cpu", "cuda"):
         raise UsageError(f'--device: "{name}" is none of auto, cpu and cuda.')
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and not torch.cuda.is_available():
         raise UsageError("--device cuda: torch finds no GPU here. Use --device cpu.")
-    return cast(Literal["cpu", "cuda"], name)
+    return cast("Literal['cpu', 'cuda']", name)
 
 
 def prepare(selected: Selected, library: Library, console: Console) -> None:

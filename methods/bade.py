@@ -10,9 +10,9 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
+from benchmarks.learning.backbones import Backbone
 from benchmarks.learning.loop import Trial
 from benchmarks.learning.losses import distillation
-from benchmarks.learning.selection import best_by_rank
 from benchmarks.learning.split import Batch, Split
 from benchmarks.learning.standard import plain_loss
 from benchmarks.method import Paper
@@ -68,7 +68,7 @@ class BaDe(Debiaser):
         balance = on_balance(task.validation, triggers)
         teachers = [self._trained_teacher(task, trial, triggers, s) for s in STRENGTHS]
         scores = [trial.score(trial.predict(t, balance.x), balance) for t in teachers]
-        best = best_by_rank([s.rank_by for s in scores])
+        best = trial.best(scores)
         trial.chosen["strength"] = STRENGTHS[best]
         return teachers[best]
 
@@ -77,7 +77,7 @@ class BaDe(Debiaser):
     ) -> nn.Module:
         """Lines 1-15 of Algorithm 1; shared among the variants that need this strength."""
 
-        def build(inner: Trial, model: nn.Module) -> nn.Module:
+        def build(inner: Trial, model: Backbone) -> Backbone:
             rates = trigger_rates(task.train, bool(task.classes), strength)
             a = assign(task.train.y, rates, inner.generator("bade/injection"))
             backdoor = task.train.with_x(triggers.stamp(task.train.x, a))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import train_test_split
@@ -10,6 +12,7 @@ from benchmarks.data.dataset import DataSet, TaskDefinition
 from benchmarks.data.prepared import Array, Arrays, Columns
 from benchmarks.data.raw import RawFile, RawFolder
 from benchmarks.data.tabular import Table, one_hot, read_table, standardise
+from benchmarks.errors import DataError
 
 UCI = "https://archive.ics.uci.edu/ml/machine-learning-databases/adult/"
 NUMBERS = [
@@ -52,7 +55,7 @@ class Adult(DataSet):
             "a2a9044bc167a35b2361efbabec64e89d69ce82d9790d2980119aac5fd7e9c05",
         ),
     )
-    tasks = {
+    tasks: ClassVar = {
         "income|sex": TaskDefinition("income", "sex", "adult/income_over_50k|sex"),
         "income|race": TaskDefinition("income", "race"),
     }
@@ -109,8 +112,6 @@ def _labels(table: Table) -> dict[str, Array]:
 
 
 def _split(rows: Array, cells: Array, file: str) -> tuple[Array, Array]:
-    from benchmarks.errors import DataError  # noqa: PLC0415
-
     try:
         train, validation = train_test_split(
             rows, test_size=VALIDATION_SHARE, random_state=SPLIT_SEED, stratify=cells

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import ClassVar, cast
 
 import numpy as np
 from pydantic import Field
@@ -37,7 +37,7 @@ class Digits(DataSet):
     kind = "image"
     licence = "CC BY 4.0 (UCI, Optical Recognition of Handwritten Digits); shipped by scikit-learn"
     homepage = "https://archive.ics.uci.edu/dataset/80"
-    tasks = {
+    tasks: ClassVar = {
         "parity|ink": TaskDefinition("parity", "ink"),
         "digit|ink": TaskDefinition("digit", "ink"),
     }
@@ -77,14 +77,14 @@ class Digits(DataSet):
         self, split: str, columns: Columns, task: TaskDefinition, options: Options
     ) -> Labelled:
         """Colour one split."""
-        correlation = 0.0 if split == "test" else cast(DigitsOptions, options).correlation
+        correlation = 0.0 if split == "test" else cast("DigitsOptions", options).correlation
         ink = ink_colours(columns.attributes["parity"], correlation, split)
         x = columns.x.astype(np.int64) * INKS[ink][:, :, None, None] // 255
         return Labelled(x.astype(np.uint8), columns.attributes[task.target], ink)
 
     def notes(self, options: Options) -> list[str]:
         """Say how the ink was given out."""
-        correlation = cast(DigitsOptions, options).correlation
+        correlation = cast("DigitsOptions", options).correlation
         return [
             f"Ink is correlated with parity at {correlation:g} in train and validation "
             f"({(1 + correlation) / 2:.0%} of the odd digits are teal, of the even ones orange) "

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
 from benchmarks.data.dataset import DataSet, TaskDefinition
 from benchmarks.data.prepared import Array, Arrays, Columns
 from benchmarks.data.raw import RawFile, RawFolder
-from benchmarks.data.tabular import Table, read_table, require_columns, standardise
+from benchmarks.data.tabular import read_table, require_columns, standardise
 from benchmarks.errors import DataError
 
 RNF = "https://raw.githubusercontent.com/mndu/RNF-Fairness/main/"
@@ -47,7 +49,7 @@ class Meps(DataSet):
             "1ad5ffc725a8988985bee2363dce6799ed6bc1d87406558620908c75500face5",
         ),
     )
-    tasks = {
+    tasks: ClassVar = {
         "utilization|race": TaskDefinition("utilization", "race", "meps/high_utilization|white")
     }
 

@@ -1,4 +1,4 @@
-"""Raw files: where they are looked for, how they are fetched, whether they are the official ones."""
+"""Raw files: where they are looked for, how they are fetched, whether they are official."""
 
 from __future__ import annotations
 

@@ -75,7 +75,9 @@ def read_table(
             on_bad_lines="error",
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise DataError(f"{file}: not a readable table ({' '.join(str(error).split())}).") from error
+        raise DataError(
+            f"{file}: not a readable table ({' '.join(str(error).split())})."
+        ) from error
     table = Table(file, frame, skip_lines + (2 if columns is None else 1))
     if frame.empty:
         raise DataError(f"{file}: has no rows. Fetch it again.")

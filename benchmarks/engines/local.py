@@ -17,6 +17,7 @@ import psutil
 import torch
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
+from benchmarks.method import methods
 from benchmarks.plan import TrialSpec
 from benchmarks.result import Result, Status, Store
 from benchmarks.trial import Place, run_trial, unfinished
@@ -165,6 +166,7 @@ def _begin_worker(threads: int, memory_mib: float | None, parent: int) -> None:
     torch.set_num_threads(threads)
     with suppress(RuntimeError):  # only allowed before the first parallel work
         torch.set_num_interop_threads(1)
+    methods()  # makes those of BENCH_METHODS importable before a trial that uses one arrives
     guard = _Guard(memory_mib, parent)
     _guards[:] = [guard]
     guard.start()

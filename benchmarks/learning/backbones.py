@@ -74,9 +74,7 @@ def mlp(shape: tuple[int, ...], outputs: int) -> Backbone:
     """BaDe section V.A.3: a three-layer MLP, 512 neurons in each layer, and the output layer."""
     width = 512
     encoder = nn.Sequential(nn.Linear(shape[0], width), nn.ReLU())
-    neck = nn.Sequential(
-        nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU()
-    )
+    neck = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU())
     return Backbone(encoder, neck, nn.Linear(width, outputs))
 
 
@@ -89,9 +87,7 @@ def small_cnn(shape: tuple[int, ...], outputs: int) -> Backbone:
         nn.Conv2d(32, 64, 3, padding=1),
         nn.ReLU(),
     )
-    neck = nn.Sequential(
-        nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(64 * 16, 64), nn.ReLU()
-    )
+    neck = nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(64 * 16, 64), nn.ReLU())
     return ImageBackbone(encoder, neck, nn.Linear(64, outputs))
 
 
@@ -108,7 +104,9 @@ def check_backbone(name: str, kind: Kind) -> None:
     takes = BACKBONES[name][0]
     if takes != kind:
         fitting = ", ".join(sorted(n for n, (k, _) in BACKBONES.items() if k == kind))
-        raise SuiteError(f'backbone "{name}" takes a {takes}, this data is a {kind}: use {fitting}.')
+        raise SuiteError(
+            f'backbone "{name}" takes a {takes}, this data is a {kind}: use {fitting}.'
+        )
 
 
 def build(name: str, shape: tuple[int, ...], outputs: int, seed: int) -> Backbone:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,12 +16,11 @@ from torch import Tensor, nn
 
 from benchmarks.errors import Diverged
 from benchmarks.keys import digest
-from benchmarks.learning.selection import Scores, Selection
+from benchmarks.learning.selection import Scores, Selection, best
 from benchmarks.learning.settings import Training
 from benchmarks.learning.split import Batch, Split, generator
 from benchmarks.result import Record, Scalar, write_atomically
 
-Loss = Callable[[nn.Module, Batch], Tensor]
 M = TypeVar("M", bound=nn.Module)
 
 
@@ -71,7 +70,7 @@ class Trial:
         self,
         model: M,
         split: Split,
-        loss: Loss,
+        loss: Callable[[M, Batch], Tensor],
         *,
         stage: str = "",
         validation: Split | None = None,
@@ -96,7 +95,7 @@ class Trial:
         own = list(model.parameters() if parameters is None else parameters)
         extra = [p for module in also for p in module.parameters()]
         optimiser = torch.optim.Adam(own + extra, lr=self.training.learning_rate, fused=True)
-        selection: Selection[dict[str, Tensor]] = Selection()
+        selection: Selection[dict[str, Tensor]] = Selection(self.training.rule)
         prefix = f"{stage}." if stage else ""
         for epoch in range(self.training.epochs):
             model.train()
@@ -108,18 +107,17 @@ class Trial:
             for name, value in {"loss": mean_loss, **scores.metrics}.items():
                 self.curves.setdefault(prefix + name, []).append(value)
             last = self.training.selection == "last"
-            scores = Scores(scores.metrics, (-float(epoch),)) if last else scores
-            selection.offer(scores, lambda: _copy(model))
-        best, weights = selection.best()
-        self.chosen[prefix + "epoch"] = best + 1
+            selection.offer((-float(epoch),) if last else scores.costs, lambda: _copy(model))
+        winner, weights = selection.best()
+        self.chosen[prefix + "epoch"] = winner + 1
         model.load_state_dict(weights)
         return model.eval()
 
     def _epoch(
         self,
-        model: nn.Module,
+        model: M,
         split: Split,
-        loss: Loss,
+        loss: Callable[[M, Batch], Tensor],
         optimiser: torch.optim.Optimizer,
         epoch: int,
     ) -> float:
@@ -129,10 +127,14 @@ class Trial:
             with self._precision():
                 value = loss(model, split.batch(index))
             optimiser.zero_grad(set_to_none=True)
-            value.backward()  # type: ignore[no-untyped-call]
+            value.backward()
             optimiser.step()
             total += value.detach() * len(index)
         return total.item() / len(split)
+
+    def best(self, candidates: Sequence[Scores]) -> int:
+        """Position of the best candidate by the rule that also selects epochs."""
+        return best([scores.costs for scores in candidates], self.training.rule)
 
     def predict(self, model: nn.Module, x: Tensor, batch_size: int = 8192) -> Tensor:
         """Outputs of `model` in eval mode, [n, outputs] float32, in large batches."""
@@ -182,9 +184,7 @@ class Trial:
         inner = replace(self, curves={}, chosen={}, shared_seconds=0.0, waited_seconds=0.0)
         model = build(inner, blank)
         own = time.perf_counter() - begin - inner.waited_seconds
-        story = Story(
-            seconds=own + inner.shared_seconds, curves=inner.curves, chosen=inner.chosen
-        )
+        story = Story(seconds=own + inner.shared_seconds, curves=inner.curves, chosen=inner.chosen)
         return model, story
 
     def _build_or_load(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 
@@ -46,9 +46,9 @@ def gaussian_mmd(a: Tensor, b: Tensor, distance: Tensor, sigma: float = 1.0) -> 
     """
 
     def kernel(u: Tensor, v: Tensor) -> Tensor:
-        squared = (
-            u.square().sum(1)[:, None] + v.square().sum(1)[None, :] - 2 * u @ v.T
-        ).clamp_min(0)
+        squared = (u.square().sum(1)[:, None] + v.square().sum(1)[None, :] - 2 * u @ v.T).clamp_min(
+            0
+        )
         return torch.exp(-squared / (2 * sigma * distance)).mean()
 
     return kernel(a, a) + kernel(b, b) - 2 * kernel(a, b)
@@ -56,17 +56,16 @@ def gaussian_mmd(a: Tensor, b: Tensor, distance: Tensor, sigma: float = 1.0) -> 
 
 class _Reverse(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x: Tensor, coefficient: float) -> Tensor:  # type: ignore[no-untyped-def] # noqa: ANN001
+    def forward(ctx, x: Tensor, coefficient: float) -> Tensor:  # type: ignore[no-untyped-def]
         ctx.coefficient = coefficient
         return x.view_as(x)
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[no-untyped-def] # noqa: ANN001
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[no-untyped-def]
         return -ctx.coefficient * grad, None
 
 
 def reverse_gradient(x: Tensor, coefficient: float) -> Tensor:
     """Identity forwards, gradient times -coefficient backwards (Ganin & Lempitsky 2015)."""
-    return _Reverse.apply(x, coefficient)  # type: ignore[no-untyped-call]
-
-
+    reversed_: Tensor = _Reverse.apply(x, coefficient)
+    return reversed_

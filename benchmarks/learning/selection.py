@@ -1,65 +1,91 @@
 """Which epoch, or which candidate, to keep: one rule for all methods.
 
-BaDe section IV.A: every epoch is scored by Odds and EAcc and ranked by both. The candidate with
-the smallest sum of ranks wins; equal sums go to the earlier one. A candidate that another beats
-in one score and equals or beats in the other can never win, so only the weights of undominated
-candidates are kept in memory.
+A candidate that another beats in one score and equals or beats in the other can win by none of
+the rules, so only the weights of undominated candidates are kept in memory.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 from scipy.stats import rankdata
 
 T = TypeVar("T")
-RULE = (
-    "Of all candidates (epochs, or settings that a method tries), the one with the smallest sum "
-    "of its ranks in Odds and EAcc, both measured on validation data; the earlier one where sums "
-    "are equal. The same rule for every method."
+Rule = Literal["difference", "rank", "zscore"]
+
+RULES: Mapping[Rule, str] = {
+    "difference": "the largest EAcc minus Odds",
+    "rank": "the smallest sum of ranks in Odds and in EAcc (BaDe, section IV.A)",
+    "zscore": "the smallest z(Odds) - z(EAcc), z over the candidates (BaDe's public code)",
+}
+IN_WORDS = (
+    "Of all candidates (epochs, or settings that a method tries) the one with the largest EAcc "
+    "minus Odds, both measured on validation data, the earlier one of equals: the same rule for "
+    "every method, unless the training settings of a task name another."
 )
-
-
-def best_by_rank(scores: Sequence[Sequence[float]]) -> int:
-    """Position of the candidate with the smallest rank sum; all scores: lower is better."""
-    table = np.asarray(scores, dtype=float)
-    ranks = np.sum([rankdata(column, method="average") for column in table.T], axis=0)
-    return int(np.argmin(ranks))
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What selection sees of a candidate: `rank_by` holds values of which lower is better."""
+    """What selection sees of a candidate.
+
+    Attributes:
+        metrics: by name, for the curves.
+        costs: what candidates are compared by; lower is better in each.
+    """
 
     metrics: Mapping[str, float]
-    rank_by: tuple[float, ...]
+    costs: tuple[float, ...]
+
+
+def totals(costs: Sequence[Sequence[float]], rule: Rule) -> npt.NDArray[np.float64]:
+    """What each candidate sums up to by a rule; the smallest wins.
+
+    Args:
+        costs: [candidates, scores], lower is better.
+        rule: see `RULES`; all three are sums over the scores, of values, ranks or z-scores.
+    """
+    table = np.asarray(costs, dtype=float)
+    if rule == "rank":
+        table = np.stack([rankdata(column, method="average") for column in table.T], axis=1)
+    elif rule == "zscore":
+        spread = table.std(axis=0)
+        table = (table - table.mean(axis=0)) / np.where(spread > 0, spread, 1)
+    return table.sum(axis=1)
+
+
+def best(costs: Sequence[Sequence[float]], rule: Rule) -> int:
+    """Position of the winner among candidates, the earliest of equals."""
+    return int(np.argmin(totals(costs, rule)))
 
 
 class Selection(Generic[T]):
     """Candidates offered one by one; the payloads (weights) of undominated ones are kept."""
 
-    def __init__(self) -> None:
-        self._scores: list[tuple[float, ...]] = []
+    def __init__(self, rule: Rule) -> None:
+        self.rule: Rule = rule
+        self._costs: list[tuple[float, ...]] = []
         self._kept: dict[int, T] = {}
 
-    def offer(self, scores: Scores, payload: Callable[[], T]) -> None:
+    def offer(self, costs: tuple[float, ...], payload: Callable[[], T]) -> None:
         """Add a candidate; `payload` is only called where the candidate could still win."""
-        if not any(_dominates(self._scores[i], scores.rank_by) for i in self._kept):
-            beaten = [i for i in self._kept if _dominates(scores.rank_by, self._scores[i])]
-            for i in beaten:
+        if not any(_nowhere_worse(self._costs[i], costs) for i in self._kept):
+            for i in [i for i in self._kept if _nowhere_worse(costs, self._costs[i])]:
                 del self._kept[i]
-            self._kept[len(self._scores)] = payload()
-        self._scores.append(scores.rank_by)
+            self._kept[len(self._costs)] = payload()
+        self._costs.append(costs)
 
     def best(self) -> tuple[int, T]:
         """Position and payload of the winner."""
-        winner = best_by_rank(self._scores)
+        sums = totals(self._costs, self.rule)
+        winner = min(self._kept, key=lambda i: (sums[i], i))
         return winner, self._kept[winner]
 
 
-def _dominates(a: Sequence[float], b: Sequence[float]) -> bool:
-    """Whether `a` is nowhere worse than `b`; the earlier of two equals stays."""
+def _nowhere_worse(a: Sequence[float], b: Sequence[float]) -> bool:
+    """Whether `a` is at least as good as `b` in every score; the earlier of two equals stays."""
     return all(x <= y for x, y in zip(a, b, strict=True))

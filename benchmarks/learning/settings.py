@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from benchmarks.learning.selection import Rule
+
 
 class Training(BaseModel):
     """How networks are trained; part of every trial's key.
@@ -24,3 +26,4 @@ class Training(BaseModel):
         description="validation: the rule of every leaderboard; test: what some papers did, said "
         "on every page that shows it; last: the last epoch",
     )
+    rule: Rule = Field("difference", description="how epochs and candidates are compared")

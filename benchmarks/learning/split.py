@@ -48,9 +48,7 @@ class Split:
 
     def subset(self, index: Tensor) -> Split:
         """The samples at `index` ([m] int64 positions, or an [n] bool mask)."""
-        return replace(
-            self, x=self.x[index], y=self.y[index], b=self.b[index], row=self.row[index]
-        )
+        return replace(self, x=self.x[index], y=self.y[index], b=self.b[index], row=self.row[index])
 
     def with_x(self, x: Tensor) -> Split:
         """The same samples with other inputs (stamped, say)."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from benchmarks.learning.loop import Trial
 from benchmarks.learning.split import Batch, Split
+
+M = TypeVar("M", bound=nn.Module)
 
 
 def task_loss(outputs: Tensor, y: Tensor) -> Tensor:
@@ -21,7 +25,7 @@ def plain_loss(model: nn.Module, batch: Batch) -> Tensor:
     return task_loss(model(batch.x), batch.y)
 
 
-def standard_model(blank: nn.Module, train: Split, trial: Trial) -> nn.Module:
+def standard_model(blank: M, train: Split, trial: Trial) -> M:
     """`blank` trained plainly on `train`; built once for a task and seed, then shared."""
     return trial.shared(
         "standard model",

@@ -62,8 +62,9 @@ class DebiasingTask:
             shape: of the input, where a method adds columns to it.
         """
         model = backbones.build(self.backbone, shape or self.shape, self.outputs, self.seed)
-        memory = torch.channels_last if self.device.type == "cuda" else torch.contiguous_format
-        return model.to(self.device, memory_format=memory)
+        if self.device.type == "cuda":
+            model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return model.to(self.device)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.errors import Skip
-from benchmarks.learning.selection import RULE, Scores
+from benchmarks.learning.selection import IN_WORDS, Scores
 from benchmarks.learning.split import Split
 from benchmarks.result import MetricInfo, TrackInfo
 from benchmarks.tracks.debiasing import metrics
@@ -102,7 +102,7 @@ INFO = TrackInfo(
         "Methods are ranked by Odds (lower is better) and by EAcc (higher is better); the order "
         "of the table is the mean of both ranks."
     ),
-    selection=RULE,
+    selection=IN_WORDS,
     metrics=[
         _info("odds", "Odds", "lower", "Equalized odds: mean over classes of the gap in recall "
               "between the two groups (BaDe, equation 1)."),
@@ -115,8 +115,8 @@ INFO = TrackInfo(
               "of class and group."),
         _info("demographic_parity_gap", "Parity gap", "lower", "Gap between the groups in how "
               "often a class is predicted, the largest over classes."),
-        _info("accuracy_0", "Accuracy, B = 0", "higher", "Share of correct predictions in group 0."),
-        _info("accuracy_1", "Accuracy, B = 1", "higher", "Share of correct predictions in group 1."),
+        _info("accuracy_0", "Accuracy, B = 0", "higher", "Share of correct ones in group 0."),
+        _info("accuracy_1", "Accuracy, B = 1", "higher", "Share of correct ones in group 1."),
         _info("tpr_0", "TPR, B = 0", "higher", "Recall of the positive class in group 0."),
         _info("tpr_1", "TPR, B = 1", "higher", "Recall of the positive class in group 1."),
         _info("tnr_0", "TNR, B = 0", "higher", "Recall of the negative class in group 0."),

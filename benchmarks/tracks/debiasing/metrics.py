@@ -53,7 +53,7 @@ def require_every_cell(
 ) -> None:
     """Raise Skip where a class is absent from a group: recalls, and Odds, do not exist then."""
     present = np.bincount(b * len(classes) + y, minlength=len(groups) * len(classes))
-    for cell in np.flatnonzero(present == 0):
+    for cell in np.flatnonzero(present == 0).tolist():
         group, label = groups[cell // len(classes)], classes[cell % len(classes)]
         raise Skip(
             f"the {split} split has no sample of class {label} in group {group}: "

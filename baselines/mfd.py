@@ -63,6 +63,7 @@ def fair_distance(aim: Tensor, features: Tensor, y: Tensor, b: Tensor, sigma: fl
         b: [n] groups.
         sigma: see `gaussian_mmd`; the mean squared distance of the batch is taken as constant.
     """
+    aim, features = aim.float(), features.float()
     distance = (aim - features.detach()).square().sum(1).mean().clamp_min(1e-12)
     total = features.new_zeros(())
     for label in y.unique():

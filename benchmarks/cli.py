@@ -10,11 +10,13 @@ from typing import Annotated, Any
 import typer
 import yaml
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from benchmarks import __version__
-from benchmarks.errors import BenchError, UsageError
+from benchmarks.errors import BenchError, DataError, UsageError
+from benchmarks.yaml_source import read_value
 
 app = typer.Typer(
     add_completion=False,
@@ -29,17 +31,26 @@ err = Console(stderr=True)
 
 Out = Annotated[
     Path,
-    typer.Option("--out", envvar="BENCH_OUT", help="Results, cache and MLflow's database."),
+    typer.Option(
+        "--out", envvar="BENCH_OUT", metavar="FOLDER", help="Results, cache, MLflow's database."
+    ),
 ]
-Site = Annotated[Path, typer.Option("--site", envvar="BENCH_SITE", help="Pages.")]
+Site = Annotated[Path, typer.Option("--site", envvar="BENCH_SITE", metavar="FOLDER", help="Pages.")]
 Data = Annotated[
-    Path, typer.Option("--data", envvar="BENCH_DATA", help="Raw and prepared data sets.")
+    Path,
+    typer.Option(
+        "--data", envvar="BENCH_DATA", metavar="FOLDER", help="Raw and prepared data sets."
+    ),
+]
+DataName = Annotated[
+    str, typer.Argument(metavar="NAME", help="A data set; `bench data list` shows them.")
 ]
 Uri = Annotated[
     str | None,
     typer.Option(
         "--tracking-uri",
         envvar="MLFLOW_TRACKING_URI",
+        metavar="URI",
         help="MLflow server or database; by default SQLite beside the results.",
     ),
 ]
@@ -50,29 +61,50 @@ RESULTS, PAGES, DATA = Path("results"), Path("site"), Path("data")
 def bench(
     context: typer.Context,
     suite: Annotated[
-        str | None, typer.Option("--suite", help="Name of a suite, or path of its file.")
+        str | None,
+        typer.Option("--suite", metavar="NAME", help="Name of a suite, or path of its file."),
     ] = None,
     methods: Annotated[
-        str, typer.Option(help="Only these, by comma: bade,standard or bade[strength=auto].")
+        str,
+        typer.Option(
+            metavar="NAMES", help="Only these, by comma: bade,standard or bade[strength=auto]."
+        ),
     ] = "",
-    tasks: Annotated[str, typer.Option(help="Only these, by comma.")] = "",
-    seeds: Annotated[str, typer.Option(help="5 (that is 0 to 4), or 0,3,7, or 2-6.")] = "",
+    tasks: Annotated[
+        str, typer.Option(metavar="NAMES", help="Only these, by comma: income|sex.")
+    ] = "",
+    seeds: Annotated[
+        str, typer.Option(metavar="SEEDS", help="5 (that is 0 to 4), or 0,3,7, or 2-6.")
+    ] = "",
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", help="method.field=value, or training.field=value; repeatable."),
+        typer.Option(
+            "--set",
+            metavar="SETTING",
+            help="method.field=value, or training.field=value; repeatable.",
+        ),
     ] = None,
     jobs: Annotated[
-        int, typer.Option(min=0, help="Trials at once; 0: one a core, or one on a GPU.")
+        int,
+        typer.Option(
+            min=0, metavar="NUMBER", help="Trials at once; 0: one a core, or one on a GPU."
+        ),
     ] = 0,
     timeout: Annotated[
-        float | None, typer.Option(min=0.1, help="Seconds a trial may take.")
+        float | None,
+        typer.Option(min=0.1, metavar="SECONDS", help="Seconds a trial may take."),
     ] = None,
     memory_limit: Annotated[
-        float | None, typer.Option(min=64, help="MiB of memory a trial's process may hold.")
+        float | None,
+        typer.Option(min=64, metavar="MIB", help="Memory a trial's process may hold."),
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    fail_fast: Annotated[bool, typer.Option(help="Stop at the first trial that fails.")] = False,
-    dry_run: Annotated[bool, typer.Option(help="Say what would run, and run nothing.")] = False,
+    device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu or cuda.")] = "auto",
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast", help="Stop at the first trial that fails.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would run, and run nothing.")
+    ] = False,
     track: Annotated[bool, typer.Option("--track/--no-track", help="Log to MLflow.")] = True,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Build the pages.")] = True,
     results: Out = RESULTS,
@@ -140,7 +172,11 @@ def list_all() -> None:
 
 
 @app.command()
-def show(method: Annotated[str, typer.Argument(help="Name of a method.")]) -> None:
+def show(
+    method: Annotated[
+        str, typer.Argument(metavar="METHOD", help="Its name; `bench list` shows them.")
+    ],
+) -> None:
     """A method's paper, fields and defaults."""
     from benchmarks.method import field_docs, method_class, summary_of  # noqa: PLC0415
 
@@ -153,7 +189,7 @@ def show(method: Annotated[str, typer.Argument(help="Name of a method.")]) -> No
     out.print(Text("\nFields" if fields else "\nNo fields.", "bold"))
     for name, (kind, default, text) in fields.items():
         out.print(Text(f"  {name} = {default!r}", "cyan"), Text(f" ({kind})", "dim"))
-        out.print(Text(f"      {text}"))
+        out.print(Padding(Text(text), (0, 0, 0, 6)))
 
 
 @app.command()
@@ -186,8 +222,10 @@ def log(results: Out = RESULTS, tracking_uri: Uri = None) -> None:
 def ui(
     results: Out = RESULTS,
     tracking_uri: Uri = None,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 5000,
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Address to listen on.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, metavar="NUMBER")] = 5000,
 ) -> None:
     """Start MLflow's pages on this machine."""
     from benchmarks.tracking import default_uri, serve  # noqa: PLC0415
@@ -203,32 +241,37 @@ def data_list(data: Data = DATA) -> None:
     library = Library(data)
     rows = []
     for name, found in data_sets().items():
-        missing = len(library.raw(found).missing())
-        raw = "embedded" if not found.files else f"{len(found.files) - missing}/{len(found.files)}"
-        state = "prepared" if library.meta(name) else "not prepared"
+        try:
+            missing = len(library.raw(found).missing())
+            raw = f"{len(found.files) - missing}/{len(found.files)}" if found.files else "embedded"
+            state = "prepared" if library.meta(name) else "not prepared"
+        except DataError as error:  # one damaged data set does not hide the others
+            raw, state = "?", f"damaged: {error}"
         rows.append((name, found.title, f"raw files: {raw}", state, found.licence))
     _print_rows(rows)
 
 
 @data_app.command("get")
 def data_get(
-    name: str,
+    name: DataName,
     data: Data = DATA,
-    accept_licence: Annotated[bool, typer.Option(help="You agree to the licence.")] = False,
+    accept_licence: Annotated[
+        bool, typer.Option("--accept-licence", help="You agree to the licence.")
+    ] = False,
 ) -> None:
     """Fetch a data set's raw files, checked against their SHA-256."""
     from benchmarks.data.dataset import Library, data_set  # noqa: PLC0415
 
     fetched = Library(data).get(name, accept_licence)
     for path in fetched:
-        out.print(f"fetched {path}", highlight=False, soft_wrap=True)
+        out.print(Text(f"fetched {path}"), soft_wrap=True)
     if not fetched:
         what = "is embedded" if not data_set(name).files else "is already here"
         out.print(f"{name}: nothing to fetch, it {what}.", highlight=False)
 
 
 @data_app.command("check")
-def data_check(name: str, data: Data = DATA) -> None:
+def data_check(name: DataName, data: Data = DATA) -> None:
     """Compare a data set's raw files with the official ones."""
     from benchmarks.data.dataset import Library, data_set  # noqa: PLC0415
 
@@ -236,13 +279,13 @@ def data_check(name: str, data: Data = DATA) -> None:
     for record in raw.records():
         verdict = "official" if record.official else "NOT the official file"
         line = f"{raw.where(record.name)}  {record.sha256}  {verdict}"
-        out.print(line, highlight=False, soft_wrap=True)
+        out.print(Text(line), soft_wrap=True)
     if not raw.files:
         out.print(f"{name} is embedded: nothing to check.", highlight=False)
 
 
 @data_app.command("prepare")
-def data_prepare(name: str, data: Data = DATA) -> None:
+def data_prepare(name: DataName, data: Data = DATA) -> None:
     """Turn a data set's raw files into arrays."""
     from benchmarks.data.dataset import Library  # noqa: PLC0415
 
@@ -251,7 +294,7 @@ def data_prepare(name: str, data: Data = DATA) -> None:
     sizes = ", ".join(f"{split} {size:,}" for split, size in meta.sizes.items())
     out.print(f"{name}: {sizes}; hash {meta.hash[:12]}", highlight=False)
     for note in [*meta.notes, *([] if meta.official else ["Raw files are not the official ones."])]:
-        out.print(f"  {note}", highlight=False)
+        out.print(Padding(Text(note), (0, 0, 0, 2)))
 
 
 def split_names(text: str) -> list[str]:
@@ -292,7 +335,10 @@ def parse_settings(texts: list[str]) -> dict[str, dict[str, Any]]:
         owner, dot, field = name.partition(".")
         if not (equals and dot and owner.strip() and field.strip()):
             raise UsageError(f'--set: "{text}" is not of the form method.field=value.')
-        settings.setdefault(owner.strip(), {})[field.strip()] = yaml.safe_load(value)
+        try:
+            settings.setdefault(owner.strip(), {})[field.strip()] = read_value(value)
+        except UsageError as error:
+            raise UsageError(f"--set {name}: {error}") from error
     return settings
 
 

@@ -33,9 +33,9 @@ class Diverged(Exception):  # noqa: N818 - an outcome of training
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     """One sentence for an unknown name, with the nearest known one and the list of all."""
     names = sorted(known)
-    close = get_close_matches(name, names, n=1, cutoff=0.5)
-    if not close:
-        # Swapped letters in a short name ("baed") fall under difflib's cutoff.
-        close = [other for other in names if sorted(other) == sorted(name)]
-    hint = f' Did you mean "{close[0]}"?' if close else ""
+    lower = {other.lower(): other for other in names}
+    close = get_close_matches(name.lower(), lower, n=1, cutoff=0.5)
+    # Swapped letters ("baed", "rfn") count little with difflib: the same letters come first.
+    close = [other for other in lower if sorted(other) == sorted(name.lower())] or close
+    hint = f' Did you mean "{lower[close[0]]}"?' if close else ""
     return f'unknown {kind} "{name}".{hint} Known: {", ".join(names) or "none"}.'

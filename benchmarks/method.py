@@ -44,7 +44,9 @@ class Method(ABC):
         paper: where it comes from.
     """
 
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(
+        extra="forbid", strict=True, allow_inf_nan=False
+    )
     track: ClassVar[str]
     revision: ClassVar[int] = 1
     paper: ClassVar[Paper]
@@ -121,12 +123,14 @@ def make(name: str, settings: Mapping[str, Any]) -> Method:
             raise UsageError(f"{name}: {unknown('field', field, known)}")
     try:
         # As JSON, a mapping may become a dataclass although types are strict ("4" is no number).
-        made: Method = TypeAdapter(cls).validate_json(json.dumps(dict(settings)))
+        made: Method = TypeAdapter(cls).validate_json(json.dumps(dict(settings), default=str))
     except ValidationError as error:
         detail = error.errors()[0]
         field = ".".join(str(part) for part in detail["loc"] if str(part) in known)
+        # A field that may be one of several things has one complaint from each of them.
+        of_field = [e["msg"] for e in error.errors() if e["loc"][:1] == detail["loc"][:1]]
         raise UsageError(
-            f"{name}.{field}: {detail['msg']} (given: {detail['input']!r})."
+            f"{name}.{field}: {' or '.join(of_field)} (given: {detail['input']!r})."
         ) from error
     return made
 

@@ -21,6 +21,7 @@ from benchmarks.result import (
 )
 from benchmarks.suite import Suite, TaskSpec
 from benchmarks.tracks.registry import REVISIONS, TRACKS
+from benchmarks.yaml_source import read_value
 
 
 @dataclass(frozen=True)
@@ -90,10 +91,10 @@ def _named(present: Sequence[Method], name: str) -> Sequence[Method]:
     base, _, fields = name.rstrip("]").partition("[")
     if base not in methods():
         raise UsageError("--methods: " + unknown("method", base, methods()))
-    import yaml  # noqa: PLC0415 - only for labels with fields
-
     pairs = (field.partition("=") for field in fields.split(",") if field)
-    return [make(base, {key.strip(): yaml.safe_load(value) for key, _, value in pairs})]
+    if "[" in name and not name.endswith("]"):
+        raise UsageError(f'--methods: "{name}" has no closing bracket.')
+    return [make(base, {key.strip(): read_value(value) for key, _, value in pairs})]
 
 
 def sweep(selected: Selected, library: Library, store: Store, command: str) -> Sweep:

@@ -258,5 +258,5 @@ class Store:
 def _first(error: ValidationError | UnicodeDecodeError) -> str:
     if isinstance(error, ValidationError):
         detail: dict[str, Any] = dict(error.errors()[0])
-        return f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}"
+        return ": ".join(filter(None, [".".join(map(str, detail["loc"])), detail["msg"]]))
     return str(error)

@@ -12,18 +12,29 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
-from benchmarks.data.dataset import Options, data_set, data_sets
+from benchmarks.data.dataset import DataSet, Options, data_set, data_sets
 from benchmarks.errors import BenchError, SuiteError, UsageError, unknown
 from benchmarks.learning.backbones import check_backbone
 from benchmarks.learning.settings import Training
 from benchmarks.method import Method, make, methods
 from benchmarks.result import Scalar
+from benchmarks.yaml_source import Place, Source
 
 FOLDER = Path(__file__).parent / "suites"
-Place = Sequence[str | int]
+# What pydantic's types of errors ask for, in words.
+EXPECTED = {
+    "string_type": "text",
+    "bool_type": "true or false",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "none_required": "nothing",
+    "list_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+}
 
 
 class TaskEntry(BaseModel):
@@ -64,11 +75,14 @@ class TaskSpec:
     options: Options
     training: Training
     track: str = "debiasing"
+    varied: tuple[str, ...] = ()
+    """Training settings that the entry's matrix varies: they tell its tasks apart."""
 
     @property
     def name(self) -> str:
-        """Name on the page: data, task, and the options that differ from the defaults."""
+        """Name on the page: data, task, options that are not the defaults, varied settings."""
         changed = self.options.model_dump(exclude_defaults=True)
+        changed |= {field: getattr(self.training, field) for field in self.varied}
         inside = ",".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}"
                           for k, v in changed.items())  # fmt: skip
         return f"{self.data} {self.task}" + (f" [{inside}]" if inside else "")
@@ -84,34 +98,6 @@ class Suite:
     seeds: tuple[int, ...]
     tasks: tuple[TaskSpec, ...]
     methods: tuple[Method, ...]
-
-
-class Source:
-    """A YAML file that knows at which line each of its parts stands."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        try:
-            text = path.read_text(encoding="utf-8")
-            self.root = yaml.compose(text, Loader=yaml.SafeLoader)
-            self.content = yaml.safe_load(text)
-        except (OSError, UnicodeDecodeError) as error:
-            raise SuiteError(f"{path}: cannot be read ({error}).") from error
-        except yaml.YAMLError as error:
-            raise SuiteError(f"{path}: not YAML ({' '.join(str(error).split())}).") from error
-
-    def error(self, place: Place, message: str) -> SuiteError:
-        """The error to raise for a mistake at `place`."""
-        return SuiteError(f"{self.path}, line {self._line(place)}, {_dotted(place)}: {message}")
-
-    def _line(self, place: Place) -> int:
-        node, line = self.root, 1
-        for part in place:
-            found = _child(node, part)
-            if found is None:
-                break
-            line, node = found
-        return line
 
 
 def suite_names() -> dict[str, Path]:
@@ -148,28 +134,46 @@ def read_suite(path: Path, settings: Mapping[str, Mapping[str, Any]] | None = No
     except ValidationError as error:
         raise _first_error(source, error) from error
     overrides = dict(settings or {})
-    common = {**file.training, **overrides.pop("training", {})}
+    forced = overrides.pop("training", {})
+    _check_training(forced)
     tasks = tuple(
         spec
         for number, entry in enumerate(file.tasks)
-        for spec in _tasks(source, number, entry, common)
+        for spec in _tasks(source, number, entry, file.training, forced)
     )
     entries = [
         entry for number in range(len(file.methods)) for entry in _methods(source, file, number)
     ]
-    made = _apply(entries, overrides)
-    for kind, names in (("task", [t.name for t in tasks]), ("method", [m.label for m in made])):
+    labels = [make(name, fields).label for name, fields in entries]
+    for kind, names in (("task", [task.name for task in tasks]), ("method", labels)):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise source.error([f"{kind}s"], f'{kind} "{twice[0]}" is listed twice.')
+    made = dict.fromkeys(_apply(entries, overrides))  # an override can make two of them one
     seeds = tuple(range(file.seeds)) if isinstance(file.seeds, int) else tuple(file.seeds)
     if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
         raise source.error(["seeds"], "give at least one seed, none twice, none negative.")
     return Suite(path.stem, file.title, file.description, seeds, tasks, tuple(made))
 
 
+def _check_training(forced: Mapping[str, Any]) -> None:
+    try:
+        Training.model_validate(forced)
+    except ValidationError as error:
+        detail = error.errors()[0]
+        field = str(detail["loc"][0])
+        if detail["type"] == "extra_forbidden":
+            message = unknown("training setting", field, Training.model_fields)
+            raise UsageError(f"--set: {message}") from error
+        raise UsageError(f"--set training.{field}: {_asked([detail])}.") from error
+
+
 def _tasks(
-    source: Source, number: int, entry: TaskEntry, common: Mapping[str, Scalar]
+    source: Source,
+    number: int,
+    entry: TaskEntry,
+    common: Mapping[str, Scalar],
+    forced: Mapping[str, Any],
 ) -> Iterator[TaskSpec]:
     place: list[str | int] = ["tasks", number]
     if entry.data not in data_sets():
@@ -177,14 +181,12 @@ def _tasks(
     data = data_set(entry.data)
     if entry.task not in data.tasks:
         raise source.error([*place, "task"], unknown("task", entry.task, data.tasks))
-    for field in (*entry.options, *entry.matrix):
-        known = {*data.options.model_fields, *Training.model_fields}
-        if field not in known or (field in entry.options and field in Training.model_fields):
-            where = [*place, field] if field in entry.options else [*place, "matrix", field]
-            raise source.error(where, unknown("field", field, data.options.model_fields))
-    for values in _combinations(entry.matrix):
-        training = {**common, **entry.training}
-        training.update({k: v for k, v in values.items() if k in Training.model_fields})
+    _check_fields(source, place, entry, data)
+    matrix = {field: values for field, values in entry.matrix.items() if field not in forced}
+    varied = tuple(field for field in matrix if field in Training.model_fields)
+    for values in _combinations(matrix):
+        training = {**common, **entry.training, **{field: values[field] for field in varied}}
+        training.update(forced)
         options = {**entry.options}
         options.update({k: v for k, v in values.items() if k in data.options.model_fields})
         try:
@@ -194,8 +196,28 @@ def _tasks(
         except ValidationError as error:
             raise _field_error(source, place, error) from error
         except SuiteError as error:
-            raise source.error([*place, "training", "backbone"], str(error)) from error
-        yield TaskSpec(entry.data, entry.task, checked, settings)
+            if "backbone" in forced:
+                raise UsageError(f"--set training.backbone: {error}") from error
+            where = _written_at(source, place, "backbone") or [*place, "training", "backbone"]
+            raise source.error(where, str(error)) from error
+        yield TaskSpec(entry.data, entry.task, checked, settings, varied=varied)
+
+
+def _check_fields(source: Source, place: Place, entry: TaskEntry, data: DataSet) -> None:
+    options, settings = data.options.model_fields, Training.model_fields
+    for field in entry.options:
+        if field in settings:
+            message = f"{field} is a training setting: write it under training."
+            raise source.error([*place, field], message)
+        if field not in options:
+            message = unknown("field", field, [*TaskEntry.model_fields, *options])
+            raise source.error([*place, field], message)
+    for field, values in entry.matrix.items():
+        if field not in options and field not in settings:
+            message = unknown("field", field, [*options, *settings])
+            raise source.error([*place, "matrix", field], message)
+        if not values:
+            raise source.error([*place, "matrix", field], "give at least one value.")
 
 
 def _methods(source: Source, file: SuiteFile, number: int) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -211,13 +233,15 @@ def _methods(source: Source, file: SuiteFile, number: int) -> Iterator[tuple[str
         raise source.error(place, unknown("method", name, methods()))
     fields = dict(given or {})
     matrix = fields.pop("matrix", {})
-    if not isinstance(matrix, dict) or not all(isinstance(v, list) for v in matrix.values()):
+    if not isinstance(matrix, dict) or not all(v and isinstance(v, list) for v in matrix.values()):
         raise source.error([*place, name, "matrix"], "a matrix maps fields to lists of values.")
     for values in _combinations(matrix):
-        try:
-            make(name, {**fields, **values})
-        except BenchError as error:
-            raise source.error([*place, name], str(error)) from error
+        for field, value in {**fields, **values}.items():
+            where = [*place, name, *(["matrix"] if field in values else []), str(field)]
+            try:
+                make(name, {field: value})
+            except BenchError as error:
+                raise source.error(where, str(error)) from error
         yield name, {**fields, **values}
 
 
@@ -237,51 +261,60 @@ def _combinations(matrix: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any
 
 
 def _first_error(source: Source, error: ValidationError) -> SuiteError:
-    detail = error.errors()[0]
-    # pydantic names the member of a union after the key; the file knows no such part.
-    place = [p for p in detail["loc"] if not (isinstance(p, str) and ("[" in p or p == "str"))]
-    if detail["type"] == "extra_forbidden":
-        return source.error(place, unknown("key", str(place[-1]), SuiteFile.model_fields))
-    return source.error(place, f"{detail['msg']}{_given(detail['input'])}.")
+    """The first mistake. Where several forms are allowed, that of the form that came furthest."""
+    places = [_place(source, detail) for detail in error.errors()]
+    within = [place for place in places if place[: len(places[0])] == places[0]]
+    where = max(within, key=len)
+    same = [d for d, place in zip(error.errors(), places, strict=True) if place == where]
+    if same[0]["type"] == "extra_forbidden":
+        return source.error(where, unknown("key", str(where[-1]), SuiteFile.model_fields))
+    return source.error(where, f"{_asked(same)}.")
+
+
+def _place(source: Source, detail: ErrorDetails) -> list[str | int]:
+    """Where in the file: pydantic also names the member of a union, which the file does not."""
+    place: list[str | int] = []
+    for part in detail["loc"]:
+        if source.has([*place, part]):
+            place.append(part)
+    return [*place, detail["loc"][-1]] if detail["type"] == "missing" else place
 
 
 def _field_error(source: Source, place: Place, error: ValidationError) -> SuiteError:
     detail = error.errors()[0]
     field = str(detail["loc"][0]) if detail["loc"] else ""
+    where = _written_at(source, place, field)
     if detail["type"] == "extra_forbidden":
-        return source.error(
-            ["training", field], unknown("training setting", field, Training.model_fields)
-        )
-    for where in ([*place, field], [*place, "training", field], [*place, "matrix", field],
-                  ["training", field]):  # fmt: skip
-        if _exists(source.root, where):
-            return source.error(where, f"{detail['msg']}{_given(detail['input'])}.")
-    return source.error(place, f"{field}: {detail['msg']}{_given(detail['input'])}.")
+        message = unknown("training setting", field, Training.model_fields)
+        return source.error(where or place, message)
+    if where is None:
+        return source.error(place, f"{field}: {_asked([detail])}.")
+    return source.error(where, f"{_asked([detail])}.")
+
+
+def _written_at(source: Source, place: Place, field: str) -> Place | None:
+    """Where a task's field or training setting stands in the file."""
+    nearest_first: list[list[str | int]] = [
+        [*place, field],
+        [*place, "matrix", field],
+        [*place, "training", field],
+        ["training", field],
+    ]
+    return next((where for where in nearest_first if source.has(where)), None)
+
+
+def _asked(details: Sequence[ErrorDetails]) -> str:
+    """What pydantic found wrong with one value, in words."""
+    types = {detail["type"] for detail in details}
+    if types == {"missing"}:
+        message = "is missing"
+    elif types <= EXPECTED.keys():
+        forms = list(dict.fromkeys(EXPECTED[detail["type"]] for detail in details))
+        message = " or ".join(filter(None, [", ".join(forms[:-1]), forms[-1]])) + " is expected"
+    else:
+        message = details[0]["msg"]
+    return message + _given(details[0]["input"])
 
 
 def _given(value: Any) -> str:
     return f" (given: {value!r})" if isinstance(value, str | int | float | bool) else ""
-
-
-def _dotted(place: Place) -> str:
-    return ".".join(str(part) for part in place) or "top"
-
-
-def _exists(node: yaml.Node | None, place: Place) -> bool:
-    for part in place:
-        found = _child(node, part)
-        if found is None:
-            return False
-        node = found[1]
-    return True
-
-
-def _child(node: yaml.Node | None, part: str | int) -> tuple[int, yaml.Node] | None:
-    """Line and node of a part of a mapping or list."""
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            if key.value == str(part):
-                return key.start_mark.line + 1, value
-    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-        return node.value[part].start_mark.line + 1, node.value[part]
-    return None

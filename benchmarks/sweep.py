@@ -128,8 +128,14 @@ def _counts(sweep: Sweep) -> str:
     if sweep.kept:
         parts.append(f"{sweep.kept} of earlier runs stay on the page")
     seeds = len({trial.seed for trial in plan.trials})
-    size = f"{len(plan.tasks)} tasks, {len(plan.methods)} methods, {seeds} seeds"
+    counts = (len(plan.tasks), "task"), (len(plan.methods), "method"), (seeds, "seed")
+    size = ", ".join(counted(number, thing) for number, thing in counts)
     return f"{plan.suite}: {size}: {', '.join(parts)}."
+
+
+def counted(number: int, thing: str) -> str:
+    """1 task, 2 tasks."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _run_trials(asked: Asked, sweep: Sweep, device: str, console: Console) -> list[Result]:
@@ -149,7 +155,7 @@ def _run_trials(asked: Asked, sweep: Sweep, device: str, console: Console) -> li
             progress.finished(result)
             log.one(result)
     total = sum(result.cost.seconds for result in ended)
-    console.print(f"{len(ended)} trials, {duration(total)} of work.", highlight=False)
+    console.print(f"{counted(len(ended), 'trial')}, {duration(total)} of work.", highlight=False)
     return ended
 
 
@@ -185,16 +191,16 @@ def _conclude(asked: Asked, plan: Plan, store: Store, console: Console) -> None:
 
         build(asked.out, asked.site)
         page = asked.site / plan.suite / "index.html"
-        console.print(f"Open {page}", highlight=False, soft_wrap=True)
+        console.print(f"Open {page}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _verdict(plan: Plan, store: Store, ended: list[Result], console: Console) -> int:
     bad = [result for result in ended if result.status in (Status.FAILED, Status.TIMEOUT)]
     missing = sum(store.read(plan.suite, trial.key) is None for trial in plan.trials)
     if bad:
-        console.print(Text(f"{len(bad)} trials failed; the page says why.", "red"))
+        console.print(Text(f"{counted(len(bad), 'trial')} failed; the page says why.", "red"))
     if missing:
-        console.print(Text(f"{missing} trials were not run.", "yellow"))
+        console.print(Text(f"{counted(missing, 'trial')} not run.", "yellow"))
     return 1 if bad else 0
 
 
@@ -220,11 +226,14 @@ def _only_one(out: Path) -> Iterator[None]:
     try:
         out.mkdir(parents=True, exist_ok=True)
         lock = FileLock(out / ".lock", timeout=0)
-        with lock:
-            yield
+        lock.acquire()
     except Timeout as error:
         raise BenchError(
             f"another bench run is using {out}. Wait for it, or give this one another --out."
         ) from error
-    except PermissionError as error:
+    except OSError as error:
         raise BenchError(f"{out}: cannot write here ({error.strerror}).") from error
+    try:
+        yield
+    finally:
+        lock.release()

@@ -19,7 +19,7 @@ from benchmarks.method import Paper
 from benchmarks.tracks.debiasing import Debiaser, DebiasingTask
 from benchmarks.triggers import TriggerPair, trigger_pair
 
-STRENGTHS = (0.0, 0.25, 0.5, 1.0)
+STRENGTHS = (0.25, 0.5, 1.0)  # 0 is left out: it leaves the bias as it is
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class BaDe(Debiaser):
 
     strength: Annotated[float, Field(ge=0, le=1)] | Literal["auto"] = 1.0
     """How far the trigger goes with the label: 1 is the paper's TAR (equation 4), 0 makes them
-    independent, auto chooses among 0, .25, .5 and 1 on validation data, a teacher each."""
+    independent, auto chooses among .25, .5 and 1 on validation data, a teacher each."""
     loss: Literal["kd", "mse", "mix"] = "kd"
     """What pulls the student to the teacher (Table 6): soft targets, logits, or both."""
     temperature: Annotated[float, Field(gt=0)] = 1.0
@@ -82,7 +82,8 @@ class BaDe(Debiaser):
             a = assign(task.train.y, rates, inner.generator("bade/injection"))
             backdoor = task.train.with_x(triggers.stamp(task.train.x, a))
             balance = on_balance(task.validation, triggers)
-            return inner.train(model, backdoor, plain_loss, stage="teacher", validation=balance)
+            stage = f"teacher at {strength:g}"
+            return inner.train(model, backdoor, plain_loss, stage=stage, validation=balance)
 
         decided_by = {"strength": strength, "square": self.square, "revision": self.revision}
         blank = task.new_model(triggers.shape(task.shape))

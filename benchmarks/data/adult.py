@@ -97,8 +97,7 @@ class Adult(DataSet):
 
 
 def _read(raw: RawFolder, file: str) -> Table:
-    comment = raw.read(file).lstrip().startswith(b"|")
-    return read_table(raw, file, COLUMNS, skip_lines=int(comment))
+    return read_table(raw, file, COLUMNS, comment="|")  # adult.test opens with such a line
 
 
 def _labels(table: Table) -> dict[str, Array]:

@@ -137,7 +137,10 @@ class Library:
         self.get(name)
         raw = self.raw(data)
         folder = self.prepared_folder(name)
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataError(f"{folder.parent}: cannot write here ({error.strerror}).") from error
         with FileLock(folder.parent / f".{name}.lock"):
             arrays = data.prepare(raw)
             _check(name, arrays, data)

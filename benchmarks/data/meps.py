@@ -10,7 +10,6 @@ from benchmarks.data.dataset import DataSet, TaskDefinition
 from benchmarks.data.prepared import Array, Arrays, Columns
 from benchmarks.data.raw import RawFile, RawFolder
 from benchmarks.data.tabular import read_table, require_columns, standardise
-from benchmarks.errors import DataError
 
 RNF = "https://raw.githubusercontent.com/mndu/RNF-Fairness/main/"
 TARGET, GROUP = "UTILIZATION", "RACE"
@@ -56,9 +55,10 @@ class Meps(DataSet):
     def prepare(self, raw: RawFolder) -> Arrays:
         """Read the three files, leave RACE out, standardise."""
         tables = {split: read_table(raw, file) for split, file in FILES.items()}
-        header = [c for c in tables["train"].frame.columns if c != TARGET]
+        columns = dict.fromkeys(c for table in tables.values() for c in table.frame.columns)
         for table in tables.values():
-            require_columns(table, [*header, TARGET])
+            require_columns(table, [*columns, GROUP, TARGET])
+        header = [c for c in columns if c != TARGET]
         cells = {
             split: np.column_stack([table.numbers(c) for c in [*header, TARGET]])
             for split, table in tables.items()
@@ -95,8 +95,6 @@ def _scale(
             normalisation[column] = {"mean": mean, "std": std}
             for split, values in zip(FILES, columns, strict=True):
                 scaled[split][:, i] = values
-    if GROUP not in header:
-        raise DataError(f"{FILES['train']}: has no column {GROUP}. Is this the official file?")
     keep = [i for i, column in enumerate(header) if column != GROUP]
     return {s: values[:, keep].astype(np.float32) for s, values in scaled.items()}, normalisation
 

@@ -73,9 +73,15 @@ class Arrays:
 
 
 def write(folder: Path, arrays: Arrays, about: Mapping[str, Any]) -> Meta:
-    """Write arrays and their JSON into `folder`, which appears whole or not at all."""
+    """Write arrays and their JSON into `folder`, which appears whole or not at all.
+
+    One writer at a time: what one that was killed left behind is removed.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
+    for stale in folder.parent.glob(f".{folder.name}.*/"):
+        shutil.rmtree(stale, ignore_errors=True)
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    before = Path(f"{temporary}.before")
     try:
         content = hashlib.sha256()
         for split in SPLITS:
@@ -97,11 +103,15 @@ def write(folder: Path, arrays: Arrays, about: Mapping[str, Any]) -> Meta:
         )
         (temporary / "meta.json").write_text(meta.model_dump_json(indent=1) + "\n", "utf-8")
         temporary.chmod(0o755)
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists():
+            folder.rename(before)
         temporary.rename(folder)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
+        if before.exists():
+            before.rename(folder)
         raise
+    shutil.rmtree(before, ignore_errors=True)
     return meta
 
 

@@ -6,6 +6,7 @@ import hashlib
 import os
 import sys
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,9 +63,10 @@ class RawFolder:
         """Content of a file. Raises DataError where it is missing, empty or in a broken archive."""
         place = self.where(file)
         if place is None:
-            looked = " or ".join(map(str, self.folders))
+            looked = " nor in ".join(map(str, self.folders))
             raise DataError(
-                f"{self.name}: {file} is neither in {looked}. "
+                f"{self.name}: {file} is {'neither' if len(self.folders) > 1 else 'not'} in "
+                f"{looked}. "
                 f"Run `bench data get {self.name}`, or set {MIRROR} to a folder that has it."
             )
         content = place.read_bytes() if place.name == file else _extract(place, file)
@@ -123,7 +125,7 @@ def _extract(archive: Path, file: str) -> bytes:
     try:
         with zipfile.ZipFile(archive) as opened:
             return opened.read(member)
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
         raise DataError(f"{archive}: {member} cannot be read ({error}). Fetch it again.") from error
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,15 +18,15 @@ from benchmarks.errors import DataError
 
 @dataclass(frozen=True)
 class Table:
-    """A CSV file as text cells; `first_line` is the file's line of row 0."""
+    """A CSV file as text cells; `lines` holds the file's line of each row."""
 
     file: str
     frame: pd.DataFrame
-    first_line: int
+    lines: list[int]
 
     def at(self, row: int, column: str) -> str:
         """A place for an error message."""
-        return f"{self.file}, line {row + self.first_line}, column {column}"
+        return f"{self.file}, line {self.lines[row]}, column {column}"
 
     def numbers(self, column: str) -> Array:
         """A column as float64. Raises DataError at the first cell that is no number."""
@@ -47,47 +49,53 @@ class Table:
 
 
 def read_table(
-    raw: RawFolder, file: str, columns: list[str] | None = None, skip_lines: int = 0
+    raw: RawFolder, file: str, columns: list[str] | None = None, comment: str | None = None
 ) -> Table:
-    """Read a CSV file as text.
+    """Read a CSV file as text. Blank lines are no rows.
 
     Args:
         raw: where the file is looked for.
         file: its name.
         columns: names for a file without a header line.
-        skip_lines: leading lines that are no rows.
+        comment: how lines begin that are no rows either.
 
     Raises:
-        DataError: no rows, or a row with too few or too many cells.
+        DataError: no rows, a column twice, or a row with too few or too many cells.
     """
-    text = raw.read(file)
-    try:
-        frame = pd.read_csv(
-            io.BytesIO(text),
-            header=0 if columns is None else None,
-            names=columns,
-            skiprows=skip_lines,
-            dtype=str,
-            keep_default_na=False,
-            na_values=[],
-            skipinitialspace=True,
-            index_col=False,
-            on_bad_lines="error",
-        )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"{file}: not a readable table ({' '.join(str(error).split())})."
-        ) from error
-    table = Table(file, frame, skip_lines + (2 if columns is None else 1))
-    if frame.empty:
+    rows = _rows(raw.read(file), file, comment)
+    if columns is None:
+        columns = next(rows, (0, []))[1]
+        twice = sorted({column for column in columns if columns.count(column) > 1})
+        if twice:
+            raise DataError(f"{file}: has column {twice[0]} twice. Is this the official file?")
+    cells, lines = [], []
+    for line, row in rows:
+        if len(row) != len(columns):
+            fewer = len(row) < len(columns)
+            raise DataError(
+                f"{file}, line {line}: has {len(row)} cells, {len(columns)} are expected."
+                + (" The file was probably cut short: fetch it again." if fewer else "")
+            )
+        cells.append(row)
+        lines.append(line)
+    if not cells:
         raise DataError(f"{file}: has no rows. Fetch it again.")
-    short = np.flatnonzero(frame.iloc[:, -1].isna().to_numpy())
-    if len(short):
-        raise DataError(
-            f"{file}, line {int(short[0]) + table.first_line}: has fewer than "
-            f"{frame.shape[1]} cells. The file was probably cut short: fetch it again."
-        )
-    return table
+    return Table(file, pd.DataFrame(cells, columns=columns, dtype=str), lines)
+
+
+def _rows(content: bytes, file: str, comment: str | None) -> Iterator[tuple[int, list[str]]]:
+    """Line and cells of every row."""
+    try:
+        reader = csv.reader(io.StringIO(content.decode("utf-8-sig")), skipinitialspace=True)
+        for row in reader:
+            blank = not "".join(row).strip() and len(row) < 2
+            if not (blank or (comment and row[0].startswith(comment))):
+                yield reader.line_num, row
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DataError(f"{file}, line {line}: is not text in UTF-8. Fetch it again.") from error
+    except csv.Error as error:
+        raise DataError(f"{file}, line {reader.line_num}: not a table ({error}).") from error
 
 
 def require_columns(table: Table, columns: list[str]) -> None:

@@ -79,15 +79,15 @@ def mlp(shape: tuple[int, ...], outputs: int) -> Backbone:
 
 
 def small_cnn(shape: tuple[int, ...], outputs: int) -> Backbone:
-    """Two convolutions of 32 and 64 channels and a hidden layer of 64: for pictures of digits."""
+    """Convolutions of 16 and (stride 2) 32 channels, a hidden layer of 64: for small pictures."""
     encoder = nn.Sequential(
         Normalise(),
-        nn.Conv2d(shape[0], 32, 3, padding=1),
+        nn.Conv2d(shape[0], 16, 3, padding=1),
         nn.ReLU(),
-        nn.Conv2d(32, 64, 3, padding=1),
+        nn.Conv2d(16, 32, 3, stride=2, padding=1),
         nn.ReLU(),
     )
-    neck = nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(64 * 16, 64), nn.ReLU())
+    neck = nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(32 * 16, 64), nn.ReLU())
     return ImageBackbone(encoder, neck, nn.Linear(64, outputs))
 
 
@@ -105,7 +105,7 @@ def check_backbone(name: str, kind: Kind) -> None:
     if takes != kind:
         fitting = ", ".join(sorted(n for n, (k, _) in BACKBONES.items() if k == kind))
         raise SuiteError(
-            f'backbone "{name}" takes a {takes}, this data is a {kind}: use {fitting}.'
+            f'backbone "{name}" takes {takes}s, this data holds {kind}s: use {fitting}.'
         )
 
 

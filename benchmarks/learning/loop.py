@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
@@ -89,7 +90,7 @@ class Trial:
             also: further modules to optimise along (an adversary); they are not kept.
 
         Raises:
-            Diverged: the loss was not finite.
+            Diverged: the loss, or what the model says of `validation`, was not finite.
         """
         validation = validation or self.validation
         own = list(model.parameters() if parameters is None else parameters)
@@ -100,10 +101,13 @@ class Trial:
         for epoch in range(self.training.epochs):
             model.train()
             mean_loss = self._epoch(model, split, loss, optimiser, epoch)
-            if not mean_loss < float("inf"):
-                where = f"epoch {epoch + 1}" + (f" of the {stage}" if stage else "")
+            where = f"epoch {epoch + 1}" + (f" of the {stage}" if stage else "")
+            if not math.isfinite(mean_loss):
                 raise Diverged(f"the loss was {mean_loss} in {where}")
-            scores = self.score(self.predict(model, validation.x), validation)
+            outputs = self.predict(model, validation.x)
+            if not outputs.isfinite().all():
+                raise Diverged(f"the outputs were not finite after {where}")
+            scores = self.score(outputs, validation)
             for name, value in {"loss": mean_loss, **scores.metrics}.items():
                 self.curves.setdefault(prefix + name, []).append(value)
             last = self.training.selection == "last"

@@ -46,12 +46,12 @@ def gaussian_mmd(a: Tensor, b: Tensor, distance: Tensor, sigma: float = 1.0) -> 
     """
 
     def kernel(u: Tensor, v: Tensor) -> Tensor:
-        squared = (u.square().sum(1)[:, None] + v.square().sum(1)[None, :] - 2 * u @ v.T).clamp_min(
-            0
-        )
-        return torch.exp(-squared / (2 * sigma * distance)).mean()
+        squared = u.square().sum(1)[:, None] + v.square().sum(1)[None, :] - 2 * u @ v.T
+        return torch.exp(-squared.clamp_min(0) / (2 * sigma * distance)).mean()
 
-    return kernel(a, a) + kernel(b, b) - 2 * kernel(a, b)
+    # Half precision would leave nothing of the small difference of large products.
+    with torch.autocast(a.device.type, enabled=False):
+        return kernel(a, a) + kernel(b, b) - 2 * kernel(a, b)
 
 
 class _Reverse(torch.autograd.Function):

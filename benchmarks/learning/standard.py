@@ -16,7 +16,7 @@ M = TypeVar("M", bound=nn.Module)
 def task_loss(outputs: Tensor, y: Tensor) -> Tensor:
     """Cross-entropy for classes, squared error for regression, mean over the batch."""
     if outputs.shape[1] == 1:
-        return F.mse_loss(outputs[:, 0], y.to(outputs.dtype))
+        return F.mse_loss(outputs[:, 0].float(), y.float())
     return F.cross_entropy(outputs, y)
 
 

@@ -1,0 +1,63 @@
+# make demo: a leaderboard from scratch. make test: every quick test. Both install what they need.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+SUITE ?= digits
+BENCH_ARGS ?=
+
+# On Linux, PyPI's torch carries CUDA (gigabytes). A laptop is better served by
+#   make demo TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu
+TORCH_INDEX_URL ?=
+
+.PHONY: demo test test-all container-test lint format bench-speed repro clean help
+
+help:
+	@echo "make demo         run --suite $(SUITE) and build its pages"
+	@echo "make test         quick tests, lint and types"
+	@echo "make test-all     every test, the slow ones too"
+	@echo "make bench-speed  training throughput beside a plain DataLoader loop"
+	@echo "make repro        dvc repro over the suites of params.yaml"
+
+demo: $(INSTALLED)
+	$(BIN)/bench --suite $(SUITE) $(BENCH_ARGS)
+	@echo
+	@echo "Leaderboard: file://$(CURDIR)/site/$(SUITE)/index.html"
+	@echo "All suites:  file://$(CURDIR)/site/index.html"
+	@echo "MLflow:      $(BIN)/bench ui"
+
+test: $(INSTALLED) lint
+	$(BIN)/python -m pytest
+
+test-all: $(INSTALLED) lint
+	$(BIN)/python -m pytest -m "slow or not slow" --timeout 3600
+
+container-test: $(INSTALLED)
+	$(BIN)/python -m pytest tests/test_container.py -m "slow or not slow" --timeout 3600
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench-speed: $(INSTALLED)
+	$(BIN)/python -m benchmarks.speed
+
+repro: $(INSTALLED)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro
+
+clean:
+	rm -rf results site data
+
+# Written last, so that an interrupted installation is done again; pip runs only when a pin changed.
+$(INSTALLED): pyproject.toml constraints.txt
+	test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed."; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(if $(TORCH_INDEX_URL),$(BIN)/pip install --index-url $(TORCH_INDEX_URL) -c constraints.txt torch torchvision)
+	$(BIN)/pip install -c constraints.txt -e ".[test]"
+	touch $@

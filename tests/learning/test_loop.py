@@ -1,0 +1,207 @@
+"""The training loop: what is trained, in which order, and which epoch comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import tiny_tasks
+import torch
+from torch import Tensor, nn
+
+from benchmarks.errors import Diverged
+from benchmarks.learning.loop import Trial
+from benchmarks.learning.selection import Scores
+from benchmarks.learning.split import Batch, Split
+from benchmarks.learning.standard import plain_loss
+from benchmarks.tracks.debiasing import DebiasingTask
+
+
+@pytest.fixture
+def task() -> DebiasingTask:
+    return tiny_tasks.table_task()
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def weights(model: nn.Module) -> Tensor:
+    return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+def scripted(trial: Trial, costs: list[tuple[float, float]]) -> list[Tensor]:
+    """Let epochs score `costs` in turn; collects the outputs they are scored on."""
+    seen: list[Tensor] = []
+
+    def score(outputs: Tensor, split: Split) -> Scores:
+        assert len(outputs) == len(split)
+        seen.append(outputs)
+        return Scores({"odds": costs[len(seen) - 1][0]}, costs[len(seen) - 1])
+
+    trial.score = score
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("settings", "chosen"),
+    [({}, 1), ({"rule": "rank"}, 0), ({"selection": "last"}, 3)],
+)
+def test_the_weights_of_the_selected_epoch_come_back(
+    task: DebiasingTask, settings: dict[str, str], chosen: int
+) -> None:
+    trial = tiny_tasks.trial_on(task, epochs=4, **settings)
+    # Sums .1, 0, .1, .3; ranks 1 + 3, 3 + 1, 2 + 4, 4 + 2.
+    outputs = scripted(trial, [(0.0, 0.1), (0.2, -0.2), (0.1, 0.2), (0.3, 0.0)])
+    model = trial.train(task.new_model(), task.train, plain_loss)
+    assert trial.chosen == {"epoch": chosen + 1}
+    assert len({tuple(o.flatten().tolist()) for o in outputs}) == 4
+    assert torch.equal(trial.predict(model, task.validation.x), outputs[chosen])
+    assert not model.training
+
+
+def test_curves_hold_every_epoch_and_the_stage_stands_before_their_names(
+    task: DebiasingTask,
+) -> None:
+    trial = tiny_tasks.trial_on(task, epochs=2)
+    scripted(trial, [(0.5, 0.5), (0.25, 0.75)])
+    trial.train(task.new_model(), task.train, plain_loss, stage="student")
+    assert trial.curves["student.odds"] == [0.5, 0.25]
+    assert len(trial.curves["student.loss"]) == 2
+    assert trial.chosen == {"student.epoch": 1}
+
+
+def test_the_loss_of_an_epoch_is_the_mean_over_samples_not_over_batches(
+    task: DebiasingTask,
+) -> None:
+    trial = tiny_tasks.trial_on(task, batch_size=20)  # 20 and 12 of 32 samples
+    sizes: list[int] = []
+
+    def loss(model: nn.Module, batch: Batch) -> Tensor:
+        sizes.append(len(batch.y))
+        return 0 * model(batch.x).sum() + len(batch.y)
+
+    trial.train(task.new_model(), task.train, loss)
+    assert sizes == [20, 12]
+    assert trial.curves["loss"] == [pytest.approx((20 * 20 + 12 * 12) / 32)]
+
+
+def test_another_validation_split_is_what_a_stage_is_selected_on(task: DebiasingTask) -> None:
+    trial = tiny_tasks.trial_on(task)
+    other = task.validation.subset(torch.arange(5))
+    outputs = scripted(trial, [(0.0, 0.0)])
+    trial.train(task.new_model(), task.train, plain_loss, validation=other)
+    assert len(outputs[0]) == 5
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
+def test_a_loss_that_is_not_finite_names_its_epoch_and_stage(
+    task: DebiasingTask, bad: float
+) -> None:
+    trial = tiny_tasks.trial_on(task, epochs=3)
+
+    def loss(model: nn.Module, batch: Batch) -> Tensor:
+        return plain_loss(model, batch) + (bad if len(trial.curves.get("teacher.loss", [])) else 0)
+
+    with pytest.raises(Diverged, match=rf"the loss was {bad} in epoch 2 of the teacher$"):
+        trial.train(task.new_model(), task.train, loss, stage="teacher")
+
+
+def test_weights_that_break_in_an_epochs_last_step_are_never_selected(
+    task: DebiasingTask,
+) -> None:
+    # The loss is finite, its gradient is not: a model that answers NaN would look fair.
+    def loss(model: nn.Module, batch: Batch) -> Tensor:
+        return (model(batch.x) * 0).sum().sqrt()
+
+    trial = tiny_tasks.trial_on(task, batch_size=32)
+    with pytest.raises(Diverged, match=r"^the outputs were not finite after epoch 1$"):
+        trial.train(task.new_model(), task.train, loss)
+
+
+def test_only_the_parameters_that_are_named_are_trained(task: DebiasingTask) -> None:
+    trial, model = tiny_tasks.trial_on(task), task.new_model()
+    before = {name: p.clone() for name, p in model.state_dict().items()}
+    trial.train(model, task.train, plain_loss, parameters=model.head.parameters())
+    changed = {name for name, p in model.state_dict().items() if not torch.equal(p, before[name])}
+    assert changed == {"head.weight", "head.bias"}
+
+
+def test_modules_named_also_are_trained_along(task: DebiasingTask) -> None:
+    adversary, trial = nn.Linear(2, 2), tiny_tasks.trial_on(task)
+    before = weights(adversary).clone()
+    trial.train(
+        task.new_model(),
+        task.train,
+        lambda model, batch: adversary(model(batch.x)).square().mean(),
+        also=[adversary],
+    )
+    assert not torch.equal(weights(adversary), before)
+
+
+def test_the_same_seed_gives_the_same_weights_bit_for_bit(task: DebiasingTask) -> None:
+    def trained(seed: int) -> Tensor:
+        own = tiny_tasks.table_task(seed)
+        trial = tiny_tasks.trial_on(own, epochs=2)
+        return weights(trial.train(own.new_model(), own.train, plain_loss))
+
+    first = trained(0)
+    torch.manual_seed(123)
+    assert torch.equal(trained(0), first)
+    assert not torch.equal(trained(1), first)
+
+
+def test_one_and_two_threads_give_a_table_network_the_same_numbers(
+    task: DebiasingTask, request: pytest.FixtureRequest
+) -> None:
+    # Of convolutions this is not true: their weight gradients are summed thread by thread.
+    def trained() -> Tensor:
+        return weights(tiny_tasks.trial_on(task).train(task.new_model(), task.train, plain_loss))
+
+    alone = trained()
+    request.getfixturevalue("two_threads")
+    assert torch.equal(trained(), alone)
+
+
+def test_methods_with_one_seed_share_initial_weights_and_data_order(task: DebiasingTask) -> None:
+    def spied(split: Split) -> tuple[Tensor, list[list[float]]]:
+        met: list[list[float]] = []
+        model = task.new_model()
+        initial = weights(model).clone()
+
+        def loss(model: nn.Module, batch: Batch) -> Tensor:
+            torch.rand(3)  # what a method draws for itself changes nothing
+            met.append(split.row[batch.index].tolist())
+            return plain_loss(model, batch)
+
+        tiny_tasks.trial_on(task, epochs=2).train(model, split, loss)
+        return initial, met
+
+    ours, batches = spied(task.train)
+    theirs, other_batches = spied(task.train.with_x(task.train.x + 1))
+    assert torch.equal(ours, theirs)
+    assert batches == other_batches
+    assert sorted(sum(batches[:2], [])) == list(range(32))
+
+    kept = torch.arange(0, 32, 2)
+    _, fewer = spied(task.train.subset(kept))
+    first_epoch = [row for row in sum(batches[:2], []) if row % 2 == 0]
+    assert sum(fewer[:1], []) == first_epoch
+
+
+def test_predictions_come_in_parts_and_can_teach(task: DebiasingTask) -> None:
+    trial, model = tiny_tasks.trial_on(task), task.new_model()
+    whole, parts = (trial.predict(model, task.train.x, batch_size=size) for size in (100, 5))
+    assert torch.allclose(whole, parts, atol=1e-6)
+    assert not whole.requires_grad
+    (model(task.train.x) - whole).square().sum().backward()  # refused for inference tensors
+
+
+def test_candidates_are_compared_by_the_rule_of_the_epochs(task: DebiasingTask) -> None:
+    candidates = [Scores({}, cost) for cost in [(0.0, 0.1), (0.2, -0.2), (0.1, 0.2), (0.3, 0.0)]]
+    assert tiny_tasks.trial_on(task).best(candidates) == 1
+    assert tiny_tasks.trial_on(task, rule="rank").best(candidates) == 0

@@ -1,0 +1,99 @@
+"""Tiny debiasing tasks, and trials on them, for tests of learning and of methods."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmarks.learning.loop import Trial
+from benchmarks.learning.settings import Training
+from benchmarks.learning.split import Split
+from benchmarks.tracks.debiasing import DebiasingTask
+from benchmarks.tracks.debiasing.judge import validation_scores
+
+CPU = torch.device("cpu")
+GROUPS = ("first", "second")
+# Rows are classes, columns groups: the group goes with the class, and every cell is there.
+BIASED = ((12, 4), (4, 12))
+SMALL = ((5, 3), (3, 5))
+
+
+def of_cells(counts: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    """Targets and groups with `counts[y][b]` samples in each cell, mixed up."""
+    cells = [
+        (y, b) for y, row in enumerate(counts) for b, count in enumerate(row) for _ in range(count)
+    ]
+    mixed = torch.tensor(cells)[torch.randperm(len(cells), generator=generator(1))]
+    return mixed[:, 0].contiguous(), mixed[:, 1].contiguous()
+
+
+def generator(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def table_split(counts: Sequence[Sequence[int]], seed: int = 0, features: int = 4) -> Split:
+    """Noise in which the first column tells of the class and the second of the group."""
+    y, b = of_cells(counts)
+    x = torch.randn(len(y), features, generator=generator(seed))
+    x[:, 0] += y
+    x[:, 1] += 2 * b
+    return Split.of(x, y, b)
+
+
+def image_split(counts: Sequence[Sequence[int]], seed: int = 0, side: int = 8) -> Split:
+    """Noise in which the red channel tells of the class and the green one of the group."""
+    y, b = of_cells(counts)
+    x = torch.randint(0, 128, (len(y), 3, side, side), generator=generator(seed))
+    x[:, 0] += 60 * y[:, None, None]
+    x[:, 1] += 60 * b[:, None, None]
+    return Split.of(x.to(torch.uint8), y, b)
+
+
+def _task(kind: Any, train: Split, validation: Split, classes: int, seed: int) -> DebiasingTask:
+    return DebiasingTask(
+        name=f"tiny {kind}",
+        kind=kind,
+        shape=tuple(train.x.shape[1:]),
+        classes=tuple(f"class {c}" for c in range(classes)),
+        groups=GROUPS,
+        train=train,
+        validation=validation,
+        backbone="mlp" if kind == "table" else "small_cnn",
+        seed=seed,
+        device=CPU,
+    )
+
+
+def table_task(seed: int = 0, counts: Sequence[Sequence[int]] = BIASED) -> DebiasingTask:
+    train, validation = table_split(counts, seed=2), table_split(SMALL, seed=3)
+    return _task("table", train, validation, len(counts), seed)
+
+
+def image_task(seed: int = 0) -> DebiasingTask:
+    return _task("image", image_split(BIASED, seed=2), image_split(SMALL, seed=3), 2, seed)
+
+
+def regression_task(seed: int = 0) -> DebiasingTask:
+    """The table with the class as a number to predict."""
+    splits = [table_split(BIASED, seed=2), table_split(SMALL, seed=3)]
+    train, validation = (Split.of(split.x, split.y.float(), split.b) for split in splits)
+    return _task("table", train, validation, 0, seed)
+
+
+def trial_on(task: DebiasingTask, cache: Path | None = None, **training: Any) -> Trial:
+    """A trial as the runner would make it; by default one epoch in batches of 16."""
+    settings = {"backbone": task.backbone, "epochs": 1, "batch_size": 16, **training}
+    chosen = Training(**settings)
+    return Trial(
+        seed=task.seed,
+        training=chosen,
+        device=CPU,
+        validation=task.validation,
+        score=validation_scores,
+        scope={"task": task.name, "training": chosen.model_dump(), "seed": task.seed},
+        cache=cache,
+    )

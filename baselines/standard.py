@@ -8,15 +8,16 @@ from typing import ClassVar
 from torch import nn
 
 from benchmarks.learning.loop import Trial
-from benchmarks.learning.standard import standard_model
+from benchmarks.learning.standard import REVISION, standard_model
 from benchmarks.method import Paper
 from benchmarks.tracks.debiasing import Debiaser, DebiasingTask
 
 
 @dataclass(frozen=True)
 class Standard(Debiaser):
-    """Empirical risk minimisation; what every other method is compared with."""
+    """Vapnik (1992), the principle of empirical risk minimisation: the measure of all others."""
 
+    revision: ClassVar[int] = REVISION
     paper: ClassVar[Paper] = Paper(
         "Vapnik (1992)", "Principles of risk minimization for learning theory"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,15 +73,16 @@ def run(asked: Asked, console: Console) -> int:
         store.write_plan(found.plan)
         store.clean(suite.name)
         console.print(_counts(found))
+        log = _Log(asked, found.plan, console)
         try:
-            ended = _run_trials(asked, found, device, console)
+            ended = _run_trials(asked, found, device, console, log)
         except KeyboardInterrupt:
             console.print("Interrupted. Finished trials are kept: the same command resumes.")
             return INTERRUPTED
         except Terminated:
             console.print("Terminated. Finished trials are kept: the same command resumes.")
             return TERMINATED
-        _conclude(asked, found.plan, store, console)
+        _conclude(asked, found.plan, store, console, log)
     return _verdict(found.plan, store, ended, console)
 
 
@@ -138,12 +139,13 @@ def counted(number: int, thing: str) -> str:
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
-def _run_trials(asked: Asked, sweep: Sweep, device: str, console: Console) -> list[Result]:
+def _run_trials(
+    asked: Asked, sweep: Sweep, device: str, console: Console, log: _Log
+) -> list[Result]:
     default = 1 if device == "cuda" else cores()
     jobs = max(1, min(asked.jobs or default, len(sweep.to_do)))
     place = Place(asked.data, asked.out, device, threads=max(1, cores() // jobs))
     limits = local.Limits(asked.timeout, asked.memory_limit)
-    log = _Log(asked, sweep.plan, console)
     ended: list[Result] = []
     if not sweep.to_do:
         return ended
@@ -164,28 +166,32 @@ class _Log:
 
     def __init__(self, asked: Asked, plan: Plan, console: Console) -> None:
         self.plan, self.console = plan, console
-        uri = asked.tracking_uri or default_uri(asked.out)
-        self.tracker = Tracker(uri, asked.out) if asked.track else None
+        self.tracker = Tracker(asked.tracking_uri or default_uri(asked.out), asked.out)
+        self.wanted = asked.track
+        self.away = False
 
     def one(self, result: Result) -> None:
-        if self.tracker:
-            self._try(lambda tracker: tracker.log(self.plan, result))
+        """Log a result as it comes; once the server was found away, wait for the end."""
+        if self.wanted and not self.away:
+            self._try(lambda: self.tracker.log(self.plan, result))
 
     def everything(self, results: list[Result]) -> None:
-        if self.tracker:
-            self._try(lambda tracker: tracker.log_all(self.plan, results))
+        """Log what is missing: by now the server may be back."""
+        if self.wanted:
+            self._try(lambda: self.tracker.log_all(self.plan, results))
 
-    def _try(self, act: Any) -> None:
+    def _try(self, act: Callable[[], None]) -> None:
         try:
-            act(self.tracker)
+            act()
         except TrackingUnavailable as error:
-            self.tracker = None
-            self.console.print(Text(f"{error}", "yellow"), soft_wrap=True)
+            if not self.away:
+                self.console.print(Text(f"{error}", "yellow"), soft_wrap=True)
+            self.away = True
 
 
-def _conclude(asked: Asked, plan: Plan, store: Store, console: Console) -> None:
+def _conclude(asked: Asked, plan: Plan, store: Store, console: Console, log: _Log) -> None:
     found = list(store.read_all(plan.suite, (trial.key for trial in plan.trials)))
-    _Log(asked, plan, console).everything(found)
+    log.everything(found)
     if asked.report:
         from reports.site import build  # noqa: PLC0415 - imports pandas and statsmodels
 

@@ -8,7 +8,7 @@
 #
 #   CONTAINER_TEST=require    a skip, too, is a failure
 #   CONTAINER_ENGINE=podman   do not look for Docker
-#   CONTAINER_STATE=DIR       podman's images and caches, 6 GB (~/.cache/bench-container)
+#   CONTAINER_STATE=DIR       podman's images and caches, 3 GB (~/.cache/bench-container)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -42,8 +42,8 @@ tidy() {
   if [ -n "$engine" ]; then
     "$engine" rm --force "$name" >/dev/null 2>&1 || true
     # What the containers wrote belongs to other users: a container's root may delete it.
-    [ "$(id -u)" = 0 ] || "$engine" run --rm --user 0 -v "$work:/work" --entrypoint find "$image" \
-      /work -mindepth 1 -delete >/dev/null 2>&1 || true
+    [ "$(id -u)" = 0 ] || "$engine" run --rm --user 0 -v "$work:/left" --entrypoint find "$image" \
+      /left -mindepth 1 -delete >/dev/null 2>&1 || true
   fi
   rm -rf "$work"
 }
@@ -201,7 +201,7 @@ ask() { # GET in the container, from Python: slim images have no curl
   ui --host 0.0.0.0 --port 5000 >"$work/log" 2>&1 &
 client=$!
 until ask http://localhost:5000/ 2>/dev/null; do
-  { kill -0 "$client" 2>/dev/null && ((SECONDS - step < 120)); } ||
+  { kill -0 "$client" 2>/dev/null && ((SECONDS - step < 300)); } ||
     { tail -n 40 "$work/log"; fail "bench ui does not answer"; }
   sleep 1
 done
@@ -213,7 +213,7 @@ passed "bench ui answers on the same volume"
   --suite digits --seeds 50 >"$work/log" 2>&1 &
 client=$!
 until compgen -G "$work/cut/results/digits/trials/*.json" >/dev/null; do
-  { kill -0 "$client" 2>/dev/null && ((SECONDS - step < 300)); } ||
+  { kill -0 "$client" 2>/dev/null && ((SECONDS - step < 600)); } ||
     { tail -n 40 "$work/log"; fail "no result to interrupt after"; }
   sleep 0.2
 done

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from benchmarks.learning.loop import Trial
 from benchmarks.learning.settings import Training
-from benchmarks.learning.split import Split
+from benchmarks.learning.split import Batch, Split
 from benchmarks.tracks.debiasing import DebiasingTask
 from benchmarks.tracks.debiasing.judge import validation_scores
 
@@ -84,11 +85,39 @@ def regression_task(seed: int = 0) -> DebiasingTask:
     return _task("table", train, validation, 0, seed)
 
 
-def trial_on(task: DebiasingTask, cache: Path | None = None, **training: Any) -> Trial:
+@dataclass(frozen=True)
+class Call:
+    """What a method asked of `Trial.train`."""
+
+    model: Any
+    initial: dict[str, Tensor]
+    split: Split
+    loss: Callable[[Any, Batch], Tensor]
+    stage: str
+    validation: Split | None
+    also: tuple[nn.Module, ...]
+
+
+@dataclass
+class SpyTrial(Trial):
+    """A trial that remembers what it trained, also within shared work."""
+
+    calls: list[Call] = field(default_factory=list)
+
+    def train(self, model: Any, split: Split, loss: Any, **how: Any) -> Any:
+        """Remember, and train."""
+        initial = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+        stage, validation = how.get("stage", ""), how.get("validation")
+        how["also"] = also = tuple(how.get("also", ()))
+        self.calls.append(Call(model, initial, split, loss, stage, validation, also))
+        return super().train(model, split, loss, **how)
+
+
+def trial_on(task: DebiasingTask, cache: Path | None = None, **training: Any) -> SpyTrial:
     """A trial as the runner would make it; by default one epoch in batches of 16."""
     settings = {"backbone": task.backbone, "epochs": 1, "batch_size": 16, **training}
     chosen = Training(**settings)
-    return Trial(
+    return SpyTrial(
         seed=task.seed,
         training=chosen,
         device=CPU,

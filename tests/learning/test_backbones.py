@@ -79,5 +79,5 @@ def test_a_backbone_of_the_wrong_kind_is_refused_and_the_right_ones_are_named() 
     check_backbone("mlp", "table")
     with pytest.raises(SuiteError, match=r'"mlp" takes tables, this data holds images: use small_'):
         check_backbone("mlp", "image")
-    with pytest.raises(SuiteError, match='unknown backbone "mpl". Did you mean "mlp"?'):
+    with pytest.raises(SuiteError, match=r'unknown backbone "mpl"\. Did you mean "mlp"\?'):
         check_backbone("mpl", "table")

@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
@@ -19,6 +19,7 @@ from benchmarks.learning.losses import (
 from benchmarks.learning.standard import task_loss
 
 seeds = st.integers(0, 10_000)
+unhurried = settings(deadline=None, max_examples=50)  # other processes share the cores
 
 
 def noise(*shape: int, seed: int) -> torch.Tensor:
@@ -40,6 +41,7 @@ def test_temperature_softens_both_sides_and_is_squared_in_front() -> None:
     assert distillation(student, teacher, 2.0).item() == pytest.approx(4 * by_hand)
 
 
+@unhurried
 @given(seeds, st.sampled_from([0.5, 1.0, 2.0, 5.0]))
 def test_distillation_agrees_with_torch(seed: int, temperature: float) -> None:
     student, teacher = noise(5, 3, seed=seed), noise(5, 3, seed=seed + 1)
@@ -74,6 +76,7 @@ def test_generalised_cross_entropy_by_hand() -> None:
     assert generalised_cross_entropy(logits, y, 0.5).item() == pytest.approx(by_hand)
 
 
+@unhurried
 @given(seeds)
 def test_generalised_cross_entropy_goes_from_cross_entropy_to_the_error(seed: int) -> None:
     logits, y = noise(6, 3, seed=seed), torch.arange(6) % 3
@@ -101,6 +104,7 @@ def test_generalised_cross_entropy_is_finite_where_the_class_seems_impossible() 
     assert logits.grad.isfinite().all()
 
 
+@unhurried
 @given(seeds, st.integers(1, 5), st.integers(1, 5), st.integers(1, 4), st.floats(0.3, 5))
 def test_mmd_equals_a_naive_double_loop(
     seed: int, n: int, m: int, width: int, sigma: float

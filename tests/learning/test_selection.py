@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import get_args
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.learning.selection import RULES, Rule, Selection, best, totals
@@ -21,6 +22,7 @@ OUTLIER = [(0.0, -0.5), (0.1, -0.55), (0.2, -0.7), (0.9, -0.7)]
 costs = st.integers(0, 64).map(lambda n: n / 64)  # sums of these are exact
 candidates = st.lists(st.tuples(costs, costs), min_size=1, max_size=12)
 rules = st.sampled_from(get_args(Rule))
+unhurried = settings(deadline=None, max_examples=50)  # other processes share the cores
 
 
 @pytest.mark.parametrize(
@@ -56,6 +58,7 @@ def test_every_rule_is_said_in_words() -> None:
     assert set(RULES) == set(get_args(Rule))
 
 
+@unhurried
 @given(candidates, rules)
 def test_keeping_only_what_can_win_never_changes_the_winner(
     table: list[tuple[float, float]], rule: Rule
@@ -68,6 +71,7 @@ def test_keeping_only_what_can_win_never_changes_the_winner(
         assert winner == best(table, rule)
 
 
+@unhurried
 @given(candidates, rules)
 def test_no_candidate_beats_the_winner_in_one_score_without_losing_in_the_other(
     table: list[tuple[float, float]], rule: Rule
@@ -77,6 +81,7 @@ def test_no_candidate_beats_the_winner_in_one_score_without_losing_in_the_other(
     assert not ((others <= winner).all(axis=1) & (others < winner).any(axis=1)).any()
 
 
+@unhurried
 @given(st.tuples(costs, costs), st.integers(1, 5), rules)
 def test_of_equals_the_earliest_wins(cost: tuple[float, float], copies: int, rule: Rule) -> None:
     table = [(2.0, 2.0)] + [cost] * copies
@@ -87,13 +92,27 @@ def test_weights_are_copied_only_where_a_candidate_could_still_win() -> None:
     copied: list[int] = []
     selection: Selection[int] = Selection("difference")
     for epoch, cost in enumerate([(0.5, 0.5), (0.6, 0.5), (0.4, 0.9), (0.5, 0.5), (0.1, 0.1)]):
-        selection.offer(cost, lambda epoch=epoch: copied.append(epoch) or epoch)  # type: ignore[misc]
+        selection.offer(cost, lambda epoch=epoch: copied.append(epoch) or epoch)
     assert copied == [0, 2, 4]
     assert selection.best() == (4, 4)
+
+
+def test_the_weights_of_a_beaten_candidate_are_let_go() -> None:
+    class Weights:
+        pass
+
+    first, second = Weights(), Weights()
+    seen = weakref.ref(first)
+    selection: Selection[Weights] = Selection("rank")
+    selection.offer((0.5, 0.5), lambda kept=[first]: kept.pop())
+    del first
+    assert seen() is not None
+    selection.offer((0.4, 0.5), lambda: second)
+    assert seen() is None
 
 
 def selected(table: list[tuple[float, float]], rule: Rule) -> tuple[int, str]:
     selection: Selection[str] = Selection(rule)
     for position, cost in enumerate(table):
-        selection.offer(cost, lambda position=position: f"weights {position}")  # type: ignore[misc]
+        selection.offer(cost, lambda position=position: f"weights {position}")
     return selection.best()

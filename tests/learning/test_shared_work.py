@@ -89,7 +89,7 @@ def test_whatever_decides_the_model_has_it_built_anew(tmp_path: Path, other: str
         use(tiny_tasks.trial_on(TASK, tmp_path, learning_rate=1e-3), builder)
     else:
         changed = {"name": "another"} if other == "name" else {"strength": 0.5}
-        use(tiny_tasks.trial_on(TASK, tmp_path), builder, **changed)  # type: ignore[arg-type]
+        use(tiny_tasks.trial_on(TASK, tmp_path), builder, **changed)
     assert builder.count == 2
 
 
@@ -144,7 +144,7 @@ def other_process(cache: Path, building: Event, finish: Event) -> None:
 
         def build(inner: Trial, blank: Backbone, name: str = name) -> Backbone:
             building.set()
-            finish.wait(60)
+            finish.wait(300)
             finish.clear()
             if name == "dies":
                 os._exit(9)
@@ -161,15 +161,15 @@ def test_of_two_processes_one_builds_and_if_it_dies_the_other_does(tmp_path: Pat
     builds = {}
     for name in ("survives", "dies"):
         builder = Builder()
-        assert building.wait(60)
+        assert building.wait(300)
         building.clear()
         trial = tiny_tasks.trial_on(TASK, tmp_path)
         waiting = threading.Thread(target=use, args=(trial, builder, name))
         waiting.start()
         finish.set()
-        waiting.join(60)
+        waiting.join(300)
         builds[name] = builder.count
         assert trial.chosen["teacher.epoch"] == 1
-    process.join(60)
+    process.join(300)
     assert process.exitcode == 9
     assert builds == {"survives": 0, "dies": 1}

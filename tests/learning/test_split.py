@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.learning.split import Split, generator, seed_for
+
+unhurried = settings(deadline=None, max_examples=50)  # other processes share the cores
 
 
 def numbered(size: int) -> Split:
@@ -15,12 +17,14 @@ def numbered(size: int) -> Split:
     return Split.of(rows.float()[:, None], rows % 3, rows % 2)
 
 
+@unhurried
 @given(st.integers(1, 200), st.integers(0, 2**31), st.integers(0, 50))
 def test_an_epoch_sees_every_sample_once(size: int, seed: int, epoch: int) -> None:
     order = numbered(size).order(seed, epoch)
     assert order.sort().values.tolist() == list(range(size))
 
 
+@unhurried
 @given(st.data(), st.integers(2, 60), st.integers(0, 1000), st.integers(0, 5))
 def test_a_subset_sees_its_samples_in_the_order_of_the_whole(
     data: st.DataObject, size: int, seed: int, epoch: int

@@ -1,0 +1,153 @@
+"""How fast the training loop is, beside a plain DataLoader loop, in one process and run.
+
+    python -m benchmarks.speed [--device cpu] [--threads 1] [--repeats 5]
+
+Three ways to train the paper's MLP for one epoch on data of Adult's shape, taken in turns so
+that a busy machine slows all of them alike:
+
+    ours        `Trial.train`'s epoch: data on the device, drawn in batches, fused Adam
+    DataLoader  the usual loop: TensorDataset, DataLoader(shuffle=True), torch.optim.Adam
+    bound       forward, backward and step on one resident batch: nothing can be faster
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch.nn import functional as F  # noqa: N812 - torch's own name for it
+from torch.utils.data import DataLoader, TensorDataset
+
+from benchmarks.learning import backbones
+from benchmarks.learning.loop import Trial
+from benchmarks.learning.selection import Scores
+from benchmarks.learning.settings import Training
+from benchmarks.learning.split import Split
+from benchmarks.learning.standard import plain_loss
+from benchmarks.provenance import environment
+
+ROWS, FEATURES = 26_048, 105  # Adult's training split
+
+
+def made_up_split(device: torch.device) -> Split:
+    """Random inputs of Adult's shape with a target that can be learned."""
+    random = torch.Generator().manual_seed(0)
+    x = torch.randn(ROWS, FEATURES, generator=random)
+    y = (x[:, 0] + x[:, 1] > 0).long()
+    b = torch.randint(2, (ROWS,), generator=random)
+    return Split.of(x.to(device), y.to(device), b.to(device))
+
+
+def ours(split: Split, batch_size: int) -> Callable[[], None]:
+    """One epoch of `Trial.train` with the evaluation left out, as the other two have none."""
+    training = Training(epochs=1, batch_size=batch_size, selection="last")
+    trial = Trial(0, training, split.x.device, split.subset(split.row[:1]), _no_scores, {})
+    model = _model(split)
+
+    def epoch() -> None:
+        trial.train(model, split, plain_loss)
+
+    return epoch
+
+
+def data_loader(split: Split, batch_size: int) -> Callable[[], None]:
+    """One epoch as most public code writes it; data starts on the CPU."""
+    device = split.x.device
+    data = TensorDataset(split.x.cpu(), split.y.cpu())
+    loader = DataLoader(data, batch_size=batch_size, shuffle=True)
+    model = _model(split).train()
+    optimiser = torch.optim.Adam(model.parameters(), lr=1e-4)
+
+    def epoch() -> None:
+        total = 0.0
+        for x, y in loader:
+            optimiser.zero_grad()
+            loss = F.cross_entropy(model(x.to(device)), y.to(device))
+            loss.backward()
+            optimiser.step()
+            total += loss.item()
+
+    return epoch
+
+
+def bound(split: Split, batch_size: int) -> Callable[[], None]:
+    """As many steps as an epoch has, all on the first batch."""
+    model = _model(split).train()
+    optimiser = torch.optim.Adam(model.parameters(), lr=1e-4, fused=True)
+    x, y = split.x[:batch_size], split.y[:batch_size]
+
+    def epoch() -> None:
+        for _ in range(-(-ROWS // batch_size)):
+            loss = F.cross_entropy(model(x), y)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            optimiser.step()
+
+    return epoch
+
+
+def seconds(act: Callable[[], None], device: torch.device) -> float:
+    """Wall-clock of one call, the device's queue emptied."""
+    begin = time.perf_counter()
+    act()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - begin
+
+
+def measure(split: Split, batch_size: int, repeats: int) -> dict[str, float]:
+    """Median samples a second of the three ways, measured in turns after one warm-up each."""
+    ways = {way.__name__: way(split, batch_size) for way in (ours, data_loader, bound)}
+    taken: dict[str, list[float]] = {name: [] for name in ways}
+    for turn in range(repeats + 1):
+        for name, act in ways.items():
+            spent = seconds(act, split.x.device)
+            if turn:
+                taken[name].append(spent)
+    return {name: ROWS / statistics.median(spent) for name, spent in taken.items()}
+
+
+def _model(split: Split) -> backbones.Backbone:
+    return backbones.build("mlp", (FEATURES,), 2, seed=0).to(split.x.device)
+
+
+def _no_scores(outputs: torch.Tensor, split: Split) -> Scores:
+    del outputs, split
+    return Scores({}, (0.0,))
+
+
+def main() -> None:
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads, as one trial has")
+    parser.add_argument("--repeats", type=int, default=5)
+    asked = parser.parse_args()
+    torch.set_num_threads(asked.threads)
+    device = torch.device(asked.device)
+    where = environment(device, asked.threads)
+    table = Table("batch", "ours/s", "DataLoader/s", "bound/s", "ours : DataLoader", "ours : bound")
+    split = made_up_split(device)
+    for batch_size in (64, 128, 256, 1024):
+        rate = measure(split, batch_size, asked.repeats)
+        table.add_row(
+            str(batch_size),
+            *(f"{rate[name]:,.0f}" for name in ("ours", "data_loader", "bound")),
+            f"{rate['ours'] / rate['data_loader']:.2f}",
+            f"{rate['ours'] / rate['bound']:.2f}",
+        )
+    console = Console()
+    console.print(
+        f"MLP {FEATURES}-512-512-512-2, {ROWS:,} samples, {where.device} "
+        f"({where.processor}, {asked.threads} threads), torch {where.versions['torch']}"
+    )
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()

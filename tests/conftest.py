@@ -1,0 +1,46 @@
+"""What all tests share: no mirror unless asked for, one thread, a fresh library."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks.data.dataset import Library
+
+MIRROR = os.environ.pop("BENCH_MIRROR", None)
+torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def no_mirror(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Raw files come from where a test puts them, whatever the shell says."""
+    for name in ("BENCH_MIRROR", "BENCH_DATA", "BENCH_OUT", "BENCH_SITE", "BENCH_METHODS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def mirror() -> Path:
+    """The folder with real data sets that BENCH_MIRROR named when the tests were started."""
+    if not MIRROR:
+        pytest.skip("needs real data: set BENCH_MIRROR to a folder with adult/ and meps/")
+    return Path(MIRROR).absolute()
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Library:
+    """An empty library."""
+    return Library(tmp_path / "data")
+
+
+@pytest.fixture(scope="session")
+def real_library(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> Library:
+    """Adult and MEPS, prepared from the real files; read only."""
+    made = Library(tmp_path_factory.mktemp("real"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BENCH_MIRROR", str(mirror))
+        for name in ("adult", "meps"):
+            made.prepare(name)
+    return made

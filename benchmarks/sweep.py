@@ -68,21 +68,22 @@ def run(asked: Asked, console: Console) -> int:
         show_plan(planning.sweep(selected, library, store, asked.command), store, console)
         return 0
     with _only_one(asked.out), _ended_by_sigterm():
-        prepare(selected, library, console)
-        found = planning.sweep(selected, library, store, asked.command)
-        store.write_plan(found.plan)
-        store.clean(suite.name)
-        console.print(_counts(found))
-        log = _Log(asked, found.plan, console)
         try:
+            prepare(selected, library, console)
+            found = planning.sweep(selected, library, store, asked.command)
+            store.write_plan(found.plan)
+            console.print(_counts(found))
+            log = _Log(asked, found.plan, console)
             ended = _run_trials(asked, found, device, console, log)
+            _conclude(asked, found.plan, store, console, log)
         except KeyboardInterrupt:
             console.print("Interrupted. Finished trials are kept: the same command resumes.")
             return INTERRUPTED
         except Terminated:
             console.print("Terminated. Finished trials are kept: the same command resumes.")
             return TERMINATED
-        _conclude(asked, found.plan, store, console, log)
+        finally:
+            store.clean(suite.name)  # what killed writers left, in this run or an earlier one
     return _verdict(found.plan, store, ended, console)
 
 
@@ -210,8 +211,8 @@ def _verdict(plan: Plan, store: Store, ended: list[Result], console: Console) ->
     return 1 if bad else 0
 
 
-class Terminated(Exception):  # noqa: N818 - a signal, not an error
-    """SIGTERM arrived: `docker stop`, or a cluster's scheduler."""
+class Terminated(BaseException):
+    """SIGTERM arrived: `docker stop`, or a cluster's scheduler. No handler of errors may eat it."""
 
 
 @contextmanager

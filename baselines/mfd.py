@@ -36,7 +36,8 @@ class MFD(Debiaser):
     weight: Annotated[float, Field(ge=0)] = 7.0
     """Weight of the distillation term: 7 is the paper's for CelebA, 3 for UTKFace."""
     sigma: Annotated[float, Field(gt=0)] = 1.0
-    """Kernel width, relative to the mean squared distance of teacher and student."""
+    """Kernel width, relative to the mean squared distance between teacher and student features
+    over all pairs of the batch, as in the authors' code."""
 
     def fit(self, task: DebiasingTask, trial: Trial) -> nn.Module:
         """Train a student of the same architecture beside the frozen teacher."""
@@ -61,10 +62,10 @@ def fair_distance(aim: Tensor, features: Tensor, y: Tensor, b: Tensor, sigma: fl
         features: student features, [n, d].
         y: [n] classes.
         b: [n] groups.
-        sigma: see `gaussian_mmd`; the mean squared distance of the batch is taken as constant.
+        sigma: relative to the mean squared distance of the batch, which is taken as constant.
     """
     aim, features = aim.float(), features.float()
-    distance = (aim - features.detach()).square().sum(1).mean().clamp_min(1e-12)
+    distance = mean_squared_distance(aim, features.detach()).clamp_min(1e-12)
     total = features.new_zeros(())
     for label in y.unique():
         for group in (0, 1):
@@ -72,3 +73,9 @@ def fair_distance(aim: Tensor, features: Tensor, y: Tensor, b: Tensor, sigma: fl
             if chosen.any():
                 total = total + gaussian_mmd(aim[y == label], features[chosen], distance, sigma)
     return total
+
+
+def mean_squared_distance(a: Tensor, b: Tensor) -> Tensor:
+    """Mean of |a_i - b_j|^2 over all pairs of rows, without forming them."""
+    squares = a.square().sum(1).mean() + b.square().sum(1).mean()
+    return squares - 2 * (a.mean(0) * b.mean(0)).sum()

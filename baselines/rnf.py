@@ -45,7 +45,7 @@ class RNF(Debiaser):
     where on balanced classes a constant prediction is the minimum."""
     groups: Literal["given", "proxy"] = "given"
     """given: group labels pair the samples; proxy: a bias-amplified model stands in for them
-    (section 3.3). Epochs are selected with true groups in either case."""
+    (section 3.3). The head's epoch is selected with true groups in either case."""
     q: Annotated[float, Field(gt=0, lt=1)] = 0.2
     """Exponent of the bias-amplifying loss: .2 / .6 / .3 for Adult / MEPS / CelebA."""
 
@@ -72,11 +72,10 @@ class RNF(Debiaser):
 
     def _neutral_loss(self, model: Backbone, z: Tensor, other: Tensor, aim: Tensor) -> Tensor:
         """Equations 1 and 3: distance to the mean prediction, and smoothness over mixes."""
-        neutral = model.decide((z + other) / 2).softmax(dim=1)
-        shift = sum(
-            (model.decide(mix * z + (1 - mix) * other).softmax(dim=1) - neutral).abs().sum(1).mean()
-            for mix in MIXES
-        )
+        mixed = torch.cat([mix * z + (1 - mix) * other for mix in (0.5, *MIXES)])
+        soft = model.decide(mixed).softmax(dim=1).view(1 + len(MIXES), *aim.shape)
+        neutral, shifted = soft[0], soft[1:]
+        shift = (shifted - neutral).abs().sum(dim=(0, 2)).mean()
         return (neutral - aim).square().mean() + self.smoothing * shift
 
     def _proxy_groups(self, task: DebiasingTask, trial: Trial) -> Tensor:
@@ -85,7 +84,10 @@ class RNF(Debiaser):
         def amplified(model: nn.Module, batch: Batch) -> Tensor:
             return generalised_cross_entropy(model(batch.x), batch.y, self.q)
 
-        model = trial.train(task.new_model(), task.train, amplified, stage="amplified")
+        # Its last epoch: selecting by EAcc - Odds would pick the least amplified one.
+        model = trial.train(
+            task.new_model(), task.train, amplified, stage="amplified", select=False
+        )
         return easy_half(trial.predict(model, task.train.x), task.train)
 
 

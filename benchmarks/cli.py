@@ -90,6 +90,14 @@ def bench(
             min=0, metavar="NUMBER", help="Trials at once; 0: one a core, or one on a GPU."
         ),
     ] = 0,
+    threads: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="CPU threads of one trial. More than 1 may change the last digits on images.",
+        ),
+    ] = 1,
     timeout: Annotated[
         float | None,
         typer.Option(min=0.1, metavar="SECONDS", help="Seconds a trial may take."),
@@ -140,6 +148,7 @@ def bench(
         seeds=parse_seeds(seeds),
         settings=parse_settings(settings or []),
         jobs=jobs,
+        threads=threads,
         timeout=timeout,
         memory_limit=memory_limit,
         device=device,
@@ -369,7 +378,7 @@ def _print_rows(rows: Sequence[tuple[str, ...]]) -> None:
 def main() -> None:
     """Entry point: mistakes of the user are one line and exit code 2."""
     try:
-        app()
+        app(prog_name="bench")
     except BenchError as error:
         err.print(f"bench: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
         sys.exit(2)

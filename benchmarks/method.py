@@ -14,6 +14,7 @@ from abc import ABC
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
 from functools import cache
+from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -97,12 +98,17 @@ def methods() -> dict[str, type[Method]]:
         for module in pkgutil.iter_modules(importlib.import_module(package).__path__)
     ]
     if folder := os.environ.get(ELSEWHERE):
-        sys.path.append(folder)
+        if not Path(folder).is_dir():
+            raise UsageError(f"{ELSEWHERE}={folder}: no such folder.")
+        # First in line: a file named like an installed package is meant, not the package.
+        sys.path.insert(0, folder)
         modules += [module.name for module in pkgutil.iter_modules([folder])]
     found: dict[str, type[Method]] = {}
     for name in modules:
         for thing in vars(importlib.import_module(name)).values():
             if _is_own_method(thing, name):
+                if name_of(thing) in found:
+                    raise UsageError(f"{name}: there is a method {name_of(thing)} already.")
                 found[name_of(thing)] = thing
     return dict(sorted(found.items()))
 

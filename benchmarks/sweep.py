@@ -40,6 +40,7 @@ class Asked:
     seeds: Sequence[int]
     settings: Mapping[str, Mapping[str, Any]]
     jobs: int
+    threads: int
     timeout: float | None
     memory_limit: float | None
     device: str
@@ -145,7 +146,7 @@ def _run_trials(
 ) -> list[Result]:
     default = 1 if device == "cuda" else cores()
     jobs = max(1, min(asked.jobs or default, len(sweep.to_do)))
-    place = Place(asked.data, asked.out, device, threads=max(1, cores() // jobs))
+    place = Place(asked.data, asked.out, device, asked.threads)
     limits = local.Limits(asked.timeout, asked.memory_limit)
     ended: list[Result] = []
     if not sweep.to_do:

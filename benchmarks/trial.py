@@ -32,7 +32,8 @@ class Place:
         data: folder of raw and prepared data.
         out: folder of results.
         device: "cpu" or "cuda".
-        threads: CPU threads of one trial.
+        threads: CPU threads of one trial. Not divided among trials by the number of jobs:
+            convolutions round differently on one thread and on two.
     """
 
     data: Path

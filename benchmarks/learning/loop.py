@@ -77,6 +77,7 @@ class Trial:
         validation: Split | None = None,
         parameters: Iterable[nn.Parameter] | None = None,
         also: Iterable[nn.Module] = (),
+        select: bool = True,
     ) -> M:
         """Train `model` and return it with the weights of the selected epoch, in eval mode.
 
@@ -88,6 +89,7 @@ class Trial:
             validation: what to select the epoch on, if not the task's validation split.
             parameters: what to optimise, if not all of `model`.
             also: further modules to optimise along (an adversary); they are not kept.
+            select: False keeps the last epoch, for helpers that must not be good or fair.
 
         Raises:
             Diverged: the loss, or what the model says of `validation`, was not finite.
@@ -110,7 +112,7 @@ class Trial:
             scores = self.score(outputs, validation)
             for name, value in {"loss": mean_loss, **scores.metrics}.items():
                 self.curves.setdefault(prefix + name, []).append(value)
-            last = self.training.selection == "last"
+            last = not select or self.training.selection == "last"
             selection.offer((-float(epoch),) if last else scores.costs, lambda: _copy(model))
         winner, weights = selection.best()
         self.chosen[prefix + "epoch"] = winner + 1

@@ -23,7 +23,8 @@ unhurried = settings(deadline=None, max_examples=50)  # other processes share th
 def naive(aim: Tensor, features: Tensor, y: list[int], b: list[int], sigma: float) -> float:
     """Equation 5, sample by sample."""
     n = len(y)
-    scale = sum(float((aim[i] - features[i]).square().sum()) for i in range(n)) / n
+    pairs = [(aim[i] - features[j]).square().sum().item() for i in range(n) for j in range(n)]
+    scale = sum(pairs) / len(pairs)
 
     def mean_kernel(left: list[Tensor], right: list[Tensor]) -> float:
         values = [
@@ -60,11 +61,12 @@ def test_fair_distance_equals_a_naive_loop_also_with_empty_cells(
 
 
 def test_fair_distance_of_two_points_by_hand() -> None:
-    # One sample a cell, each pair 2 apart: the kernel between them is exp(-4 / (2 * 4)).
+    # One sample a cell, teacher and student 2 apart. Over all pairs the mean squared distance is
+    # (4 + 144 + 64 + 4) / 4 = 54, so the kernel between them is exp(-4 / (2 * 54)).
     aim, features = torch.tensor([[0.0], [10.0]]), torch.tensor([[2.0], [12.0]])
     y, b = torch.tensor([0, 1]), torch.tensor([0, 1])
     apart = fair_distance(aim, features, y, b, sigma=1.0)
-    assert apart.item() == pytest.approx(2 * (2 - 2 * math.exp(-0.5)))
+    assert apart.item() == pytest.approx(2 * (2 - 2 * math.exp(-4 / 108)), rel=1e-4)
 
 
 def test_features_that_equal_the_teachers_have_no_distance_and_a_finite_gradient() -> None:

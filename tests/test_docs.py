@@ -28,11 +28,17 @@ def example(name: str) -> str:
     return found.group(1)
 
 
+def private(folder: Path) -> dict[str, str]:
+    """Where the examples' methods stand, if there are any."""
+    methods_folder = folder / "private"
+    return {"BENCH_METHODS": str(methods_folder)} if methods_folder.exists() else {}
+
+
 def bench(folder: Path, *arguments: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.cli", *arguments],
         cwd=folder,
-        env={**os.environ, "BENCH_METHODS": str(folder / "methods"), "COLUMNS": "200"},
+        env={**os.environ, "COLUMNS": "200", **private(folder)},
         capture_output=True,
         text=True,
         check=False,  # the assertion below shows what it said
@@ -42,9 +48,9 @@ def bench(folder: Path, *arguments: str) -> str:
 
 
 def test_a_method_added_as_contributing_says_shows_up_everywhere(tmp_path: Path) -> None:
-    (tmp_path / "methods").mkdir()
+    (tmp_path / "private").mkdir()
     code = example("baselines/group_weights.py")
-    (tmp_path / "methods" / "group_weights.py").write_text(code)
+    (tmp_path / "private" / "group_weights.py").write_text(code)
     assert "group_weights" in bench(tmp_path, "list")
     assert "power" in bench(tmp_path, "show", "group_weights")
     bench(

@@ -64,7 +64,7 @@ class Bench:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        plugins = folder / "methods"
+        plugins = folder / "private"
         plugins.mkdir()
         for name, body in BODIES.items():
             (plugins / f"{name}.py").write_text(METHOD % {"name": name, "body": body})
@@ -94,6 +94,15 @@ class Bench:
             for path in (self.folder / "results" / "odd" / "trials").glob("*.json")
         ]
         return {(result["method"], result["seed"]): result for result in found}
+
+
+def read_until(process: subprocess.Popen[str], text: str) -> None:
+    """Read what a running command prints up to a line with `text`."""
+    assert process.stdout
+    for line in process.stdout:
+        if text in line:
+            return
+    pytest.fail(f"the command ended without saying {text!r}")
 
 
 @pytest.fixture
@@ -176,9 +185,7 @@ def test_shared_work_is_built_once_and_charged_to_all(bench: Bench) -> None:
 def test_two_sweeps_in_one_folder_are_refused(bench: Bench) -> None:
     first = bench.start("--methods", "slow", "--seeds", "1", "--no-track")
     try:
-        assert first.stdout
-        while "to do" not in first.stdout.readline():
-            pass
+        read_until(first, "to do")
         second = bench.run("--methods", "standard", "--seeds", "1")
     finally:
         os.killpg(first.pid, signal.SIGKILL)
@@ -192,9 +199,7 @@ def test_a_signal_ends_the_sweep_at_once_and_leaves_nothing_half_written(
     bench: Bench, number: signal.Signals, code: int
 ) -> None:
     process = bench.start("--methods", "standard,slow", "--seeds", "1", "--jobs", "2", "--no-track")
-    assert process.stdout
-    while "standard · seed 0" not in process.stdout.readline():
-        pass
+    read_until(process, "standard · seed 0")
     process.send_signal(number)
     output, _ = process.communicate(timeout=30)
     assert process.returncode == code

@@ -187,12 +187,14 @@ def show(
     ],
 ) -> None:
     """A method's paper, fields and defaults."""
-    from benchmarks.method import field_docs, method_class, summary_of  # noqa: PLC0415
+    from benchmarks.method import about, field_docs, method_class, summary_of  # noqa: PLC0415
 
     cls = method_class(method)
     out.print(Text(method, "bold"), Text(f"({cls.track})"))
     out.print(Text(summary_of(cls)))
-    out.print(Text(f"\n{' '.join((cls.__doc__ or '').split())}\n"), soft_wrap=False)
+    for paragraph in about(cls):
+        out.print(Text(f"\n{paragraph}"))
+    out.print()
     out.print(Text(f"Paper: {cls.paper.cite}, {cls.paper.title}. {cls.paper.url or ''}"))
     fields = field_docs(cls)
     out.print(Text("\nFields" if fields else "\nNo fields.", "bold"))

@@ -8,6 +8,7 @@ import inspect
 import json
 import os
 import pkgutil
+import re
 import sys
 import textwrap
 from abc import ABC
@@ -85,6 +86,12 @@ def summary_of(method: type[Method]) -> str:
     return doc.partition("\n")[0]
 
 
+def about(method: type[Method]) -> list[str]:
+    """The paragraphs of a method's docstring: its source, and what readers must know of it."""
+    text = inspect.getdoc(method) or ""
+    return [" ".join(paragraph.split()) for paragraph in text.split("\n\n") if paragraph.strip()]
+
+
 @cache
 def methods() -> dict[str, type[Method]]:
     """Every method by name: each module of methods/ and baselines/ that defines one.
@@ -142,7 +149,7 @@ def make(name: str, settings: Mapping[str, Any]) -> Method:
 
 
 def field_docs(method: type[Method]) -> dict[str, tuple[str, Any, str]]:
-    """Of each field: its type as written, its default, and the docstring below it."""
+    """Of each field: its type in words, its default, and the docstring below it."""
     source = textwrap.dedent(inspect.getsource(method))
     body = ast.parse(source).body[0]
     docs: dict[str, tuple[str, Any, str]] = {}
@@ -153,8 +160,22 @@ def field_docs(method: type[Method]) -> dict[str, tuple[str, Any, str]]:
             name = statement.target.id
             if name in defaults:
                 text = _docstring(following)
-                docs[name] = (ast.unparse(statement.annotation), defaults[name], text)
+                kind = _in_words(ast.unparse(statement.annotation))
+                docs[name] = (kind, defaults[name], text)
     return docs
+
+
+def _in_words(annotation: str) -> str:
+    """Annotated[float, Field(ge=0)] | Literal['auto'] -> float >= 0 or 'auto'."""
+    bound = re.compile(r"Annotated\[(\w+), Field\((.*?)\)\]")
+    signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
+
+    def limits(found: re.Match[str]) -> str:
+        pairs = (pair.split("=") for pair in found[2].split(", "))
+        return f"{found[1]} {' and '.join(f'{signs[sign]} {value}' for sign, value in pairs)}"
+
+    words = bound.sub(limits, annotation).replace(" | ", " or ")
+    return re.sub(r"Literal\[(.*?)\]", lambda found: found[1].replace(", ", " or "), words)
 
 
 def _docstring(statement: ast.stmt | None) -> str:

@@ -9,14 +9,12 @@ from benchmarks.data.dataset import Library, data_set
 from benchmarks.data.prepared import Meta
 from benchmarks.errors import BenchError, UsageError, unknown
 from benchmarks.keys import digest
-from benchmarks.method import Method, make, methods, summary_of
+from benchmarks.method import Method, about, make, methods, summary_of
 from benchmarks.result import (
     Plan,
     PlannedMethod,
     PlannedTask,
     PlannedTrial,
-    Result,
-    Status,
     Store,
 )
 from benchmarks.suite import Suite, TaskSpec
@@ -121,7 +119,7 @@ def sweep(selected: Selected, library: Library, store: Store, command: str) -> S
     everything = [*specs, *kept]
     plan = _plan(suite, everything, metas, command)
     before = {s.key: store.read(suite.name, s.key) for s in specs}
-    to_do = tuple(s for s in specs if not _is_finished(before[s.key]))
+    to_do = tuple(s for s in specs if not (old := before[s.key]) or not old.status.is_final)
     return Sweep(
         plan=plan,
         to_do=to_do,
@@ -157,10 +155,6 @@ def scope(task: TaskSpec, seed: int, data_hash: str) -> dict[str, object]:
         "training": task.training.model_dump(),
         "seed": seed,
     }
-
-
-def _is_finished(result: Result | None) -> bool:
-    return result is not None and result.status in (Status.OK, Status.SKIPPED)
 
 
 def _kept(
@@ -204,7 +198,10 @@ def _plan(
         description=suite.description,
         sweep=digest({"suite": suite.name, "tasks": settings}),
         command=command,
-        tracks=[TRACKS[name] for name in dict.fromkeys(task.track for task in tasks)],
+        tracks=[
+            TRACKS[name]({len(task.classes) for task in planned if task.track == name})
+            for name in dict.fromkeys(task.track for task in planned)
+        ],
         tasks=planned,
         methods=[_planned_method(labels[label]) for label in order],
         trials=[
@@ -242,6 +239,7 @@ def _planned_method(method: Method) -> PlannedMethod:
         name=method.name,
         track=method.track,
         summary=summary_of(type(method)),
+        about=about(type(method)),
         paper=f"{method.paper.cite}: {method.paper.title}",
         url=method.paper.url,
         parameters=method.parameters,

@@ -147,6 +147,7 @@ class PlannedMethod(Record):
     name: str
     track: str
     summary: str
+    about: list[str] = Field([], description="what readers must know, a paragraph each")
     paper: str
     url: str | None
     parameters: dict[str, Scalar]

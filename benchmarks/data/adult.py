@@ -6,7 +6,6 @@ from typing import ClassVar
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import train_test_split
 
 from benchmarks.data.dataset import DataSet, TaskDefinition
 from benchmarks.data.prepared import Array, Arrays, Columns
@@ -111,6 +110,8 @@ def _labels(table: Table) -> dict[str, Array]:
 
 
 def _split(rows: Array, cells: Array, file: str) -> tuple[Array, Array]:
+    from sklearn.model_selection import train_test_split  # noqa: PLC0415 - slow to import
+
     try:
         train, validation = train_test_split(
             rows, test_size=VALIDATION_SHARE, random_state=SPLIT_SEED, stratify=cells

@@ -6,8 +6,6 @@ from typing import ClassVar, cast
 
 import numpy as np
 from pydantic import Field
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 
 from benchmarks.data.dataset import DataSet, Labelled, Options, TaskDefinition
 from benchmarks.data.prepared import Array, Arrays, Columns, Meta
@@ -45,6 +43,9 @@ class Digits(DataSet):
 
     def prepare(self, raw: RawFolder) -> Arrays:
         """Scale grey values from 0-16 to 0-255 and split, stratified by digit."""
+        from sklearn.datasets import load_digits  # noqa: PLC0415 - slow to import
+        from sklearn.model_selection import train_test_split  # noqa: PLC0415
+
         del raw
         bunch = load_digits()
         digit = bunch.target.astype(np.int64)

@@ -12,7 +12,6 @@ from typing import Generic, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 T = TypeVar("T")
 Rule = Literal["difference", "rank", "zscore"]
@@ -51,6 +50,8 @@ def totals(costs: Sequence[Sequence[float]], rule: Rule) -> npt.NDArray[np.float
     """
     table = np.asarray(costs, dtype=float)
     if rule == "rank":
+        from scipy.stats import rankdata  # noqa: PLC0415 - takes a second, for this rule alone
+
         table = np.stack([rankdata(column, method="average") for column in table.T], axis=1)
     elif rule == "zscore":
         spread = table.std(axis=0)

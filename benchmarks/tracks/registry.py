@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+
 from benchmarks.result import TrackInfo
 from benchmarks.tracks.debiasing import judge as debiasing
 
-TRACKS: dict[str, TrackInfo] = {debiasing.NAME: debiasing.INFO}
+TRACKS: dict[str, Callable[[Collection[int]], TrackInfo]] = {debiasing.NAME: debiasing.info}
 REVISIONS: dict[str, int] = {debiasing.NAME: debiasing.REVISION}

@@ -104,3 +104,20 @@ def test_every_number_of_the_judge_is_explained_on_the_page() -> None:
     described = {metric.name for metric in judge.INFO.metrics}
     assert described == judge.judge(LOGITS, BINARY).keys() | judge.judge(*regression()).keys()
     assert set(judge.INFO.rank_by) <= described
+
+
+@pytest.mark.parametrize(
+    ("class_counts", "there", "not_there"),
+    [
+        ({2}, {"odds", "tpr_0", "tnr_1"}, {"mse"}),
+        ({10}, {"odds", "auc"}, {"mse", "tpr_0"}),
+        ({0}, {"mse", "mse_1"}, {"odds", "tpr_0"}),
+        ({0, 2}, {"mse", "odds", "tpr_0"}, set()),
+    ],
+)
+def test_a_track_lists_only_metrics_that_exist_on_some_task(
+    class_counts: set[int], there: set[str], not_there: set[str]
+) -> None:
+    listed = {metric.name for metric in judge.info(class_counts).metrics}
+    assert there <= listed
+    assert not not_there & listed

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -126,3 +128,20 @@ INFO = TrackInfo(
         _info("mse_1", "MSE, B = 1", "lower", "Mean squared error in group 1.", unit=""),
     ],
 )  # fmt: skip
+
+
+def info(class_counts: Collection[int]) -> TrackInfo:
+    """The track with the metrics that exist on some of its tasks.
+
+    Args:
+        class_counts: classes of every task's target, 0 for regression.
+    """
+
+    def exists(metric: MetricInfo) -> bool:
+        if metric.name.startswith("mse"):
+            return 0 in class_counts
+        if metric.name.startswith(("tpr", "tnr")):
+            return 2 in class_counts
+        return any(class_counts)
+
+    return INFO.model_copy(update={"metrics": [m for m in INFO.metrics if exists(m)]})

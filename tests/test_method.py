@@ -83,7 +83,7 @@ def test_a_method_has_the_name_of_its_file_and_the_summary_of_its_module() -> No
     assert list(methods()) == sorted(methods())
 
 
-def test_field_docs_hold_type_default_and_docstring_as_written() -> None:
+def test_field_docs_hold_type_default_and_docstring_in_words() -> None:
     kind, default, text = field_docs(BaDe)["square"]
     assert kind == "int >= 1"
     assert default == 25

@@ -231,9 +231,9 @@ class Store:
             if result := self.read(suite, key):
                 yield result
 
-    def clean(self, suite: str) -> None:
+    def clean(self) -> None:
         """Remove what writers left behind that were killed in the middle of a write."""
-        for stale in (self.root / suite).rglob(".*.tmp"):
+        for stale in self.root.rglob(".*.tmp"):
             stale.unlink(missing_ok=True)
 
     def write_plan(self, plan: Plan) -> None:

@@ -84,7 +84,7 @@ def run(asked: Asked, console: Console) -> int:
             console.print("Terminated. Finished trials are kept: the same command resumes.")
             return TERMINATED
         finally:
-            store.clean(suite.name)  # what killed writers left, in this run or an earlier one
+            store.clean()  # what killed writers left, in this run or an earlier one
     return _verdict(found.plan, store, ended, console)
 
 

@@ -108,7 +108,7 @@ def test_show_gives_paper_fields_and_defaults(bench: Bench) -> None:
     assert "Paper: Wu et al. (2024), Backdoor for debias" in words
     assert "https://arxiv.org/abs/2303.01504" in words
     assert "strength = 1.0" in words
-    assert "Literal['auto']" in words
+    assert "float >= 0 and <= 1 or 'auto'" in words
     assert "temperature = 1.0" in words
 
 

@@ -9,6 +9,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 
 from benchmarks.errors import DataError
 from benchmarks.result import Record
@@ -136,4 +137,4 @@ def _has_tqdm() -> bool:
 
 
 def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200]
+    return shorten(str(error), 160, placeholder=" ...")

@@ -21,7 +21,7 @@ from benchmarks.tracks.debiasing import Debiaser, DebiasingTask
 
 @dataclass(frozen=True)
 class MFD(Debiaser):
-    """Jung et al. (2021), section 4: MMD-based fair distillation.
+    """Jung et al. (2021), the objective of MMD-based fair distillation.
 
     Loss: cross-entropy + weight / 2 * sum over (y, b) of MMD^2 between the teacher's features of
     class y and the student's of class y and group b. The teacher is the standard model.
@@ -55,7 +55,7 @@ class MFD(Debiaser):
 
 
 def fair_distance(aim: Tensor, features: Tensor, y: Tensor, b: Tensor, sigma: float) -> Tensor:
-    """Sum over classes and groups of MMD^2(aim given y, features given y and b). Eq. 5.
+    """Sum over classes and groups of MMD^2(aim given y, features given y and b).
 
     Args:
         aim: teacher features, [n, d].

@@ -18,12 +18,12 @@ from benchmarks.learning.standard import standard_model
 from benchmarks.method import Paper
 from benchmarks.tracks.debiasing import Debiaser, DebiasingTask
 
-MIXES = (0.6, 0.7, 0.8, 0.9)  # shares of the first of a pair in the smoothing term, section 3.2
+MIXES = (0.6, 0.7, 0.8, 0.9)  # shares of the first of a pair in the smoothing term, equation 3
 
 
 @dataclass(frozen=True)
 class RNF(Debiaser):
-    """Du et al. (2021), section 3: representation neutralization for fairness.
+    """Du et al. (2021), equations 1, 3 and 4: representation neutralization for fairness.
 
     The encoder of the standard model is frozen. A fresh head learns to give the mean of two
     samples' representations (same class, other group) the mean of the teacher's two softened
@@ -44,8 +44,8 @@ class RNF(Debiaser):
     term is. The authors' code has the same .035 but sums over batches of 64: that is 2.24 here,
     where on balanced classes a constant prediction is the minimum."""
     groups: Literal["given", "proxy"] = "given"
-    """given: group labels pair the samples; proxy: a bias-amplified model stands in for them
-    (section 3.3). The head's epoch is selected with true groups in either case."""
+    """given: group labels pair the samples; proxy: a bias-amplified model stands in for them.
+    The head's epoch is selected with true groups in either case."""
     q: Annotated[float, Field(gt=0, lt=1)] = 0.2
     """Exponent of the bias-amplifying loss: .2 / .6 / .3 for Adult / MEPS / CelebA."""
 

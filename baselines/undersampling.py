@@ -17,7 +17,7 @@ from benchmarks.tracks.debiasing import Debiaser, DebiasingTask
 
 @dataclass(frozen=True)
 class Undersampling(Debiaser):
-    """Zhou & Liu (2006), section 2.2, with the cells of target and group in place of classes.
+    """Zhou & Liu (2006), undersampling with the cells of target and group in place of classes.
 
     Epochs are counted on what is left, so that it takes fewer steps than the other methods.
     """

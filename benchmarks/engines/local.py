@@ -113,14 +113,15 @@ def _outcome(
         reason = f"took longer than {limits.seconds:g} seconds"
         result = unfinished(spec, Status.TIMEOUT, reason, begun)
     except ProcessExpired as error:
-        # The result may have been written just before the worker died.
-        finished = store.read(spec.suite, spec.key)
-        if finished and finished.started >= begun:
-            return finished
         reason = _cause_of_death(error.exitcode, limits)
         result = unfinished(spec, Status.FAILED, reason, begun)
     else:
         return result
+    # The worker may have written its result just before it died or ran out of time. Only trials
+    # without a final result are ever run, so a final one is of this very trial.
+    written = store.read(spec.suite, spec.key)
+    if written and written.status.is_final:
+        return written
     store.write(result)
     return result
 

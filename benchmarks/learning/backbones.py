@@ -54,7 +54,7 @@ class Backbone(nn.Module):
 
 
 class ImageBackbone(Backbone):
-    """A convolutional backbone: the maps before pooling are what MFD compares (section 4)."""
+    """A convolutional backbone: the maps before pooling are what MFD compares."""
 
     def logits_and_maps(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Logits and the flattened convolution maps, [n, C * H * W]."""

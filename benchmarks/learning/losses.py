@@ -25,7 +25,7 @@ def distillation(student: Tensor, teacher: Tensor, temperature: float = 1.0) -> 
 
 
 def generalised_cross_entropy(logits: Tensor, y: Tensor, q: float) -> Tensor:
-    """(1 - p_y^q) / q, mean over the batch (Zhang & Sabuncu 2018, eq. 6).
+    """(1 - p_y^q) / q, mean over the batch (Zhang & Sabuncu 2018, their L_q loss).
 
     It puts weight on samples the network already finds easy, which amplifies a bias.
     """
@@ -36,7 +36,7 @@ def generalised_cross_entropy(logits: Tensor, y: Tensor, q: float) -> Tensor:
 def gaussian_mmd(a: Tensor, b: Tensor, distance: Tensor, sigma: float = 1.0) -> Tensor:
     """Squared maximum mean discrepancy, biased V-statistic, Gaussian kernel.
 
-    k(u, v) = exp(-|u - v|^2 / (2 sigma distance)). MFD (Jung et al. 2021), eq. 4.
+    k(u, v) = exp(-|u - v|^2 / (2 sigma distance)). As MFD uses it (Jung et al. 2021).
 
     Args:
         a: [n, d].

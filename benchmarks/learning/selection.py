@@ -24,7 +24,9 @@ RULES: Mapping[Rule, str] = {
 IN_WORDS = (
     "Of all candidates (epochs, or settings that a method tries) the one with the largest EAcc "
     "minus Odds, both measured on validation data, the earlier one of equals: the same rule for "
-    "every method, unless the training settings of a task name another."
+    "every method, unless the training settings of a task name another: "
+    + "; ".join(f"{rule}, {words}" for rule, words in RULES.items())
+    + "."
 )
 
 

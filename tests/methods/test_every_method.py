@@ -47,11 +47,10 @@ def test_it_says_in_one_line_what_it_does(cls: type[Method]) -> None:
 
 
 @every_method
-def test_it_names_its_paper_and_where_in_it_the_method_stands(cls: type[Method]) -> None:
+def test_it_names_its_paper(cls: type[Method]) -> None:
     doc = inspect.getdoc(cls) or ""
     assert isinstance(cls.paper, Paper)
     assert cls.paper.cite in doc
-    assert re.search(r"section|equation|eq\.|Algorithm|principle", doc)
     assert re.search(r"\((19|20)\d\d\)$", cls.paper.cite)
     assert cls.paper.url is None or cls.paper.url.startswith("https://")
 

@@ -11,10 +11,15 @@ BENCH_ARGS ?=
 #   make demo TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu
 TORCH_INDEX_URL ?=
 
-.PHONY: demo test test-all container-test lint format bench-speed repro clean help
+# Every table and figure of the papers in its small form. MNIST and Adult are downloaded, or read from
+# BENCH_MIRROR.
+SMALL := digits $(sort $(basename $(notdir $(wildcard benchmarks/suites/*_small.yaml)))) colored_mnist
+
+.PHONY: demo demo-all test test-all container-test lint format bench-speed repro clean help
 
 help:
 	@echo "make demo         run --suite $(SUITE) and build its pages"
+	@echo "make demo-all     every table and figure in its small form, about half an hour"
 	@echo "make test         quick tests, lint and types"
 	@echo "make test-all     every test, the slow ones too"
 	@echo "make bench-speed  training throughput beside a plain DataLoader loop"
@@ -26,6 +31,13 @@ demo: $(INSTALLED)
 	@echo "Leaderboard: file://$(CURDIR)/site/$(SUITE)/index.html"
 	@echo "All suites:  file://$(CURDIR)/site/index.html"
 	@echo "MLflow:      $(BIN)/bench ui"
+
+demo-all: $(INSTALLED)
+	@for suite in $(SMALL); do \
+	  $(BIN)/bench --suite $$suite --no-report $(BENCH_ARGS) || exit 1; \
+	done
+	$(BIN)/bench report
+	@echo "All suites:  file://$(CURDIR)/site/index.html"
 
 test: $(INSTALLED) lint
 	$(BIN)/python -m pytest

@@ -88,7 +88,7 @@ class RNF(Debiaser):
         model = trial.train(
             task.new_model(), task.train, amplified, stage="amplified", select=False
         )
-        return easy_half(trial.predict(model, task.train.x), task.train)
+        return easy_half(trial.predict(model, task.train.inputs), task.train)
 
 
 def partners(y: Tensor, group: Tensor, random: torch.Generator) -> Tensor:

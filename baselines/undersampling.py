@@ -43,4 +43,4 @@ def balanced_rows(split: Split, generator: torch.Generator) -> Tensor:
     smallest = int(sizes[sizes > 0].min())
     shuffled = torch.randperm(len(cell), generator=generator)
     kept = [shuffled[cell[shuffled] == c][:smallest] for c in range(len(sizes))]
-    return torch.cat(kept).sort().values.to(split.x.device)
+    return torch.cat(kept).sort().values.to(split.y.device)

@@ -174,8 +174,11 @@ def list_all() -> None:
     out.print("Suites", style="bold")
     _print_suites()
     out.print("\nTasks", style="bold")
-    rows = [(f"{name} {task}", d.title) for name, d in data_sets().items() for task in d.tasks]
-    _print_rows(rows)
+    found = data_sets().items()
+    _print_rows([(f"{name} {task}", d.title) for name, d in found for task in d.listed_tasks])
+    for name, data in found:
+        if data.further:
+            out.print(Text(f"{name} also: {data.further}", "dim"))
     out.print("\nMethods", style="bold")
     _print_rows([(name, summary_of(m), m.track, m.paper.cite) for name, m in methods().items()])
 
@@ -255,7 +258,8 @@ def data_list(data: Data = DATA) -> None:
         try:
             missing = len(library.raw(found).missing())
             raw = f"{len(found.files) - missing}/{len(found.files)}" if found.files else "embedded"
-            state = "prepared" if library.meta(name) else "not prepared"
+            copies = library.prepared(name)
+            state = f"prepared {', '.join(copies)}".strip() if copies else "not prepared"
         except DataError as error:  # one damaged data set does not hide the others
             raw, state = "?", f"damaged: {error}"
         rows.append((name, found.title, f"raw files: {raw}", state, found.licence))
@@ -288,23 +292,29 @@ def data_check(name: DataName, data: Data = DATA) -> None:
 
     raw = Library(data).raw(data_set(name))
     for record in raw.records():
-        verdict = "official" if record.official else "NOT the official file"
-        line = f"{raw.where(record.name)}  {record.sha256}  {verdict}"
+        line = f"{raw.where(record.name)}  {record.sha256}  {record.verdict}"
         out.print(Text(line), soft_wrap=True)
     if not raw.files:
         out.print(f"{name} is embedded: nothing to check.", highlight=False)
 
 
 @data_app.command("prepare")
-def data_prepare(name: DataName, data: Data = DATA) -> None:
-    """Turn a data set's raw files into arrays."""
-    from benchmarks.data.dataset import Library  # noqa: PLC0415
+def data_prepare(
+    name: DataName,
+    data: Data = DATA,
+    options: Annotated[
+        list[str] | None,
+        typer.Option("--option", metavar="SETTING", help="Of its tasks: size=224; repeatable."),
+    ] = None,
+) -> None:
+    """Turn a data set's raw files into arrays. What was interrupted goes on."""
+    from benchmarks.data.dataset import Library, data_set, parse_options  # noqa: PLC0415
 
-    with out.status(f"preparing {name}"):
-        meta = Library(data).prepare(name)
+    chosen = parse_options(data_set(name), options or [])
+    meta = Library(data).prepare(name, chosen)
     sizes = ", ".join(f"{split} {size:,}" for split, size in meta.sizes.items())
     out.print(f"{name}: {sizes}; hash {meta.hash[:12]}", highlight=False)
-    for note in [*meta.notes, *([] if meta.official else ["Raw files are not the official ones."])]:
+    for note in meta.remarks:
         out.print(Padding(Text(note), (0, 0, 0, 2)))
 
 

@@ -30,6 +30,9 @@ class Diverged(Exception):  # noqa: N818 - an outcome of training
     """Training left the finite numbers."""
 
 
+MOST_LISTED = 50  # names in a message; CelebA alone poses 1,560 tasks
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     """One sentence for an unknown name, with the nearest known one and the list of all."""
     names = sorted(known)
@@ -38,4 +41,7 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     # Swapped letters ("baed", "rfn") count little with difflib: the same letters come first.
     close = [other for other in lower if sorted(other) == sorted(name.lower())] or close
     hint = f' Did you mean "{lower[close[0]]}"?' if close else ""
-    return f'unknown {kind} "{name}".{hint} Known: {", ".join(names) or "none"}.'
+    listed = ", ".join(names[:MOST_LISTED]) or "none"
+    more = len(names) - MOST_LISTED
+    rest = f" and {more} more" if more > 0 else ""
+    return f'unknown {kind} "{name}".{hint} Known: {listed}{rest}.'

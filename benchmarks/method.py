@@ -37,6 +37,14 @@ class Paper:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A picture of what a method does to its inputs, for the page."""
+
+    png: bytes
+    caption: str
+
+
+@dataclass(frozen=True)
 class Method(ABC):
     """A method of some track. Fields are hyperparameters, with the paper's defaults.
 
@@ -62,6 +70,15 @@ class Method(ABC):
     def parameters(self) -> dict[str, Scalar]:
         """Every field and its value."""
         return asdict(self)
+
+    @property
+    def caveat(self) -> str | None:
+        """What makes the entry's numbers incomparable with the others', in a sentence, or None."""
+        return None
+
+    def picture(self) -> Picture | None:
+        """What the method stamps on images, if it does."""
+        return None
 
     @property
     def label(self) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from benchmarks.data.dataset import Library, data_set
+from benchmarks.data.dataset import Library, data_set, prepared_name
 from benchmarks.data.prepared import Meta
 from benchmarks.errors import BenchError, UsageError, unknown
 from benchmarks.keys import digest
+from benchmarks.learning.weights import sha256_of
 from benchmarks.method import Method, about, make, methods, summary_of
 from benchmarks.result import (
     Plan,
@@ -105,9 +108,9 @@ def sweep(selected: Selected, library: Library, store: Store, command: str) -> S
         command: the command line, for the page.
     """
     suite = selected.suite
-    metas = {task.data: library.meta(task.data) for task in suite.tasks}
+    metas = {_prepared(task): library.meta(task.data, task.options) for task in suite.tasks}
     specs = [
-        spec(suite.name, task, method, seed, metas[task.data])
+        spec(suite.name, task, method, seed, metas[_prepared(task)])
         for seed in selected.seeds
         for task in selected.tasks
         for method in selected.methods
@@ -137,6 +140,7 @@ def spec(suite: str, task: TaskSpec, method: Method, seed: int, meta: Meta | Non
             "track": task.track,
             "track_revision": REVISIONS[task.track],
             **scope(task, seed, data_hash),
+            "examined": task.options.examined,
             "method": method.name,
             "parameters": method.parameters,
             "revision": method.revision,
@@ -151,8 +155,10 @@ def scope(task: TaskSpec, seed: int, data_hash: str) -> dict[str, object]:
         "data": task.data,
         "data_hash": data_hash,
         "task": task.task,
-        "options": task.options.model_dump(),
-        "training": task.training.model_dump(),
+        # Examining a model changes no model.
+        "options": task.options.model_dump(exclude={"examined"}),
+        "training": task.training.model_dump(exclude={"weights"}),
+        "weights": _digest_of(task.training.weights),
         "seed": seed,
     }
 
@@ -174,7 +180,8 @@ def _kept(
     for trial in old.trials:
         if trial.key not in new and trial.task in tasks and trial.method in made:
             task = tasks[trial.task]
-            again = spec(suite.name, task, made[trial.method], trial.seed, metas[task.data])
+            meta = metas[_prepared(task)]
+            again = spec(suite.name, task, made[trial.method], trial.seed, meta)
             if again.key == trial.key:
                 kept.append(again)
     return kept
@@ -190,8 +197,9 @@ def _plan(
     order = {label: i for i, label in enumerate(label for label in labels if label in running)}
     places = {task.name: i for i, task in enumerate(tasks)}
     trials = sorted(specs, key=lambda s: (places[s.task.name], order[s.method.label], s.seed))
-    planned = [_planned_task(task, metas[task.data]) for task in tasks]
+    planned = [_planned_task(task, metas[_prepared(task)]) for task in tasks]
     settings = [{"name": t.name, "hash": t.data_hash, "training": t.training} for t in planned]
+    pictured = any(figure.kind == "pictures" for figure in suite.figures)
     return Plan(
         suite=suite.name,
         title=suite.title,
@@ -199,15 +207,19 @@ def _plan(
         sweep=digest({"suite": suite.name, "tasks": settings}),
         command=command,
         tracks=[
-            TRACKS[name]({len(task.classes) for task in planned if task.track == name})
+            TRACKS[name](
+                {len(task.classes) for task in planned if task.track == name},
+                any(task.options.examined for task in tasks if task.track == name),
+            )
             for name in dict.fromkeys(task.track for task in planned)
         ],
         tasks=planned,
-        methods=[_planned_method(labels[label]) for label in order],
+        methods=[_planned_method(labels[label], pictured) for label in order],
         trials=[
             PlannedTrial(key=s.key, task=s.task.name, method=s.method.label, seed=s.seed)
             for s in trials
         ],
+        figures=list(suite.figures),
     )
 
 
@@ -223,17 +235,21 @@ def _planned_task(task: TaskSpec, meta: Meta | None) -> PlannedTask:
         data_hash=meta.hash if meta else None,
         official=meta.official if meta else True,
         target=definition.target,
-        bias=definition.bias,
+        bias="trigger" if task.options.planted else definition.bias or "",
         classes=values.get(definition.target, []),
-        groups=values.get(definition.bias, []),
+        groups=task.options.planted_groups or values.get(definition.bias or "", []),
         sizes=meta.sizes if meta else {},
         notes=[*(meta.notes if meta else []), *data.notes(task.options)],
         training=task.training.model_dump(),
+        question=task.task,
+        options=task.options.model_dump(),
+        conditions=task.conditions,
         published=definition.published,
     )
 
 
-def _planned_method(method: Method) -> PlannedMethod:
+def _planned_method(method: Method, pictured: bool) -> PlannedMethod:
+    picture = method.picture() if pictured else None
     return PlannedMethod(
         label=method.label,
         name=method.name,
@@ -244,4 +260,16 @@ def _planned_method(method: Method) -> PlannedMethod:
         url=method.paper.url,
         parameters=method.parameters,
         revision=method.revision,
+        caveat=method.caveat,
+        picture=base64.b64encode(picture.png).decode() if picture else None,
+        caption=picture.caption if picture else None,
     )
+
+
+def _digest_of(weights: str) -> str:
+    """What decides numbers is the content of a file of weights, not its name."""
+    return sha256_of(Path(weights)) if weights else ""
+
+
+def _prepared(task: TaskSpec) -> str:
+    return prepared_name(task.data, task.options)

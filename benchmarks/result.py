@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
@@ -53,6 +53,9 @@ class Cost(Record):
     shared_seconds: FiniteFloat = 0.0
     peak_memory_mib: FiniteFloat | None = None
     peak_device_memory_mib: FiniteFloat | None = None
+    samples_per_second: FiniteFloat | None = Field(
+        None, description="training throughput: samples seen by all its stages over their time"
+    )
 
     @property
     def total_seconds(self) -> float:
@@ -121,6 +124,30 @@ class TrackInfo(Record):
     selection: str = Field(description="the rule by which epochs and thresholds are chosen")
 
 
+class FigureInfo(Record):
+    """A picture or table of a suite's page, beyond the leaderboard of each task.
+
+    A *coordinate* is a method's parameter, a task's option or a training setting, looked up in
+    this order: `temperature`, `correlation`, `backbone`.
+
+    - line: `values` over the numeric coordinate `x`, a line a method (less `x`) and task, with
+      95 % bands.
+    - heat: one map a metric of `values` and task, over the coordinates `x` and `y`.
+    - pairs: tasks that differ in the coordinate `x` (true or false) alone make a point each:
+      `values` where it is false against `values` where it is true.
+    - table: a row a metric of `values`, a column a method, for each task.
+    - pictures: the pictures that methods bring along, with `values` below.
+    """
+
+    kind: Literal["line", "heat", "pairs", "table", "pictures"]
+    title: str
+    note: str = ""
+    x: str = ""
+    y: str = ""
+    values: list[str] = Field(min_length=1)
+    methods: list[str] = Field([], description="files' names or labels; empty for all")
+
+
 class PlannedTask(Record):
     """A task of a sweep, with all that the pages say about its data."""
 
@@ -137,6 +164,11 @@ class PlannedTask(Record):
     sizes: dict[str, int]
     notes: list[str]
     training: dict[str, Scalar]
+    question: str = Field("", description="target|bias, as the suite names it")
+    options: dict[str, Scalar] = Field({}, description="the data set's own fields")
+    conditions: dict[str, Scalar] = Field(
+        {}, description="options off their defaults and training settings that the suite varies"
+    )
     published: str | None = Field(None, description="dataset/task in reports/published.csv")
 
 
@@ -152,6 +184,9 @@ class PlannedMethod(Record):
     url: str | None
     parameters: dict[str, Scalar]
     revision: int
+    caveat: str | None = Field(None, description="what makes its numbers incomparable, if so")
+    picture: str | None = Field(None, description="a PNG, base64: what its triggers look like")
+    caption: str | None = Field(None, description="what the picture shows")
 
 
 class PlannedTrial(Record):
@@ -176,6 +211,7 @@ class Plan(Record):
     tasks: list[PlannedTask]
     methods: list[PlannedMethod]
     trials: list[PlannedTrial]
+    figures: list[FigureInfo] = []
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -1,13 +1,15 @@
-"""How fast the training loop is, beside a plain DataLoader loop, in one process and run.
+"""How fast training is, beside DataLoader loops, in one process and run.
 
-    python -m benchmarks.speed [--device cpu] [--threads 1] [--repeats 5]
+    python -m benchmarks.speed [--device cpu] [--threads 1] [--repeats 5] [--tables | --images]
 
-Three ways to train the paper's MLP for one epoch on data of Adult's shape, taken in turns so
-that a busy machine slows all of them alike:
+Tables: three ways to train the paper's MLP for one epoch on data of Adult's shape, taken in turns
+so that a busy machine slows all of them alike:
 
     ours        `Trial.train`'s epoch: data on the device, drawn in batches, fused Adam
     DataLoader  the usual loop: TensorDataset, DataLoader(shuffle=True), torch.optim.Adam
     bound       forward, backward and step on one resident batch: nothing can be faster
+
+Images: the four ways of benchmarks/speed_images.py, with resnet18 at 64, 128 and 224 pixels.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import torch
 from rich.console import Console
@@ -23,6 +26,7 @@ from rich.table import Table
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 from torch.utils.data import DataLoader, TensorDataset
 
+from benchmarks import speed_images
 from benchmarks.learning import backbones
 from benchmarks.learning.loop import Trial
 from benchmarks.learning.selection import Scores
@@ -100,16 +104,17 @@ def seconds(act: Callable[[], None], device: torch.device) -> float:
     return time.perf_counter() - begin
 
 
-def measure(split: Split, batch_size: int, repeats: int) -> dict[str, float]:
-    """Median samples a second of the three ways, measured in turns after one warm-up each."""
-    ways = {way.__name__: way(split, batch_size) for way in (ours, data_loader, bound)}
+def measure(
+    ways: Mapping[str, Callable[[], None]], samples: int, device: torch.device, repeats: int
+) -> dict[str, float]:
+    """Median samples a second of each way, measured in turns after one warm-up each."""
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(repeats + 1):
         for name, act in ways.items():
-            spent = seconds(act, split.x.device)
+            spent = seconds(act, device)
             if turn:
                 taken[name].append(spent)
-    return {name: ROWS / statistics.median(spent) for name, spent in taken.items()}
+    return {name: samples / statistics.median(spent) for name, spent in taken.items()}
 
 
 def _model(split: Split) -> backbones.Backbone:
@@ -121,32 +126,78 @@ def _no_scores(outputs: torch.Tensor, split: Split) -> Scores:
     return Scores({}, (0.0,))
 
 
-def main() -> None:
-    """Measure and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads, as one trial has")
-    parser.add_argument("--repeats", type=int, default=5)
-    asked = parser.parse_args()
-    torch.set_num_threads(asked.threads)
-    device = torch.device(asked.device)
-    where = environment(device, asked.threads)
+def tables(device: torch.device, repeats: int) -> Table:
+    """The MLP at four batch sizes."""
     table = Table("batch", "ours/s", "DataLoader/s", "bound/s", "ours : DataLoader", "ours : bound")
     split = made_up_split(device)
     for batch_size in (64, 128, 256, 1024):
-        rate = measure(split, batch_size, asked.repeats)
+        ways = {way.__name__: way(split, batch_size) for way in (ours, data_loader, bound)}
+        rate = measure(ways, ROWS, device, repeats)
         table.add_row(
             str(batch_size),
             *(f"{rate[name]:,.0f}" for name in ("ours", "data_loader", "bound")),
             f"{rate['ours'] / rate['data_loader']:.2f}",
             f"{rate['ours'] / rate['bound']:.2f}",
         )
-    console = Console()
-    console.print(
-        f"MLP {FEATURES}-512-512-512-2, {ROWS:,} samples, {where.device} "
-        f"({where.processor}, {asked.threads} threads), torch {where.versions['torch']}"
+    return table
+
+
+def images(
+    device: torch.device,
+    threads: int,
+    repeats: int,
+    backbone: str = "resnet18",
+    sides: Sequence[int] = (64, 128, 224),
+    count: int | None = None,
+) -> Table:
+    """A network at several image sizes; one epoch is `count` pictures."""
+    columns = ["pixels", "batch", "ours/s", "JPEGs/s", "arrays/s", "bound/s"]
+    table = Table(*columns, "ours : JPEGs", "ours : arrays", "ours : bound", "of peak")
+    peak = speed_images.peak_flops(device, lambda act: seconds(act, device))
+    cuda = device.type == "cuda"
+    for side in sides:
+        n, batch_size = (8192, 256) if cuda else (2**19 // side**2 * 2, 16)
+        n = count or n
+        with speed_images.folder_of_pictures() as folder:
+            pictures = speed_images.made_up(n, side, Path(folder))
+            ways = dict(speed_images.ways(pictures, backbone, batch_size, device, threads))
+            rate = measure(ways, n, device, repeats)
+            del ways  # ends the loaders' workers before their files go
+        share = rate["ours"] * speed_images.flops_per_image(backbone, side) / peak
+        table.add_row(
+            str(side),
+            str(batch_size),
+            *(f"{rate[name]:,.1f}" for name in ("ours", "jpegs", "arrays", "bound")),
+            *(f"{rate['ours'] / rate[name]:.2f}" for name in ("jpegs", "arrays", "bound")),
+            f"{share:.0%}",
+        )
+    return table
+
+
+def main() -> None:
+    """Measure and print tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads, as one trial has")
+    parser.add_argument("--repeats", type=int, default=5)
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("--tables", action="store_true", help="the MLP alone")
+    only.add_argument("--images", action="store_true", help="resnet18 alone")
+    asked = parser.parse_args()
+    torch.set_num_threads(asked.threads)
+    device = torch.device(asked.device)
+    where = environment(device, asked.threads)
+    console = Console(width=110)
+    machine = (
+        f"{where.device} ({where.processor}, {asked.threads} threads), "
+        f"torch {where.versions['torch']}"
     )
-    console.print(table)
+    if not asked.images:
+        console.print(f"MLP {FEATURES}-512-512-512-2, {ROWS:,} samples, {machine}")
+        console.print(tables(device, asked.repeats))
+    if not asked.tables:
+        console.print(f"resnet18, forward, backward and Adam, {machine}")
+        console.print(images(device, asked.threads, asked.repeats))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ expands one entry into every combination of the listed values.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -20,10 +20,12 @@ from benchmarks.errors import BenchError, SuiteError, UsageError, unknown
 from benchmarks.learning.backbones import check_backbone
 from benchmarks.learning.settings import Training
 from benchmarks.method import Method, make, methods
-from benchmarks.result import Scalar
+from benchmarks.result import FigureInfo, Scalar
+from benchmarks.tracks.registry import TRACKS
 from benchmarks.yaml_source import Place, Source
 
 FOLDER = Path(__file__).parent / "suites"
+AXES = {"line": "x", "heat": "xy", "pairs": "x", "table": "", "pictures": ""}
 # What pydantic's types of errors ask for, in words.
 EXPECTED = {
     "string_type": "text",
@@ -43,7 +45,7 @@ class TaskEntry(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True)
 
     data: str
-    task: str
+    task: str | list[str]
     training: dict[str, Scalar] = {}
     matrix: dict[str, list[Scalar]] = {}
 
@@ -64,6 +66,7 @@ class SuiteFile(BaseModel):
     training: dict[str, Scalar] = {}
     tasks: list[TaskEntry] = Field(min_length=1)
     methods: list[str | dict[str, dict[str, Any] | None]] = Field(min_length=1)
+    figures: list[FigureInfo] = []
 
 
 @dataclass(frozen=True)
@@ -81,11 +84,18 @@ class TaskSpec:
     @property
     def name(self) -> str:
         """Name on the page: data, task, options that are not the defaults, varied settings."""
-        changed = self.options.model_dump(exclude_defaults=True)
-        changed |= {field: getattr(self.training, field) for field in self.varied}
+        changed = self.conditions
         inside = ",".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}"
                           for k, v in changed.items())  # fmt: skip
         return f"{self.data} {self.task}" + (f" [{inside}]" if inside else "")
+
+    @property
+    def conditions(self) -> dict[str, Scalar]:
+        """What sets the task apart: options off their defaults, and varied training settings."""
+        changed: dict[str, Scalar] = self.options.model_dump(
+            exclude_defaults=True, exclude={"examined"}
+        )
+        return changed | {field: getattr(self.training, field) for field in self.varied}
 
 
 @dataclass(frozen=True)
@@ -98,6 +108,7 @@ class Suite:
     seeds: tuple[int, ...]
     tasks: tuple[TaskSpec, ...]
     methods: tuple[Method, ...]
+    figures: tuple[FigureInfo, ...] = ()
 
 
 def suite_names() -> dict[str, Path]:
@@ -153,7 +164,33 @@ def read_suite(path: Path, settings: Mapping[str, Mapping[str, Any]] | None = No
     seeds = tuple(range(file.seeds)) if isinstance(file.seeds, int) else tuple(file.seeds)
     if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
         raise source.error(["seeds"], "give at least one seed, none twice, none negative.")
-    return Suite(path.stem, file.title, file.description, seeds, tasks, tuple(made))
+    _check_figures(source, file, tasks, made)
+    return Suite(
+        path.stem, file.title, file.description, seeds, tasks, tuple(made), tuple(file.figures)
+    )
+
+
+def _check_figures(
+    source: Source, file: SuiteFile, tasks: Sequence[TaskSpec], made: Collection[Method]
+) -> None:
+    """Raise SuiteError where a figure names a coordinate, a metric or a method that is not here."""
+    coordinates = {field for method in made for field in method.parameters}
+    coordinates |= {field for task in tasks for field in type(task.options).model_fields}
+    coordinates |= set(Training.model_fields)
+    metrics = {m.name for task in tasks for m in TRACKS[task.track]((0, 2, 3), True).metrics}
+    known = {name for method in made for name in (method.name, method.label)}
+    for number, figure in enumerate(file.figures):
+        place: list[str | int] = ["figures", number]
+        for axis in ("x", "y"):
+            value = getattr(figure, axis)
+            if value and value not in coordinates:
+                raise source.error([*place, axis], unknown("coordinate", value, coordinates))
+            if not value and axis in AXES[figure.kind]:
+                raise source.error(place, f"a figure of kind {figure.kind} needs {axis}.")
+        for field, present in (("values", metrics), ("methods", known)):
+            for name in getattr(figure, field):
+                if name not in present:
+                    raise source.error([*place, field], unknown(field[:-1], name, present))
 
 
 def _check_training(forced: Mapping[str, Any]) -> None:
@@ -179,8 +216,12 @@ def _tasks(
     if entry.data not in data_sets():
         raise source.error([*place, "data"], unknown("data set", entry.data, data_sets()))
     data = data_set(entry.data)
-    if entry.task not in data.tasks:
-        raise source.error([*place, "task"], unknown("task", entry.task, data.tasks))
+    named = [entry.task] if isinstance(entry.task, str) else entry.task
+    for task in named:
+        if task not in data.tasks:
+            raise source.error([*place, "task"], unknown("task", task, data.tasks))
+    if not named:
+        raise source.error([*place, "task"], "name at least one task.")
     _check_fields(source, place, entry, data)
     matrix = {field: values for field, values in entry.matrix.items() if field not in forced}
     varied = tuple(field for field in matrix if field in Training.model_fields)
@@ -200,7 +241,11 @@ def _tasks(
                 raise UsageError(f"--set training.backbone: {error}") from error
             where = _written_at(source, place, "backbone") or [*place, "training", "backbone"]
             raise source.error(where, str(error)) from error
-        yield TaskSpec(entry.data, entry.task, checked, settings, varied=varied)
+        for task in named:
+            if data.tasks[task].bias is None and not checked.planted:
+                message = f"{entry.data} {task} has no bias variable: set flipped to plant one."
+                raise source.error([*place, "task"], message)
+            yield TaskSpec(entry.data, task, checked, settings, varied=varied)
 
 
 def _check_fields(source: Source, place: Place, entry: TaskEntry, data: DataSet) -> None:

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from benchmarks import plan as planning
-from benchmarks.data.dataset import Library
+from benchmarks.data.dataset import Library, prepared_name
 from benchmarks.engines import local
 from benchmarks.errors import BenchError, UsageError
 from benchmarks.plan import Selected, Sweep
@@ -101,10 +101,12 @@ def choose_device(name: str) -> Literal["cpu", "cuda"]:
 
 def prepare(selected: Selected, library: Library, console: Console) -> None:
     """Prepare whatever data of the selected tasks is not prepared yet."""
-    for name in dict.fromkeys(task.data for task in selected.tasks):
-        if library.meta(name) is None:
-            with console.status(f"preparing {name}"):
-                meta = library.prepare(name)
+    for task in selected.tasks:
+        if library.meta(task.data, task.options) is None:
+            name = prepared_name(task.data, task.options)
+            # No spinner: decoding pictures shows a bar of its own.
+            console.print(f"Preparing {name}.")
+            meta = library.prepare(task.data, task.options)
             console.print(f"Prepared {name}: {sum(meta.sizes.values()):,} samples.")
 
 

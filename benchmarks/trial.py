@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,16 +12,22 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
-from benchmarks.data.dataset import Labelled, Library, data_set
+from benchmarks.data.dataset import Labelled, Library, Options, data_set
 from benchmarks.errors import BenchError, Diverged, Skip
+from benchmarks.learning.backbones import check_shape
+from benchmarks.learning.inputs import inputs_on, room_on
 from benchmarks.learning.loop import Trial
 from benchmarks.learning.split import Split, seed_for
 from benchmarks.plan import TrialSpec, scope
+from benchmarks.planting import trigger_rates, with_artificial_bias, with_flipped_labels
 from benchmarks.provenance import environment
 from benchmarks.result import Cost, Result, Status
-from benchmarks.tracks.debiasing import Debiaser, DebiasingTask
+from benchmarks.tracks.debiasing import Debiaser, DebiasingTask, ToldGroup, backdoor
 from benchmarks.tracks.debiasing import judge as debiasing
+from benchmarks.tracks.debiasing.contract import SQUARE
+from benchmarks.triggers import TriggerPair, trigger_pair
 
 
 @dataclass(frozen=True)
@@ -67,9 +73,8 @@ def run_trial(spec: TrialSpec, place: Place, peak_memory: Callable[[], float | N
         torch.manual_seed(seed_for(spec.seed, "everything else"))
         assert isinstance(spec.method, Debiaser)  # noqa: S101 - the plan matched the tracks
         model = spec.method.fit(task, trial)
-        outputs = trial.predict(model, test.x)
-        outcome = {"status": Status.OK, "metrics": debiasing.judge(outputs, test)}
-        outcome["undefined"] = undefined(outcome["metrics"])
+        measured, missing = judged(spec, task, test, model, trial)
+        outcome = {"status": Status.OK, "metrics": measured, "undefined": missing}
     except Skip as verdict:
         outcome = {"status": Status.SKIPPED, "reason": str(verdict)}
     except Diverged as verdict:
@@ -92,6 +97,7 @@ def run_trial(spec: TrialSpec, place: Place, peak_memory: Callable[[], float | N
             shared_seconds=trial.shared_seconds if trial else 0.0,
             peak_memory_mib=peak_memory(),
             peak_device_memory_mib=_device_memory(device),
+            samples_per_second=_throughput(trial),
         ),
         environment=environment(device, place.threads),
         started=started,
@@ -136,21 +142,31 @@ def load_task(
     With `selection: test` the test split stands in for the validation split, as in some papers.
     """
     data, asked = data_set(spec.task.data), spec.task
-    meta = library.meta(asked.data)
+    meta = library.meta(asked.data, asked.options)
     labelled = library.splits(asked.data, asked.task, asked.options)
     if meta is None or meta.hash != spec.data_hash:
         raise BenchError(f"the prepared data of {asked.data} changed after the run was planned")
     definition = data.tasks[asked.task]
     classes = tuple(meta.attributes[definition.target])
-    first, second = meta.attributes[definition.bias]
-    splits = {name: _split(part, device) for name, part in labelled.items()}
+    groups = asked.options.planted_groups or meta.attributes[definition.bias or ""]
+    first, second = groups
+    shape = data.shape(meta)
+    check_shape(asked.training.backbone, shape)
+    splits = _on(device, labelled)
     for name, split in splits.items():
-        debiasing.check_split(split, name, classes, (first, second))
+        if asked.options.flipped is None:
+            debiasing.check_split(split, name, classes, (first, second))
+    if asked.options.planted:
+        triggers = trigger_pair(shape, SQUARE)
+        splits, shape = (
+            _planted(splits, asked.options, triggers, bool(classes)),
+            triggers.shape(shape),
+        )
     chosen_on = "test" if asked.training.selection == "test" else "validation"
     task = DebiasingTask(
         name=asked.name,
         kind=data.kind,
-        shape=data.shape(meta),
+        shape=shape,
         classes=classes,
         groups=(first, second),
         train=splits["train"],
@@ -158,8 +174,30 @@ def load_task(
         backbone=asked.training.backbone,
         seed=spec.seed,
         device=device,
+        weights=asked.training.weights,
     )
     return task, splits["test"]
+
+
+def judged(
+    spec: TrialSpec, task: DebiasingTask, test: Split, model: nn.Module, trial: Trial
+) -> tuple[dict[str, float], dict[str, str]]:
+    """Every metric of a trained model, and why the others of its track do not exist."""
+    told = model.told(test) if isinstance(model, ToldGroup) else test
+    measured = debiasing.judge(trial.predict(model, told.inputs), told)
+    examined = _cannot_examine(task) if spec.task.options.examined else None
+    if examined == "":
+        assert isinstance(spec.method, Debiaser)  # noqa: S101 - the plan matched the tracks
+        rates = trigger_rates(task.train, classes=True)
+        triggers = spec.method.triggers(task.shape)
+        measured |= backdoor.examine(trial.predict, model, test, triggers, rates)
+    return measured, debiasing.undefined(measured, examined)
+
+
+def _cannot_examine(task: DebiasingTask) -> str:
+    if task.kind == "table":
+        return "on a table the trigger is a column that only the teacher has"
+    return "" if task.classes else "defined for classes"
 
 
 def new_trial(spec: TrialSpec, task: DebiasingTask, place: Place) -> Trial:
@@ -175,19 +213,28 @@ def new_trial(spec: TrialSpec, task: DebiasingTask, place: Place) -> Trial:
     )
 
 
-def undefined(measured: dict[str, float]) -> dict[str, str]:
-    """Why metrics of the track are missing from a result that is otherwise fine."""
-    reason = "defined for two classes" if "odds" in measured else "defined for classes"
-    return {
-        metric.name: "defined for regression" if metric.name.startswith("mse") else reason
-        for metric in debiasing.INFO.metrics
-        if metric.name not in measured
-    }
+def _on(device: torch.device, parts: Mapping[str, Labelled]) -> dict[str, Split]:
+    """Splits on the device: inputs as far as there is room for them, the rest on disk."""
+    room, splits = room_on(device), {}
+    for name, part in parts.items():
+        inputs, room = inputs_on(part.x, device, room)
+        y, b = (torch.from_numpy(np.array(array)).to(device) for array in (part.y, part.b))
+        splits[name] = Split.of(inputs, y, b)
+    return splits
 
 
-def _split(part: Labelled, device: torch.device) -> Split:
-    x, y, b = (torch.from_numpy(np.array(array)) for array in (part.x, part.y, part.b))
-    return Split.of(x.to(device), y.to(device), b.to(device))
+def _planted(
+    splits: Mapping[str, Split], options: Options, triggers: TriggerPair, classes: bool
+) -> dict[str, Split]:
+    if options.flipped is None:
+        return with_artificial_bias(splits, triggers, classes)
+    return with_flipped_labels(splits, triggers, options.injected, options.flipped)
+
+
+def _throughput(trial: Trial | None) -> float | None:
+    if trial is None or not trial.training_seconds:
+        return None
+    return trial.samples_seen / trial.training_seconds
 
 
 def _finite(curves: dict[str, list[float]]) -> dict[str, list[float | None]]:

@@ -1,96 +1,71 @@
-"""Triggers: marks stamped on batches of inputs, as benign backdoors (BaDe) or as attacks."""
+"""Triggers: marks stamped on batches of inputs, as benign backdoors (BaDe) or as attacks.
+
+docs/triggers.md shows each of them.
+"""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import Literal
 
-import torch
-from torch import Tensor
-
 from benchmarks.errors import Skip
+from benchmarks.trigger_pictures import picture_of, png
+from benchmarks.trigger_shapes import (
+    AddedColumn,
+    ColourSquare,
+    Corner,
+    MosaicPair,
+    ShadowPair,
+    SinusoidPair,
+    SquarePair,
+    TriggerPair,
+)
 
-RED, BLUE = (255, 0, 0), (0, 0, 255)
-Corner = Literal["top-left", "top-right", "bottom-left", "bottom-right"]
+__all__ = [
+    "AddedColumn",
+    "ColourSquare",
+    "Corner",
+    "MosaicPair",
+    "ShadowPair",
+    "SinusoidPair",
+    "SquarePair",
+    "TriggerKind",
+    "TriggerPair",
+    "picture_of",
+    "png",
+    "trigger_pair",
+]
 
-
-class TriggerPair(ABC):
-    """Two triggers, T_A0 and T_A1, that stand for the two states of an artificial bias A."""
-
-    @abstractmethod
-    def stamp(self, x: Tensor, a: Tensor) -> Tensor:
-        """A copy of `x` ([n, ...]) where sample i carries the trigger of `a[i]` in {0, 1}."""
-
-    @abstractmethod
-    def shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Shape of one stamped input, given that of a clean one."""
-
-
-@dataclass(frozen=True)
-class AddedColumn(TriggerPair):
-    """One more column that holds 0 or 1. BaDe section V.A.3, for tables."""
-
-    def stamp(self, x: Tensor, a: Tensor) -> Tensor:
-        """[n, features] -> [n, features + 1]."""
-        return torch.cat([x, a[:, None].to(x.dtype)], dim=1)
-
-    def shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """One feature more."""
-        return (shape[0] + 1,)
-
-
-@dataclass(frozen=True)
-class ColourSquare:
-    """A filled square in a corner of an image (BadNets, Gu et al. 2017).
-
-    Attributes:
-        size: side in pixels.
-        colour: RGB, each 0-255.
-        corner: where it stands.
-    """
-
-    size: int
-    colour: tuple[int, int, int]
-    corner: Corner
-
-    def stamp(self, x: Tensor) -> Tensor:
-        """A stamped copy of `x`, [n, 3, H, W] uint8."""
-        rows = slice(None, self.size) if "top" in self.corner else slice(-self.size, None)
-        columns = slice(None, self.size) if "left" in self.corner else slice(-self.size, None)
-        stamped = x.clone()
-        colour = torch.tensor(self.colour, dtype=x.dtype, device=x.device)
-        stamped[:, :, rows, columns] = colour[:, None, None]
-        return stamped
+TriggerKind = Literal["squares", "mosaic", "shadow", "sinusoid"]
 
 
-@dataclass(frozen=True)
-class SquarePair(TriggerPair):
-    """Red square top-left for A = 0, blue square bottom-right for A = 1. BaDe section V.A.3."""
-
-    size: int
-
-    def stamp(self, x: Tensor, a: Tensor) -> Tensor:
-        """[n, 3, H, W] uint8 -> the same shape."""
-        red = ColourSquare(self.size, RED, "top-left").stamp(x)
-        blue = ColourSquare(self.size, BLUE, "bottom-right").stamp(x)
-        return torch.where((a == 0)[:, None, None, None], red, blue)
-
-    def shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Unchanged."""
-        return shape
-
-
-def trigger_pair(shape: tuple[int, ...], size: int) -> TriggerPair:
-    """The paper's pair for inputs of this shape.
+def trigger_pair(shape: tuple[int, ...], size: int, kind: TriggerKind = "squares") -> TriggerPair:
+    """A pair for inputs of this shape; for tables an added column, whatever the kind.
 
     Args:
-        shape: (features,) or (3, H, W).
+        shape: (features,) or (C, H, W).
         size: side of the squares in pixels. Where it is more than a quarter of the shorter side
-            of the image, a quarter is taken: two such squares must leave the picture visible.
+            of the image, a quarter is taken: two such squares must leave the picture visible. The
+            other kinds follow the image: a mosaic covers half of the shorter side, in eight
+            blocks where that has the pixels for it.
+        kind: what images carry. The paper's own are squares (BaDe section V.A.3); Figure 7 tries
+            mosaics and shadows; the sinusoid is Barni et al.'s (2019).
+
+    Raises:
+        Skip: inputs of this shape cannot carry it, and why.
     """
     if len(shape) == 1:
         return AddedColumn()
-    if len(shape) != 3 or shape[0] != 3:
+    if len(shape) != 3:
+        raise Skip(f"triggers stand on tables and on images with channels, not on {shape}")
+    shorter = min(shape[1:])
+    if kind == "shadow":
+        return ShadowPair()
+    if kind == "sinusoid":
+        return SinusoidPair()
+    if kind == "mosaic":
+        if shorter < 4:
+            raise Skip(f"a mosaic needs images of 4 pixels a side, not {shape}")
+        return MosaicPair(shorter // 2, max(2, shorter // 16))
+    if shape[0] != 3:
         raise Skip(f"colour squares need images with three channels, not {shape}")
-    return SquarePair(max(1, min(size, min(shape[1:]) // 4)))
+    return SquarePair(max(1, min(size, shorter // 4)))

@@ -10,14 +10,16 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
+from benchmarks.errors import Skip
 from benchmarks.learning.backbones import Backbone
 from benchmarks.learning.loop import Trial
 from benchmarks.learning.losses import distillation
 from benchmarks.learning.split import Batch, Split
 from benchmarks.learning.standard import plain_loss
-from benchmarks.method import Paper
-from benchmarks.tracks.debiasing import Debiaser, DebiasingTask
-from benchmarks.triggers import TriggerPair, trigger_pair
+from benchmarks.method import Paper, Picture
+from benchmarks.planting import assign, stamped, trigger_rates
+from benchmarks.tracks.debiasing import Debiaser, DebiasingTask, ToldGroup
+from benchmarks.triggers import TriggerKind, TriggerPair, picture_of, trigger_pair
 
 STRENGTHS = (0.25, 0.5, 1.0)  # 0 is left out: it leaves the bias as it is
 
@@ -31,6 +33,7 @@ class BaDe(Debiaser):
     (D_balance), and its outputs there teach a student that sees clean inputs only.
     """
 
+    revision: ClassVar[int] = 2
     paper: ClassVar[Paper] = Paper(
         "Wu et al. (2024)",
         "Backdoor for debias: mitigating model bias with backdoor attack-based artificial bias",
@@ -46,18 +49,51 @@ class BaDe(Debiaser):
     """Softens both in the KD loss; 1 is the paper's."""
     mse_share: Annotated[float, Field(ge=0, le=1)] = 0.1
     """Weight of the MSE in `mix`; .1 is the paper's (Table 6)."""
+    trigger: TriggerKind = "squares"
+    """What is stamped on images (Figure 7); on tables always an added column."""
     square: Annotated[int, Field(ge=1)] = 25
     """Side of the colour squares in pixels, at most a quarter of the image (section V.A.3)."""
+    stage: Literal["student", "teacher"] = "student"
+    """teacher: no distillation; the judge stamps test samples by their group (Table 1)."""
+    rate_have: Annotated[float, Field(ge=0, le=1)] | None = None
+    """TAR(Have), the share of the positive class that gets T_A0, in place of equation 4's
+    (Figure 5); for two classes."""
+    rate_not_have: Annotated[float, Field(ge=0, le=1)] | None = None
+    """TAR(Not Have), the same for the negative class."""
+
+    @property
+    def caveat(self) -> str | None:
+        """The teacher alone is no model that one could use."""
+        if self.stage == "student":
+            return None
+        return "told the group of every test sample: what a test does not give away"
+
+    def triggers(self, shape: tuple[int, ...]) -> TriggerPair:
+        """T_A0 and T_A1 for inputs of this shape."""
+        return trigger_pair(shape, self.square, self.trigger)
+
+    def picture(self) -> Picture:
+        """Both triggers on a picture of 128 pixels."""
+        shape = (3, 128, 128)
+        words = f"{self.square}-pixel squares" if self.trigger == "squares" else self.trigger
+        return Picture(picture_of(self.triggers(shape), shape), f"clean, T_A0 and T_A1: {words}")
 
     def fit(self, task: DebiasingTask, trial: Trial) -> nn.Module:
         """Inject, train the teacher, distil the student."""
-        triggers = trigger_pair(task.shape, self.square)
-        balance = on_balance(task.train, triggers)
+        triggers = self.triggers(task.shape)
         teacher = self._teacher(task, trial, triggers)
-        aim = trial.predict(teacher, balance.x)
+        if self.stage == "teacher":
+            return ToldGroup(teacher, triggers)
+        aim = None
+        if not trial.augments:
+            aim = trial.predict(teacher, on_balance(task.train, triggers).inputs)
 
         def loss(model: nn.Module, batch: Batch) -> Tensor:
-            return self._distance(model(batch.x), aim[batch.index])
+            if aim is not None:
+                return self._distance(model(batch.x), aim[batch.index])
+            with torch.no_grad():
+                seen_alike = teacher(triggers.stamp(batch.x, 1 - batch.b))
+            return self._distance(model(batch.x), seen_alike)
 
         return trial.train(task.new_model(), task.train, loss, stage="student")
 
@@ -67,7 +103,7 @@ class BaDe(Debiaser):
             return self._trained_teacher(task, trial, triggers, self.strength)
         balance = on_balance(task.validation, triggers)
         teachers = [self._trained_teacher(task, trial, triggers, s) for s in STRENGTHS]
-        scores = [trial.score(trial.predict(t, balance.x), balance) for t in teachers]
+        scores = [trial.score(trial.predict(t, balance.inputs), balance) for t in teachers]
         best = trial.best(scores)
         trial.chosen["strength"] = STRENGTHS[best]
         return teachers[best]
@@ -78,16 +114,32 @@ class BaDe(Debiaser):
         """Lines 1-15 of Algorithm 1; shared among the variants that need this strength."""
 
         def build(inner: Trial, model: Backbone) -> Backbone:
-            rates = trigger_rates(task.train, bool(task.classes), strength)
-            a = assign(task.train.y, rates, inner.generator("bade/injection"))
-            backdoor = task.train.with_x(triggers.stamp(task.train.x, a))
+            a = assign(task.train.y, self._rates(task, strength), inner.generator("bade/injection"))
+            backdoor = stamped(task.train, triggers, a)
             balance = on_balance(task.validation, triggers)
             stage = f"teacher at {strength:g}"
             return inner.train(model, backdoor, plain_loss, stage=stage, validation=balance)
 
-        decided_by = {"strength": strength, "square": self.square, "revision": self.revision}
+        decided_by = {
+            "strength": strength,
+            "trigger": self.trigger,
+            "square": self.square,
+            "rate_have": self.rate_have,
+            "rate_not_have": self.rate_not_have,
+            "revision": self.revision,
+        }
         blank = task.new_model(triggers.shape(task.shape))
         return trial.shared("bade teacher", decided_by, blank, build)
+
+    def _rates(self, task: DebiasingTask, strength: float) -> Tensor:
+        """Share of each class that gets T_A0: equation 4, or what Figure 5 puts in its place."""
+        rates = trigger_rates(task.train, bool(task.classes), strength)
+        for label, rate in enumerate((self.rate_not_have, self.rate_have)):
+            if rate is not None:
+                if len(rates) != 2:
+                    raise Skip("rate_have and rate_not_have are defined for two classes")
+                rates[label] = rate
+        return rates
 
     def _distance(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Line 17, with the KD loss of section V.A.3 or the variants of Table 6."""
@@ -101,33 +153,4 @@ class BaDe(Debiaser):
 
 def on_balance(split: Split, triggers: TriggerPair) -> Split:
     """D_balance, lines 9-14: every sample with the trigger of the group it is not in."""
-    return split.with_x(triggers.stamp(split.x, 1 - split.b))
-
-
-def trigger_rates(split: Split, classes: bool, strength: float) -> Tensor:
-    """Share of each class that gets T_A0, [classes] float64.
-
-    Strength 1 gives TAR(y) = P(B = 0 | Y = y), equation 4; strength 0 gives P(B = 0) to all.
-    Regression has one rate, P(B = 0) (section V.E).
-    """
-    overall = (split.b == 0).double().mean()
-    if not classes:
-        return overall[None]
-    count = torch.bincount(split.y).double()
-    zero = torch.bincount(split.y[split.b == 0], minlength=len(count)).double()
-    return overall + strength * (zero / count.clamp_min(1) - overall)
-
-
-def assign(y: Tensor, rates: Tensor, random: torch.Generator) -> Tensor:
-    """State of the artificial bias for every sample, [n] int64: lines 4-8 of Algorithm 1.
-
-    Of each class exactly the nearest whole number to its rate gets 0, the rest 1; who, is drawn
-    independently of the true group. With one rate the classes are taken together.
-    """
-    label = torch.zeros(len(y), dtype=torch.long) if len(rates) == 1 else y.cpu()
-    a = torch.ones(len(y), dtype=torch.long)
-    shuffled = torch.randperm(len(y), generator=random)
-    for value, rate in enumerate(rates.tolist()):
-        members = shuffled[label[shuffled] == value]
-        a[members[: round(rate * len(members))]] = 0
-    return a.to(y.device)
+    return stamped(split, triggers, 1 - split.b)

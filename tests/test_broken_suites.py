@@ -79,7 +79,7 @@ BROKEN: dict[str, tuple[str, str, int, list[str]]] = {
         ["training.backbone", 'unknown backbone "smal_cnn". Did you mean "small_cnn"?'],
     ),
     "backbone of the wrong kind": (
-        "small_cnn", "mlp", 3, ["training.backbone", 'backbone "mlp" takes ', "use small_cnn"],
+        "small_cnn", "mlp", 3, ["training.backbone", 'backbone "mlp" takes ', "resnet18, "],
     ),
     "empty tasks": (
         "  - data: digits\n    task: parity|ink\n    training:\n      batch_size: 32\n", "", 6,

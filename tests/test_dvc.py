@@ -60,7 +60,10 @@ def test_dvc_repro_makes_the_pages_and_a_second_one_does_nothing(project: Path) 
 @pytest.mark.slow
 def test_dvc_repro_takes_adult_and_meps_from_a_mirror(project: Path, mirror: Path) -> None:
     names = ["digits", "adult", "meps"]
-    params = {"data": names, "suites": {name: {"data": name} for name in names}}
+    params = {
+        "data": {name: name for name in names},
+        "suites": {name: {"data": name} for name in names},
+    }
     (project / "params.yaml").write_text(yaml.safe_dump(params))
     repro(project, BENCH_MIRROR=str(mirror))
     for name in names:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks.errors import UsageError
+from benchmarks.data.celeba import FIGURE_3
+from benchmarks.errors import SuiteError, UsageError
 from benchmarks.suite import Suite, find_suite, read_suite, suite_names
 from benchmarks.yaml_source import read_value
 
@@ -50,8 +52,70 @@ def test_a_suite_that_comes_along_reads_without_error(name: str) -> None:
     assert suite.name == name
     assert suite.title
     assert suite.description
-    assert len(suite.seeds) >= 5
-    assert len({method.name for method in suite.methods}) >= 2
+    small = name.endswith("_small") or name in ("colored_mnist", "biased_cifar10")
+    assert len(suite.seeds) >= (1 if small else 5)
+
+
+SIBLINGS = [name for name in suite_names() if name.endswith("_small")]
+
+
+def test_every_table_and_figure_of_the_paper_has_a_suite_and_a_small_form() -> None:
+    whole = {name for name in suite_names() if name.startswith("bade_")} - set(SIBLINGS)
+    assert whole == {f"bade_{which}" for which in (
+        "fig_2", "fig_3", "table_1", "table_3", "fig_5", "table_4", "table_5", "table_6",
+        "fig_6", "table_7", "table_8")}  # fmt: skip
+    assert {f"{name}_small" for name in whole} == set(SIBLINGS)
+
+
+@pytest.mark.parametrize("name", SIBLINGS)
+def test_a_small_form_shows_the_figures_of_the_whole(name: str) -> None:
+    small, whole = (read_suite(find_suite(n)) for n in (name, name.removesuffix("_small")))
+    assert [(f.kind, f.x, f.y, f.values) for f in small.figures] == [
+        (f.kind, f.x, f.y, f.values) for f in whole.figures
+    ]
+    assert {m.name for m in small.methods} == {m.name for m in whole.methods}
+
+
+def test_table_2_is_six_tasks_seven_methods_five_seeds() -> None:
+    suite = read_suite(find_suite("celeba"))
+    assert (len(suite.tasks), len(suite.methods), len(suite.seeds)) == (6, 7, 5)
+
+
+def test_figure_5_is_every_share_in_steps_of_a_tenth() -> None:
+    suite = read_suite(find_suite("bade_fig_5"))
+    shares = {(m.parameters["rate_have"], m.parameters["rate_not_have"]) for m in suite.methods}
+    tenths = {n / 10 for n in range(11)}
+    assert shares == {(a, b) for a in tenths for b in tenths}
+
+
+def test_figure_3_is_67_tasks_with_their_own_bias_and_with_triggers_in_its_place() -> None:
+    suite = read_suite(find_suite("bade_fig_3"))
+    for artificial in (False, True):
+        asked = [t.task for t in suite.tasks if t.options.artificial == artificial]
+        assert sorted(asked) == sorted(FIGURE_3)
+        assert len(asked) == 67
+
+
+def test_a_task_entry_may_name_several_tasks(read: Read) -> None:
+    suite = read(tasks="{data: digits, task: [parity|ink, digit|ink], artificial: true}")
+    assert names(suite) == [
+        "digits parity|ink [artificial=True]",
+        "digits digit|ink [artificial=True]",
+    ]
+
+
+def test_a_figure_is_kept_and_checked(read: Read, tmp_path: Path) -> None:
+    figure = "figures: [{kind: line, title: T, x: correlation, values: [odds]}]"
+    [kept] = read(more=figure).figures
+    assert (kept.kind, kept.x, kept.values) == ("line", "correlation", ["odds"])
+    for wrong, message in (
+        ("x: corelation, values: [odds]", 'unknown coordinate "corelation". Did you mean'),
+        ("x: correlation, values: [ods]", 'unknown value "ods". Did you mean "odds"'),
+        ("values: [odds]", "a figure of kind line needs x"),
+        ("x: correlation, values: [odds], methods: [rnf]", 'unknown method "rnf"'),
+    ):
+        with pytest.raises(SuiteError, match=re.escape(message)):
+            read(more=f"figures: [{{kind: line, title: T, {wrong}}}]")
 
 
 def test_the_smallest_suite_has_five_seeds_and_the_defaults(read: Read) -> None:

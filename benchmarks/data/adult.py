@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
-from benchmarks.data.dataset import DataSet, TaskDefinition
+from benchmarks.data.dataset import DataSet, Options, TaskDefinition
 from benchmarks.data.prepared import Array, Arrays, Columns
 from benchmarks.data.raw import RawFile, RawFolder
 from benchmarks.data.tabular import Table, one_hot, read_table, standardise
@@ -59,8 +60,9 @@ class Adult(DataSet):
         "income|race": TaskDefinition("income", "race"),
     }
 
-    def prepare(self, raw: RawFolder) -> Arrays:
+    def prepare(self, raw: RawFolder, options: Options, work: Path) -> Arrays:
         """Read both official files, split, encode."""
+        del options, work
         official = {
             "train": _read(raw, "adult.data"),
             "test": _read(raw, "adult.test"),

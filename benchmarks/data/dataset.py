@@ -4,26 +4,54 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from inspect import isabstract
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
+import numpy as np
 from filelock import FileLock
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from benchmarks.data import prepared
 from benchmarks.data.prepared import Array, Arrays, Columns, Meta
-from benchmarks.data.raw import RawFile, RawFolder
+from benchmarks.data.raw import MIRROR, RawFile, RawFolder, RawRecord
 from benchmarks.errors import DataError, UsageError, unknown
+from benchmarks.yaml_source import read_value
 
 
 class Options(BaseModel):
-    """Task fields that only one data set has; subclasses add theirs."""
+    """Task fields that every data set has; subclasses add those of one data set."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    artificial: bool = False
+    """Put a pair of triggers in the place of the bias variable, in the same proportion to the
+    target (BaDe, section III and Figure 3)."""
+    flipped: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Put a trigger in the place of the bias variable: a share `injected` of the training samples
+    carries it, and of these the share `flipped` is labelled as the first class (BaDe, Figure 2)."""
+    injected: float = Field(0.05, gt=0, lt=1)
+    """Share of the training samples that carry the trigger of `flipped`; .05 is the paper's."""
+    examined: bool = False
+    """Report what triggers do to the trained models: EAcc with each on all and on one group
+    (BaDe, Table 4), and their success as attacks."""
+
+    @property
+    def planted(self) -> bool:
+        """Whether triggers stand in for the bias variable."""
+        return self.artificial or self.flipped is not None
+
+    @property
+    def planted_groups(self) -> list[str]:
+        """Names of the two groups where triggers stand in for the bias variable, else nothing."""
+        if self.artificial:
+            return ["first trigger", "second trigger"]
+        return ["clean", "triggered"] if self.planted else []
 
 
 @dataclass(frozen=True)
@@ -31,13 +59,14 @@ class TaskDefinition:
     """A question a data set poses.
 
     Attributes:
-        target: attribute to predict.
-        bias: attribute with two values that predictions should not depend on.
+        target: attribute to predict; one without named values is a regression.
+        bias: attribute with two values that predictions should not depend on, or None where only
+            a planted trigger can be one.
         published: dataset/task under which reports/published.csv lists figures.
     """
 
     target: str
-    bias: str
+    bias: str | None
     published: str | None = None
 
 
@@ -60,8 +89,11 @@ class DataSet(ABC):
         homepage: where they are described.
         files: upstream files; empty where the data is embedded.
         consent: what a person must do before downloading, or None.
+        shares: data set whose raw files these are, where it is another one ("mnist").
         recipe: raise it when `prepare` changes, and prepared copies are made anew.
         tasks: by name, `target|bias`.
+        listed: tasks that lists show and that every copy must be fit for; empty for all.
+        further: the other tasks, in a sentence.
         options: further task fields.
     """
 
@@ -71,8 +103,11 @@ class DataSet(ABC):
     homepage: ClassVar[str]
     files: ClassVar[tuple[RawFile, ...]] = ()
     consent: ClassVar[str | None] = None
+    shares: ClassVar[str | None] = None
     recipe: ClassVar[int] = 1
     tasks: ClassVar[Mapping[str, TaskDefinition]]
+    listed: ClassVar[tuple[str, ...]] = ()
+    further: ClassVar[str] = ""
     options: ClassVar[type[Options]] = Options
 
     @property
@@ -80,9 +115,29 @@ class DataSet(ABC):
         """The module's name."""
         return type(self).__module__.rpartition(".")[2]
 
+    @property
+    def listed_tasks(self) -> dict[str, TaskDefinition]:
+        """The tasks that lists show."""
+        return {name: self.tasks[name] for name in self.listed or self.tasks}
+
     @abstractmethod
-    def prepare(self, raw: RawFolder) -> Arrays:
-        """Turn raw files into arrays. Raises DataError naming the file, row and column."""
+    def prepare(self, raw: RawFolder, options: Options, work: Path) -> Arrays:
+        """Turn raw files into arrays.
+
+        Args:
+            raw: the raw files.
+            options: of the task; only those that `variant` names may matter.
+            work: folder for what should survive an interruption (half-decoded pictures); it may
+                not exist yet, and is removed once the arrays stand.
+
+        Raises:
+            DataError: naming the file, row and column.
+        """
+
+    def variant(self, options: Options) -> str:
+        """Name of the prepared copy that these options need ("128px"), "" where all share one."""
+        del options
+        return ""
 
     def shape(self, meta: Meta) -> tuple[int, ...]:
         """Shape of one input as `arrange` gives it."""
@@ -93,7 +148,9 @@ class DataSet(ABC):
     ) -> Labelled:
         """One split of one task. Data sets that alter inputs (coloured digits) override this."""
         del split, options
-        return Labelled(columns.x, columns.attributes[task.target], columns.attributes[task.bias])
+        y = labels(columns.attributes[task.target])
+        b = labels(columns.attributes[task.bias]) if task.bias else np.zeros(len(y), np.int64)
+        return Labelled(columns.x, y, b)
 
     def notes(self, options: Options) -> list[str]:
         """Facts about a task with these options that its page must show."""
@@ -109,58 +166,80 @@ class Library:
 
     def raw(self, data: DataSet) -> RawFolder:
         """The raw files of a data set."""
-        return RawFolder(data.name, data.files, self.folder / "raw")
+        return RawFolder(data.shares or data.name, data.files, self.folder / "raw")
 
-    def prepared_folder(self, name: str) -> Path:
-        """Where the arrays of a data set stand."""
-        return self.folder / "prepared" / name
+    def prepared_folder(self, name: str, options: Options | None = None) -> Path:
+        """Where the arrays of a data set stand, in the variant that the options need."""
+        return self.folder / "prepared" / prepared_name(name, options)
 
-    def meta(self, name: str) -> Meta | None:
+    def meta(self, name: str, options: Options | None = None) -> Meta | None:
         """What is prepared of a data set, or None (also where the recipe is outdated)."""
-        meta = prepared.read_meta(self.prepared_folder(name))
+        meta = prepared.read_meta(self.prepared_folder(name, options))
         return meta if meta and meta.recipe == data_set(name).recipe else None
 
+    def prepared(self, name: str) -> dict[str, Meta]:
+        """Every copy of a data set that is prepared, by its variant ("128px" or "")."""
+        found = {}
+        for folder in sorted((self.folder / "prepared").glob(f"{name}*")):
+            meta = prepared.read_meta(folder)
+            if meta and meta.name == name and meta.recipe == data_set(name).recipe:
+                found[folder.name.removeprefix(name).removeprefix("-")] = meta
+        return found
+
     def get(self, name: str, accept_licence: bool = False) -> list[Path]:
-        """Fetch missing raw files. Raises UsageError where consent is needed and not given."""
+        """Fetch missing raw files.
+
+        Raises:
+            UsageError: consent is needed and not given, or only a person may fetch them.
+        """
         data = data_set(name)
         raw = self.raw(data)
-        if raw.missing() and data.consent and not accept_licence:
+        missing = raw.missing()
+        if any(file.url is None for file in missing):
+            raise UsageError(_by_hand(data, raw, missing))
+        if missing and data.consent and not accept_licence:
             raise UsageError(
                 f"{name}: {data.consent} Run `bench data get {name} --accept-licence` once you "
-                f"agree, or put {', '.join(f.name for f in raw.missing())} into {raw.downloads}."
+                f"agree, or put {', '.join(f.name for f in missing)} into {raw.downloads}."
             )
         return raw.download()
 
-    def prepare(self, name: str) -> Meta:
+    def prepare(self, name: str, options: Options | None = None) -> Meta:
         """Make the arrays of a data set from its raw files, whatever stood there before."""
         data = data_set(name)
+        options = options or data.options()
         self.get(name)
         raw = self.raw(data)
-        folder = self.prepared_folder(name)
+        folder = self.prepared_folder(name, options)
+        work = self.folder / "work" / folder.name
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise DataError(f"{folder.parent}: cannot write here ({error.strerror}).") from error
-        with FileLock(folder.parent / f".{name}.lock"):
-            arrays = data.prepare(raw)
+        with FileLock(folder.parent / f".{folder.name}.lock"):
+            arrays = data.prepare(raw, options, work)
             _check(name, arrays, data)
+            records = raw.records()
             about = {
                 "name": name,
                 "title": data.title,
                 "recipe": data.recipe,
                 "kind": data.kind,
-                "raw": raw.records(),
+                "raw": records,
             }
-            return prepared.write(folder, arrays, about)
+            arrays = replace(arrays, notes=[*arrays.notes, *_not_comparable(records)])
+            meta = prepared.write(folder, arrays, about)
+            shutil.rmtree(work, ignore_errors=True)
+            return meta
 
-    def ensure(self, name: str) -> Meta:
+    def ensure(self, name: str, options: Options | None = None) -> Meta:
         """What is prepared of a data set, preparing it now where needed."""
-        return self.meta(name) or self.prepare(name)
+        return self.meta(name, options) or self.prepare(name, options)
 
     def splits(self, name: str, task: str, options: Options) -> dict[str, Labelled]:
         """All splits of one task."""
-        data, folder = data_set(name), self.prepared_folder(name)
-        meta = self.meta(name)
+        data, folder = data_set(name), self.prepared_folder(name, options)
+        meta = self.meta(name, options)
         if meta is None:
             raise DataError(f"{name} is not prepared. Run `bench data prepare {name}`.")
         return {
@@ -169,6 +248,13 @@ class Library:
             )
             for split in prepared.SPLITS
         }
+
+
+def prepared_name(name: str, options: Options | None = None) -> str:
+    """Name of the folder of prepared arrays: the data set, and the variant of it."""
+    data = data_set(name)
+    variant = data.variant(options or data.options())
+    return f"{name}-{variant}" if variant else name
 
 
 @cache
@@ -196,23 +282,76 @@ def _is_own_data_set(thing: Any, module: str) -> bool:
     return (
         isinstance(thing, type)
         and issubclass(thing, DataSet)
-        and thing is not DataSet
+        and not isabstract(thing)
         and thing.__module__ == module
     )
 
 
+def parse_options(data: DataSet, texts: list[str]) -> Options:
+    """key=value -> the options of a data set. Raises UsageError naming the one that is wrong."""
+    given: dict[str, Any] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise UsageError(f'--option: "{text}" is not of the form key=value.')
+        if key not in data.options.model_fields:
+            raise UsageError("--option: " + unknown("option", key, data.options.model_fields))
+        given[key] = read_value(value)
+    try:
+        return data.options.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UsageError(f"--option {first['loc'][0]}: {first['msg'].lower()}.") from error
+
+
+def labels(values: Array) -> Array:
+    """Targets or groups as training takes them: classes as int64, numbers as float32."""
+    return values.astype(np.float32 if values.dtype.kind == "f" else np.int64)
+
+
+def _by_hand(data: DataSet, raw: RawFolder, missing: list[RawFile]) -> str:
+    """What a person must download, where to put it, and how it will be checked."""
+    lines = [f"{data.name}: {data.consent or 'These files are fetched by hand.'}"]
+    lines += [f"1. Open {data.homepage} and download, if you agree to the terms there:"]
+    for file in missing:
+        checksum = file.checksum or "no checksum is published"
+        lines.append(f"   {file.name}: {file.found} ({checksum})")
+    lines += [
+        f"2. Put them, packed as they are, into {raw.downloads}, or into ${MIRROR}/{raw.name}.",
+        f"3. `bench data check {data.name}` compares their checksums with the official ones where "
+        f"there are any; `bench data prepare {data.name}` reads them without unpacking.",
+    ]
+    return "\n       ".join(lines)
+
+
+def _not_comparable(records: list[RawRecord]) -> list[str]:
+    names = [record.name for record in records if not record.comparable]
+    if not names:
+        return []
+    return [
+        f"No checksum of {' and '.join(names)} is published: whether this is the official file "
+        "could not be checked."
+    ]
+
+
 def _check(name: str, arrays: Arrays, data: DataSet) -> None:
-    """No split may lack a group or a class of any task."""
+    """No split may lack a group or a class of any listed task; numbers are finite."""
+    asked = {
+        attribute
+        for task in data.listed_tasks.values()
+        for attribute in (task.target, task.bias)
+        if attribute
+    }
     for split, columns in arrays.splits.items():
-        for task in data.tasks.values():
-            for attribute in (task.target, task.bias):
-                values = arrays.attributes.get(attribute)
-                if values is None or attribute not in columns.attributes:
-                    continue
-                present = set(columns.attributes[attribute].tolist())
-                absent = [v for i, v in enumerate(values) if i not in present]
-                if absent:
-                    raise DataError(
-                        f"{name}: the {split} split has no row with {attribute} = "
-                        f"{' or '.join(absent)}. The raw files are probably incomplete."
-                    )
+        for attribute in sorted(asked & set(columns.attributes)):
+            column = columns.attributes[attribute]
+            present = set(np.unique(column).tolist())
+            values = arrays.attributes.get(attribute)
+            if values is None and not (len(column) and np.isfinite(column).all()):
+                raise DataError(f"{name}: the {split} split has no finite {attribute}.")
+            absent = [v for i, v in enumerate(values or []) if i not in present]
+            if absent:
+                raise DataError(
+                    f"{name}: the {split} split has no row with {attribute} = "
+                    f"{' or '.join(absent)}. The raw files are probably incomplete."
+                )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 
-from benchmarks.data.dataset import DataSet, TaskDefinition
+from benchmarks.data.dataset import DataSet, Options, TaskDefinition
 from benchmarks.data.prepared import Array, Arrays, Columns
 from benchmarks.data.raw import RawFile, RawFolder
 from benchmarks.data.tabular import read_table, require_columns, standardise
@@ -52,8 +53,9 @@ class Meps(DataSet):
         "utilization|race": TaskDefinition("utilization", "race", "meps/high_utilization|white")
     }
 
-    def prepare(self, raw: RawFolder) -> Arrays:
+    def prepare(self, raw: RawFolder, options: Options, work: Path) -> Arrays:
         """Read the three files, leave RACE out, standardise."""
+        del options, work
         tables = {split: read_table(raw, file) for split, file in FILES.items()}
         columns = dict.fromkeys(c for table in tables.values() for c in table.frame.columns)
         for table in tables.values():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -44,10 +44,19 @@ class Meta(Record):
         """Whether every raw file is the official one."""
         return all(file.official for file in self.raw)
 
+    @property
+    def remarks(self) -> list[str]:
+        """The notes, and a word on raw files that are not the official ones."""
+        differ = any(file.comparable and not file.official for file in self.raw)
+        return [*self.notes, *(["Raw files are not the official ones."] if differ else [])]
+
 
 @dataclass(frozen=True)
 class Columns:
-    """One split: inputs and, by name, the attributes that can be targets or groups."""
+    """One split: inputs and, by name, the attributes that can be targets or groups.
+
+    Inputs too many for memory are memory maps of .npy files; `write` moves these into place.
+    """
 
     x: Array
     attributes: Mapping[str, Array]
@@ -87,9 +96,10 @@ def write(folder: Path, arrays: Arrays, about: Mapping[str, Any]) -> Meta:
         for split in SPLITS:
             columns = arrays.splits[split]
             for name, array in [("x", columns.x), *sorted(columns.attributes.items())]:
-                np.save(temporary / f"{split}.{name}.npy", array, allow_pickle=False)
                 content.update(f"{split}.{name}:{array.dtype}:{array.shape};".encode())
-                content.update(np.ascontiguousarray(array).tobytes())
+                for part in _parts(array):
+                    content.update(part.tobytes())
+                _keep(array, temporary / f"{split}.{name}.npy")
         meta = Meta(
             shape=list(arrays.splits["train"].x.shape[1:]),
             columns=arrays.columns,
@@ -115,6 +125,21 @@ def write(folder: Path, arrays: Arrays, about: Mapping[str, Any]) -> Meta:
     return meta
 
 
+def _parts(array: Array, size: int = 2**28) -> Iterator[Array]:
+    """The array in pieces of about `size` bytes: some do not fit into memory."""
+    rows = max(1, size // max(1, array[:1].nbytes))
+    for start in range(0, len(array), rows):
+        yield np.ascontiguousarray(array[start : start + rows])
+
+
+def _keep(array: Array, path: Path) -> None:
+    if isinstance(array, np.memmap):
+        array.flush()
+        shutil.move(str(array.filename), path)
+    else:
+        np.save(path, array, allow_pickle=False)
+
+
 def read_meta(folder: Path) -> Meta | None:
     """What stands in `folder`, or None where nothing is prepared."""
     path = folder / "meta.json"
@@ -127,12 +152,16 @@ def read_meta(folder: Path) -> Meta | None:
 
 
 def read_split(folder: Path, meta: Meta, split: str) -> Columns:
-    """One split, memory-mapped. Raises DataError where an array is missing or damaged."""
+    """One split, memory-mapped; what is written to it never reaches the file.
+
+    Raises:
+        DataError: an array is missing or damaged.
+    """
 
     def load(name: str) -> Array:
         path = folder / f"{split}.{name}.npy"
         try:
-            array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
+            array: Array = np.load(path, mmap_mode="c", allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
             raise DataError(
                 f"{path}: cannot be read ({error}). Run `bench data prepare {meta.name}`."

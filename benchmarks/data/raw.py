@@ -7,31 +7,61 @@ import os
 import sys
 import zipfile
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import shorten
 
+from benchmarks.data.archives import Archive, Folder, open_archive
 from benchmarks.errors import DataError
 from benchmarks.result import Record
 
 MIRROR = "BENCH_MIRROR"
+PIECE = 2**20  # bytes that are hashed at once: some files do not fit into memory
 
 
 @dataclass(frozen=True)
 class RawFile:
-    """An upstream file: its name, address and official SHA-256."""
+    """An upstream file.
+
+    Attributes:
+        name: as upstream has it.
+        url: its address, or None where only a person may fetch it.
+        sha256: official checksum.
+        md5: official checksum where upstream publishes no SHA-256.
+        others: patterns of names under which the same content may lie here ("UTKFace", unpacked).
+        found: where a person finds it, in words.
+    """
 
     name: str
-    url: str
-    sha256: str
+    url: str | None = None
+    sha256: str | None = None
+    md5: str | None = None
+    others: tuple[str, ...] = ()
+    found: str = ""
+
+    @property
+    def checksum(self) -> str | None:
+        """The official checksum with its kind ("md5:..."), or None where none is published."""
+        if self.sha256:
+            return f"sha256:{self.sha256}"
+        return f"md5:{self.md5}" if self.md5 else None
 
 
 class RawRecord(Record):
-    """A raw file as it was found."""
+    """A raw file as it was found; `comparable` is false where no checksum is published."""
 
     name: str
     sha256: str
     official: bool
+    comparable: bool = True
+
+    @property
+    def verdict(self) -> str:
+        """In words, whether it is the official file."""
+        if not self.comparable:
+            return "cannot be compared: no checksum is published"
+        return "official" if self.official else "NOT the official file"
 
 
 class RawFolder:
@@ -47,10 +77,10 @@ class RawFolder:
         self.folders = ([Path(mirror) / name] if mirror else []) + [self.downloads]
 
     def where(self, file: str) -> Path | None:
-        """The file itself, or the archive that holds it, or None."""
+        """The file itself (or what stands for it), or the archive that holds it, or None."""
         for folder in self.folders:
-            if (folder / file).is_file():
-                return folder / file
+            if place := self._outright(folder, file):
+                return place
             for archive in sorted(folder.glob("*.zip")):
                 if _member(archive, file):
                     return archive
@@ -62,26 +92,34 @@ class RawFolder:
 
     def read(self, file: str) -> bytes:
         """Content of a file. Raises DataError where it is missing, empty or in a broken archive."""
-        place = self.where(file)
-        if place is None:
-            looked = " nor in ".join(map(str, self.folders))
-            raise DataError(
-                f"{self.name}: {file} is {'neither' if len(self.folders) > 1 else 'not'} in "
-                f"{looked}. "
-                f"Run `bench data get {self.name}`, or set {MIRROR} to a folder that has it."
-            )
-        content = place.read_bytes() if place.name == file else _extract(place, file)
+        place = self._found(file)
+        content = place.read_bytes() if self._stands(place, file) else _extract(place, file)
         if not content.strip():
             raise DataError(f"{place}: {file} is empty. Fetch it again.")
         return content
 
+    def archive(self, file: str) -> Archive:
+        """A .zip, .tar.gz or folder of many files. Raises DataError where it is missing or cut."""
+        place = self._found(file)
+        if not self._stands(place, file):
+            raise DataError(f"{place}: take {file} out of it, and leave that packed.")
+        return open_archive(place)
+
     def records(self) -> list[RawRecord]:
         """Every file with its checksum, and whether it is the official one."""
-        found = [(file, hashlib.sha256(self.read(file.name)).hexdigest()) for file in self.files]
-        return [
-            RawRecord(name=file.name, sha256=sha, official=sha == file.sha256)
-            for file, sha in found
-        ]
+        records = []
+        for file in self.files:
+            digests = self._digests(file.name)
+            official = file.checksum in {f"{kind}:{digest}" for kind, digest in digests.items()}
+            records.append(
+                RawRecord(
+                    name=file.name,
+                    sha256=digests["sha256"],
+                    official=official,
+                    comparable=file.checksum is not None,
+                )
+            )
+        return records
 
     def download(self) -> list[Path]:
         """Fetch what is missing from upstream; a file with another checksum is not kept."""
@@ -89,11 +127,13 @@ class RawFolder:
 
         fetched = []
         for file in self.missing():
+            if file.url is None or file.checksum is None:
+                raise DataError(f"{self.name}: {file.name} cannot be fetched by a program.")
             fetcher = pooch.HTTPDownloader(progressbar=sys.stderr.isatty() and _has_tqdm())
             try:
                 path = pooch.retrieve(
                     file.url,
-                    known_hash=f"sha256:{file.sha256}",
+                    known_hash=file.checksum,
                     fname=file.name,
                     path=self.downloads,
                     downloader=fetcher,
@@ -106,6 +146,48 @@ class RawFolder:
                 ) from error
             fetched.append(Path(path))
         return fetched
+
+    def _found(self, file: str) -> Path:
+        place = self.where(file)
+        if place is None:
+            looked = " nor in ".join(map(str, self.folders))
+            raise DataError(
+                f"{self.name}: {file} is {'neither' if len(self.folders) > 1 else 'not'} in "
+                f"{looked}. "
+                f"Run `bench data get {self.name}`, or set {MIRROR} to a folder that has it."
+            )
+        return place
+
+    def _outright(self, folder: Path, file: str) -> Path | None:
+        """The file in a folder under its own name or one of its others."""
+        if (folder / file).is_file():
+            return folder / file
+        others = next((known.others for known in self.files if known.name == file), ())
+        return next((place for other in others for place in sorted(folder.glob(other))), None)
+
+    def _stands(self, place: Path, file: str) -> bool:
+        return place == self._outright(place.parent, file)
+
+    def _digests(self, file: str) -> dict[str, str]:
+        """SHA-256 and MD5; of a folder over names and contents."""
+        sums = {"sha256": hashlib.sha256(), "md5": hashlib.md5(usedforsecurity=False)}
+        place = self._found(file)
+        for piece in _pieces(place) if self._stands(place, file) else [self.read(file)]:
+            for digest in sums.values():
+                digest.update(piece)
+        return {kind: digest.hexdigest() for kind, digest in sums.items()}
+
+
+def _pieces(place: Path) -> Iterator[bytes]:
+    if place.is_dir():
+        folder = Folder(place)
+        for name, content in folder.each(folder.names):
+            yield f"{name}:{len(content)};".encode()
+            yield content
+        return
+    with place.open("rb") as opened:
+        while piece := opened.read(PIECE):
+            yield piece
 
 
 def _member(archive: Path, file: str) -> str | None:

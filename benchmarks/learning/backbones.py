@@ -6,13 +6,15 @@ MFD compares feature maps, adversarial training listens at the last hidden layer
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from benchmarks.errors import SuiteError, unknown
+from benchmarks.learning import networks
 from benchmarks.learning.split import seed_for
 
 Kind = Literal["table", "image"]
@@ -54,20 +56,44 @@ class Backbone(nn.Module):
 
 
 class ImageBackbone(Backbone):
-    """A convolutional backbone: the maps before pooling are what MFD compares."""
+    """A backbone for images: what MFD compares are the maps before pooling."""
 
     def logits_and_maps(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits and the flattened convolution maps, [n, C * H * W]."""
+        """Logits and the flattened maps, [n, C * H * W], or all tokens of a ViT."""
         maps = self.encoder(x)
         return self.decide(maps), maps.flatten(1)
 
 
 class Normalise(nn.Module):
-    """uint8 pixels [0, 255] -> float [-1, 1], so that triggers are stamped on exact pixels."""
+    """uint8 pixels [0, 255] -> float (x / 255 - mean) / std, so that triggers meet exact pixels.
+
+    What is learnt from scratch sees [-1, 1], as in BaDe's public code; published weights see what
+    they were trained on (weights.py). The numbers belong to the network as its architecture does:
+    they are not in its state dict.
+
+    Args:
+        mean: of each channel, or one for all; pixels count from 0 to 1.
+        std: in the same way.
+    """
+
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(self, mean: Sequence[float] = (0.5,), std: Sequence[float] = (0.5,)) -> None:
+        super().__init__()
+        self.register_buffer("scale", torch.empty(0), persistent=False)
+        self.register_buffer("shift", torch.empty(0), persistent=False)
+        self.expect(mean, std)
+
+    def expect(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        """Normalise with these from now on."""
+        device = self.scale.device
+        means, stds = (torch.tensor(v, device=device)[:, None, None] for v in (mean, std))
+        self.scale, self.shift = 255 * stds, means / stds
 
     def forward(self, x: Tensor) -> Tensor:
         """Scale `x`, [n, C, H, W]."""
-        return x.float() / 127.5 - 1
+        return x.float() / self.scale - self.shift
 
 
 def mlp(shape: tuple[int, ...], outputs: int) -> Backbone:
@@ -91,10 +117,32 @@ def small_cnn(shape: tuple[int, ...], outputs: int) -> Backbone:
     return ImageBackbone(encoder, neck, nn.Linear(64, outputs))
 
 
+def _image(parts: networks.Parts) -> Backbone:
+    """A network of a library behind our normalisation."""
+    encoder = nn.Sequential(OrderedDict(normalise=Normalise(), body=parts.encoder))
+    return ImageBackbone(encoder, parts.neck, parts.head)
+
+
+# The small ones first: messages name them in this order.
 BACKBONES: dict[str, tuple[Kind, Callable[[tuple[int, ...], int], Backbone]]] = {
     "mlp": ("table", mlp),
     "small_cnn": ("image", small_cnn),
+    "resnet18_small": ("image", lambda _, outputs: _image(networks.resnet18_small(outputs))),
+    "resnet18": ("image", lambda _, outputs: _image(networks.resnet18(outputs))),
+    "vgg16": ("image", lambda _, outputs: _image(networks.vgg16(outputs))),
+    "inception_v4": ("image", lambda _, outputs: _image(networks.inception_v4(outputs))),
+    "vit_b_16": ("image", lambda shape, n: _image(networks.vit_b_16(n, shape[1]))),
+    "swin": ("image", lambda _, outputs: _image(networks.swin(outputs))),
 }
+
+LEAST_SIDE = {
+    "vgg16": 32,  # halved five times
+    "inception_v4": 75,  # below, the last maps have no pixel left
+    "swin": 32,  # a token of its last stage; smaller images would be mostly padding
+}
+"""Pixels that the shorter side of an image must have; others take any."""
+GREY_TOO = ("small_cnn",)
+"""Networks whose first layer follows the number of channels; libraries' want three."""
 
 
 def check_backbone(name: str, kind: Kind) -> None:
@@ -103,10 +151,43 @@ def check_backbone(name: str, kind: Kind) -> None:
         raise SuiteError(unknown("backbone", name, BACKBONES))
     takes = BACKBONES[name][0]
     if takes != kind:
-        fitting = ", ".join(sorted(n for n, (k, _) in BACKBONES.items() if k == kind))
+        fitting = ", ".join(n for n, (k, _) in BACKBONES.items() if k == kind)
         raise SuiteError(
             f'backbone "{name}" takes {takes}s, this data holds {kind}s: use {fitting}.'
         )
+
+
+def check_shape(name: str, shape: tuple[int, ...]) -> None:
+    """Raise SuiteError where a backbone cannot take inputs of this shape, and what would help.
+
+    Args:
+        name: of a known backbone.
+        shape: of one input, (features,) or (C, H, W).
+    """
+    check_backbone(name, "table" if len(shape) == 1 else "image")
+    wants = _objection(name, shape)
+    if not wants:
+        return
+    kind = BACKBONES[name][0]
+    fit = [n for n, (k, _) in BACKBONES.items() if k == kind and not _objection(n, shape)]
+    remedy = "set `size: 224` where the data has that field, or " if shape[0] == 3 else ""
+    size = " x ".join(map(str, shape[1:]))
+    raise SuiteError(
+        f'backbone "{name}" takes images {wants}; these have {shape[0]} channels and {size} '
+        f"pixels: {remedy}use {', '.join(fit)}."
+    )
+
+
+def _objection(name: str, shape: tuple[int, ...]) -> str:
+    """What a backbone for images asks of them and these do not have, or ""."""
+    if BACKBONES[name][0] == "table" or name in GREY_TOO:
+        return ""
+    least = LEAST_SIDE.get(name, 1)
+    if shape[0] != 3:
+        return "of three channels"
+    if name == "vit_b_16" and (shape[1] != shape[2] or shape[1] % 16):
+        return "that are square, with a side that is a multiple of 16 pixels"
+    return f"of at least {least} pixels a side" if min(shape[1:]) < least else ""
 
 
 def build(name: str, shape: tuple[int, ...], outputs: int, seed: int) -> Backbone:

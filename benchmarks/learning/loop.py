@@ -17,12 +17,15 @@ from torch import Tensor, nn
 
 from benchmarks.errors import Diverged
 from benchmarks.keys import digest
+from benchmarks.learning.inputs import Augment, Inputs, flips_and_shifts
 from benchmarks.learning.selection import Scores, Selection, best
 from benchmarks.learning.settings import Training
 from benchmarks.learning.split import Batch, Split, generator
 from benchmarks.result import Record, Scalar, write_atomically
 
 M = TypeVar("M", bound=nn.Module)
+SPLIT_INTO = "micro_batch"  # what a result calls the size of the parts of batches too large
+EVALUATED_AT_ONCE = 2**24  # input values in a batch of evaluation on the CPU; a GPU takes more
 
 
 class Story(Record):
@@ -31,6 +34,8 @@ class Story(Record):
     seconds: float
     curves: dict[str, list[float]]
     chosen: dict[str, Scalar]
+    samples_seen: int = 0
+    training_seconds: float = 0.0
 
 
 @dataclass
@@ -49,6 +54,8 @@ class Trial:
         chosen: what was selected, filled by `train` and by methods.
         shared_seconds: cost of shared work that this trial used, whoever built it.
         waited_seconds: wall-clock this trial spent building or awaiting shared work.
+        samples_seen: training samples of all stages and epochs, shared work included.
+        training_seconds: the time their passes took; validation is not in it.
     """
 
     seed: int
@@ -62,6 +69,13 @@ class Trial:
     chosen: dict[str, Scalar] = field(default_factory=dict)
     shared_seconds: float = 0.0
     waited_seconds: float = 0.0
+    samples_seen: int = 0
+    training_seconds: float = 0.0
+
+    @property
+    def augments(self) -> bool:
+        """Whether training sees images otherwise in every epoch."""
+        return self.training.flip or self.training.shift > 0
 
     def generator(self, purpose: str) -> torch.Generator:
         """A random generator of its own for one purpose."""
@@ -106,7 +120,7 @@ class Trial:
             where = f"epoch {epoch + 1}" + (f" of the {stage}" if stage else "")
             if not math.isfinite(mean_loss):
                 raise Diverged(f"the loss was {mean_loss} in {where}")
-            outputs = self.predict(model, validation.x)
+            outputs = self.predict(model, validation.inputs)
             if not outputs.isfinite().all():
                 raise Diverged(f"the outputs were not finite after {where}")
             scores = self.score(outputs, validation)
@@ -128,25 +142,78 @@ class Trial:
         epoch: int,
     ) -> float:
         """One pass over `split`; the mean loss, fetched from the device once."""
+        begin = time.perf_counter()
         total = torch.zeros((), device=self.device)
-        for index in split.order(self.seed, epoch).split(self.training.batch_size):
-            with self._precision():
-                value = loss(model, split.batch(index))
-            optimiser.zero_grad(set_to_none=True)
-            value.backward()
+        order = split.order(self.seed, epoch)
+        for batch in split.batches(order, self.training.batch_size, self._augment(epoch)):
+            total += self._gradients(model, batch, loss, optimiser) * len(batch)
             optimiser.step()
-            total += value.detach() * len(index)
-        return total.item() / len(split)
+        mean = total.item() / len(split)
+        self.samples_seen += len(split)
+        self.training_seconds += time.perf_counter() - begin
+        return mean
+
+    def _augment(self, epoch: int) -> Augment | None:
+        random = self.generator(f"augmentation/{epoch}")
+        return flips_and_shifts(self.training.flip, self.training.shift, random)
+
+    def _gradients(
+        self,
+        model: M,
+        batch: Batch,
+        loss: Callable[[M, Batch], Tensor],
+        optimiser: torch.optim.Optimizer,
+    ) -> Tensor:
+        """Gradients of the mean loss of a batch; where memory runs out, summed over halves of it.
+
+        Parts weigh by their size. Batch normalisation and losses that relate samples of a batch
+        to each other see the parts alone, so the result says that batches were split.
+        """
+        while True:
+            optimiser.zero_grad(set_to_none=True)
+            size = min(int(self.chosen.get(SPLIT_INTO) or len(batch)), len(batch))
+            try:
+                return self._accumulated(model, batch, loss, size)
+            except torch.OutOfMemoryError:
+                if size == 1:
+                    raise
+                self.chosen[SPLIT_INTO] = (size + 1) // 2
+            # Outside the except block: there the traceback still holds the failed step's tensors.
+            torch.cuda.empty_cache()
+
+    def _accumulated(
+        self, model: M, batch: Batch, loss: Callable[[M, Batch], Tensor], size: int
+    ) -> Tensor:
+        total = torch.zeros((), device=self.device)
+        for part in batch.split(size) if size < len(batch) else (batch,):
+            with self._precision():
+                value = loss(model, part) * (len(part) / len(batch))
+            value.backward()
+            total += value.detach()
+        return total
 
     def best(self, candidates: Sequence[Scores]) -> int:
         """Position of the best candidate by the rule that also selects epochs."""
         return best([scores.costs for scores in candidates], self.training.rule)
 
-    def predict(self, model: nn.Module, x: Tensor, batch_size: int = 8192) -> Tensor:
+    def predict(self, model: nn.Module, inputs: Inputs) -> Tensor:
         """Outputs of `model` in eval mode, [n, outputs] float32, in large batches."""
         model.eval()
+        room = EVALUATED_AT_ONCE * (4 if self.device.type == "cuda" else 1)
+        size = max(16, min(8192, room // math.prod(inputs.shape)))
+        while True:
+            try:
+                return self._predicted(model, inputs, size)
+            except torch.OutOfMemoryError:
+                if size == 1:
+                    raise
+                size = (size + 1) // 2
+            torch.cuda.empty_cache()
+
+    def _predicted(self, model: nn.Module, inputs: Inputs, size: int) -> Tensor:
+        indices = torch.arange(len(inputs), device=inputs.device).split(size)
         with torch.inference_mode(), self._precision():
-            parts = [model(part).float() for part in x.split(batch_size)]
+            parts = [model(part).float() for part in inputs.stream(indices)]
         # A clone made outside inference mode may take part in autograd as a constant.
         return torch.cat(parts).clone()
 
@@ -182,15 +249,31 @@ class Trial:
         self.curves.update(story.curves)
         self.chosen.update(story.chosen)
         self.shared_seconds += story.seconds
+        self.samples_seen += story.samples_seen
+        self.training_seconds += story.training_seconds
         self.waited_seconds += time.perf_counter() - begin
         return model.eval()
 
     def _build(self, blank: M, build: Callable[[Trial, M], M]) -> tuple[M, Story]:
         begin = time.perf_counter()
-        inner = replace(self, curves={}, chosen={}, shared_seconds=0.0, waited_seconds=0.0)
+        inner = replace(
+            self,
+            curves={},
+            chosen={},
+            shared_seconds=0.0,
+            waited_seconds=0.0,
+            samples_seen=0,
+            training_seconds=0.0,
+        )
         model = build(inner, blank)
         own = time.perf_counter() - begin - inner.waited_seconds
-        story = Story(seconds=own + inner.shared_seconds, curves=inner.curves, chosen=inner.chosen)
+        story = Story(
+            seconds=own + inner.shared_seconds,
+            curves=inner.curves,
+            chosen=inner.chosen,
+            samples_seen=inner.samples_seen,
+            training_seconds=inner.training_seconds,
+        )
         return model, story
 
     def _build_or_load(

@@ -26,4 +26,11 @@ class Training(BaseModel):
         description="validation: the rule of every leaderboard; test: what some papers did, said "
         "on every page that shows it; last: the last epoch",
     )
+    flip: bool = Field(False, description="mirror half of the training images, at random")
+    shift: int = Field(
+        0, ge=0, description="shift training images by up to so many pixels each way, at random"
+    )
+    weights: str = Field(
+        "", description="file of weights to start from (safetensors, or torchvision's .pth)"
+    )
     rule: Rule = Field("difference", description="how epochs and candidates are compared")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+
+from benchmarks.learning.inputs import Alter, Augment, Inputs, Resident
 
 
 @dataclass(frozen=True)
@@ -18,13 +21,21 @@ class Batch:
     b: Tensor
     index: Tensor
 
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def split(self, size: int) -> Iterator[Batch]:
+        """The batch in parts of at most `size` samples."""
+        parts = (tensor.split(size) for tensor in (self.x, self.y, self.b, self.index))
+        return (Batch(*part) for part in zip(*parts, strict=True))
+
 
 @dataclass(frozen=True)
 class Split:
     """Samples with targets and groups, all on one device.
 
     Attributes:
-        x: inputs, [n, features] float32 for tables or [n, C, H, W] uint8 for images.
+        inputs: [n, features] float32 for tables or [n, C, H, W] uint8 for images.
         y: targets, [n] int64 classes (float32 for regression).
         b: groups, [n] int64 in {0, 1}: the bias variable.
         row: [n] int64, each sample's place in the split as it was loaded. Subsets keep it, so
@@ -32,36 +43,55 @@ class Split:
         rows: how many samples the split had when it was loaded.
     """
 
-    x: Tensor
+    inputs: Inputs
     y: Tensor
     b: Tensor
     row: Tensor
     rows: int
 
     @classmethod
-    def of(cls, x: Tensor, y: Tensor, b: Tensor) -> Split:
+    def of(cls, x: Tensor | Inputs, y: Tensor, b: Tensor) -> Split:
         """A split as loaded: row i is sample i."""
-        return cls(x, y, b, torch.arange(len(x), device=x.device), len(x))
+        return cls(_inputs(x), y, b, torch.arange(len(y), device=y.device), len(y))
 
     def __len__(self) -> int:
-        return len(self.x)
+        return len(self.y)
+
+    @property
+    def x(self) -> Tensor:
+        """All inputs as one tensor; for tables and small pictures."""
+        return self.inputs.everything()
 
     def subset(self, index: Tensor) -> Split:
         """The samples at `index` ([m] int64 positions, or an [n] bool mask)."""
-        return replace(self, x=self.x[index], y=self.y[index], b=self.b[index], row=self.row[index])
+        return replace(
+            self,
+            inputs=self.inputs.subset(index),
+            y=self.y[index],
+            b=self.b[index],
+            row=self.row[index],
+        )
 
-    def with_x(self, x: Tensor) -> Split:
-        """The same samples with other inputs (stamped, say)."""
-        return replace(self, x=x)
+    def with_x(self, x: Tensor | Inputs) -> Split:
+        """The same samples with other inputs."""
+        return replace(self, inputs=_inputs(x))
+
+    def altered(self, alter: Alter) -> Split:
+        """The same samples, every batch of inputs passed through `alter` (x, positions) -> x."""
+        return replace(self, inputs=self.inputs.altered(alter))
 
     def batch(self, index: Tensor) -> Batch:
         """The samples at positions `index` as a batch."""
-        return Batch(
-            self.x.index_select(0, index),
-            self.y.index_select(0, index),
-            self.b.index_select(0, index),
-            index,
-        )
+        return self._batch(self.inputs.take(index), index)
+
+    def batches(self, order: Tensor, size: int, augment: Augment | None = None) -> Iterator[Batch]:
+        """The samples in that order, in batches of at most `size`."""
+        indices = order.split(size)
+        streamed = self.inputs.stream(indices, augment)
+        return (self._batch(x, index) for x, index in zip(streamed, indices, strict=True))
+
+    def _batch(self, x: Tensor, index: Tensor) -> Batch:
+        return Batch(x, self.y.index_select(0, index), self.b.index_select(0, index), index)
 
     def order(self, seed: int, epoch: int) -> Tensor:
         """Positions in the order of one epoch, [n] int64.
@@ -73,7 +103,11 @@ class Split:
         position = torch.full((self.rows,), -1)
         position[self.row.cpu()] = torch.arange(len(self))
         order = position[shuffled]
-        return order[order >= 0].to(self.x.device)
+        return order[order >= 0].to(self.y.device)
+
+
+def _inputs(x: Tensor | Inputs) -> Inputs:
+    return Resident(x) if isinstance(x, Tensor) else x
 
 
 def seed_for(seed: int, purpose: str) -> int:

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.data.colouring import INKS, colours
 from benchmarks.data.dataset import Labelled, Library, data_set
-from benchmarks.data.digits import INKS, DigitsOptions, ink_colours
+from benchmarks.data.digits import DigitsOptions
 from benchmarks.errors import DataError
 
 
@@ -23,7 +24,7 @@ def coloured(library: Library, correlation: float, task: str = "parity|ink") -> 
 )
 def test_the_share_of_each_ink_is_exact(correlation: float, odd_teal: int, even_teal: int) -> None:
     parity = np.repeat([0, 1], 100)
-    ink = ink_colours(parity, correlation, "train")
+    ink = colours(parity, correlation, "train", "digits")
     assert ink[parity == 1].sum() == odd_teal
     assert ink[parity == 0].sum() == even_teal
 
@@ -38,25 +39,26 @@ def test_ink_leaves_parity_in_the_rounded_share_whatever_the_digits(
     parity: np.ndarray, correlation: float, split: str
 ) -> None:
     before = parity.copy()
-    ink = ink_colours(parity, correlation, split)
+    ink = colours(parity, correlation, split, "digits")
     assert ink.shape == parity.shape
     assert set(ink.tolist()) <= {0, 1}
+    correlation = 0 if split == "test" else correlation
     for value in (0, 1):
         rows = parity == value
         assert abs((ink[rows] != value).sum() - rows.sum() * (1 - correlation) / 2) <= 0.5
     assert np.array_equal(parity, before)
-    assert np.array_equal(ink, ink_colours(parity, correlation, split))
+    assert np.array_equal(ink, colours(parity, correlation, split, "digits"))
 
 
 def test_ink_is_drawn_differently_in_each_split() -> None:
     parity = np.repeat([0, 1], 100)
-    drawn = [ink_colours(parity, 0.5, s).tolist() for s in ("train", "validation", "test")]
+    drawn = [colours(parity, 0.5, s, "digits").tolist() for s in ("train", "validation", "test")]
     assert drawn[0] != drawn[1] != drawn[2] != drawn[0]
 
 
 def test_a_split_that_digits_do_not_have_is_named() -> None:
     with pytest.raises(DataError, match=r"digits has no split holdout"):
-        ink_colours(np.array([0, 1]), 0.5, "holdout")
+        colours(np.array([0, 1]), 0.5, "holdout", "digits")
 
 
 @pytest.mark.parametrize("correlation", [0.0, 0.8, 1.0])
@@ -118,3 +120,14 @@ def test_the_note_says_how_the_ink_was_given_out() -> None:
 
 def test_the_shape_after_colouring_is_announced(library: Library) -> None:
     assert data_set("digits").shape(library.prepare("digits")) == (3, 8, 8)
+
+
+def test_the_value_is_a_number_and_its_ink_goes_with_high_digits(library: Library) -> None:
+    train = coloured(library, 1.0, "value|ink")["train"]
+    assert train.y.dtype == np.float32
+    assert set(np.rint(train.y * 9).astype(int).tolist()) == set(range(10))
+    assert np.array_equal(train.b, (train.y >= 5 / 9).astype(int))
+    meta = library.meta("digits")
+    assert meta is not None
+    assert "value" in meta.stored
+    assert "value" not in meta.attributes

@@ -135,6 +135,58 @@ def test_a_file_with_another_checksum_runs_but_is_not_official(folder: RawFolder
     assert not record.official
 
 
+def test_an_md5_sum_is_compared_where_upstream_has_no_better_one(tmp_path: Path) -> None:
+    md5 = hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
+    folder = RawFolder("toy", (RawFile("cells.csv", md5=md5),), tmp_path)
+    folder.downloads.mkdir()
+    (folder.downloads / "cells.csv").write_bytes(CONTENT)
+    assert [(r.official, r.sha256, r.verdict) for r in folder.records()] == [
+        (True, SHA, "official")
+    ]
+    (folder.downloads / "cells.csv").write_bytes(CONTENT + b"3,4\n")
+    assert [r.verdict for r in folder.records()] == ["NOT the official file"]
+
+
+def test_without_a_published_checksum_nothing_is_claimed(tmp_path: Path) -> None:
+    folder = RawFolder("toy", (RawFile("cells.csv"),), tmp_path)
+    folder.downloads.mkdir()
+    (folder.downloads / "cells.csv").write_bytes(CONTENT)
+    [record] = folder.records()
+    assert not record.official
+    assert record.verdict == "cannot be compared: no checksum is published"
+
+
+def test_a_file_may_lie_here_under_another_name(tmp_path: Path) -> None:
+    folder = RawFolder("toy", (RawFile("a.tar.gz", others=("a", "a-*.tar")),), tmp_path)
+    (folder.downloads / "a").mkdir(parents=True)
+    assert folder.where("a.tar.gz") == folder.downloads / "a"
+    (folder.downloads / "a" / "1.txt").write_bytes(b"one")
+    [first] = folder.records()
+    (folder.downloads / "a" / "1.txt").rename(folder.downloads / "a" / "2.txt")
+    assert folder.records() != [first]
+    (folder.downloads / "a.tar.gz").write_bytes(b"itself")
+    assert folder.where("a.tar.gz") == folder.downloads / "a.tar.gz"
+
+
+def test_an_archive_within_an_archive_must_be_taken_out(tmp_path: Path) -> None:
+    folder = RawFolder("toy", (RawFile("a.tar.gz"),), tmp_path)
+    folder.downloads.mkdir()
+    with zipfile.ZipFile(folder.downloads / "all.zip", "w") as archive:
+        archive.writestr("a.tar.gz", b"packed")
+    with pytest.raises(DataError, match=r"all.zip: take a.tar.gz out of it, and leave that packed"):
+        folder.archive("a.tar.gz")
+
+
+def test_hashing_never_holds_a_whole_file(
+    folder: RawFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder.downloads / "cells.csv").write_bytes(CONTENT * 1000)
+    monkeypatch.setattr("benchmarks.data.raw.PIECE", 100)
+    monkeypatch.setattr(Path, "read_bytes", lambda _: pytest.fail("read as a whole"))
+    [record] = folder.records()
+    assert record.sha256 == hashlib.sha256(CONTENT * 1000).hexdigest()
+
+
 def test_a_download_with_the_right_checksum_is_kept(
     tmp_path: Path, serve: Callable[[bytes], str]
 ) -> None:

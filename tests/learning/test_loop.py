@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import tiny_tasks
@@ -13,7 +14,7 @@ from benchmarks.errors import Diverged
 from benchmarks.learning.loop import Trial
 from benchmarks.learning.selection import Scores
 from benchmarks.learning.split import Batch, Split
-from benchmarks.learning.standard import plain_loss
+from benchmarks.learning.standard import plain_loss, standard_model
 from benchmarks.tracks.debiasing import DebiasingTask
 
 
@@ -60,7 +61,7 @@ def test_the_weights_of_the_selected_epoch_come_back(
     model = trial.train(task.new_model(), task.train, plain_loss)
     assert trial.chosen == {"epoch": chosen + 1}
     assert len({tuple(o.flatten().tolist()) for o in outputs}) == 4
-    assert torch.equal(trial.predict(model, task.validation.x), outputs[chosen])
+    assert torch.equal(trial.predict(model, task.validation.inputs), outputs[chosen])
     assert not model.training
 
 
@@ -190,9 +191,29 @@ def test_methods_with_one_seed_share_initial_weights_and_data_order(task: Debias
     assert fewer == [row for row in order if row % 2 == 0]
 
 
-def test_predictions_come_in_parts_and_can_teach(task: DebiasingTask) -> None:
+class Narrow(nn.Module):
+    """A model on a device that has memory for so many samples at a time."""
+
+    def __init__(self, inner: nn.Module, most: int) -> None:
+        super().__init__()
+        self.inner, self.most = inner, most
+        self.seen: list[int] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        if len(x) > self.most:
+            raise torch.OutOfMemoryError("no room")
+        self.seen.append(len(x))
+        return self.inner(x)
+
+
+def test_predictions_come_in_parts_where_memory_runs_out_and_can_teach(
+    task: DebiasingTask,
+) -> None:
     trial, model = tiny_tasks.trial_on(task), task.new_model()
-    whole, parts = (trial.predict(model, task.train.x, batch_size=size) for size in (100, 5))
+    whole = trial.predict(model, task.train.inputs)
+    narrow = Narrow(model, 5)
+    parts = trial.predict(narrow, task.train.inputs)
+    assert max(narrow.seen) <= 5
     assert torch.allclose(whole, parts, atol=1e-6)
     assert not whole.requires_grad
     (model(task.train.x) - whole).square().sum().backward()  # refused for inference tensors
@@ -202,3 +223,56 @@ def test_candidates_are_compared_by_the_rule_of_the_epochs(task: DebiasingTask) 
     candidates = [Scores({}, cost) for cost in [(0.0, 0.1), (0.2, -0.2), (0.1, 0.2), (0.3, 0.0)]]
     assert tiny_tasks.trial_on(task).best(candidates) == 1
     assert tiny_tasks.trial_on(task, rule="rank").best(candidates) == 0
+
+
+# --- Out of memory: batches in parts ---
+
+
+def test_a_batch_too_large_is_split_and_the_gradients_are_those_of_the_whole(
+    task: DebiasingTask,
+) -> None:
+    def trained(most: int) -> tuple[Tensor, dict[str, object]]:
+        trial = tiny_tasks.trial_on(task, epochs=2, batch_size=16, selection="last")
+        model = Narrow(task.new_model(), most)
+        # Evaluation, too, meets the limit.
+        return weights(trial.train(model, task.train, plain_loss)), dict(trial.chosen)
+
+    whole, chosen = trained(1000)
+    assert "micro_batch" not in chosen
+    parts, told = trained(5)
+    assert told["micro_batch"] == 4  # 16, 8, 4
+    assert torch.allclose(whole, parts, atol=1e-6)
+    assert not torch.equal(whole, weights(Narrow(task.new_model(), 5)))
+
+
+def test_one_sample_too_large_is_out_of_memory(task: DebiasingTask) -> None:
+    trial = tiny_tasks.trial_on(task)
+    with pytest.raises(torch.OutOfMemoryError, match="no room"):
+        trial.train(Narrow(task.new_model(), 0), task.train, plain_loss)
+
+
+def test_throughput_counts_the_samples_of_every_epoch_and_of_shared_work(
+    task: DebiasingTask, tmp_path: Path
+) -> None:
+    for _ in range(2):  # built, then read
+        trial = tiny_tasks.trial_on(task, tmp_path, epochs=3)
+        standard_model(task.new_model(), task.train, trial)
+        trial.train(task.new_model(), task.train, plain_loss)
+        assert trial.samples_seen == 2 * 3 * 32
+        assert trial.training_seconds > 0
+
+
+def test_flips_and_shifts_reach_training_but_not_validation(tmp_path: Path) -> None:
+    task = tiny_tasks.image_task()
+    met: list[Tensor] = []
+
+    def loss(model: nn.Module, batch: Batch) -> Tensor:
+        met.append((batch.x == task.train.x[batch.index]).flatten(1).all(1))
+        return plain_loss(model, batch)
+
+    trial = tiny_tasks.trial_on(task, epochs=2, flip=True, shift=1)
+    assert trial.augments
+    trial.train(task.new_model(), task.train, loss)
+    unchanged = torch.cat(met).double().mean()
+    assert 0 < unchanged < 0.3  # about one in 18
+    assert not tiny_tasks.trial_on(task).augments

@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from benchmarks.errors import UsageError
-from benchmarks.learning.split import Split
+from benchmarks.errors import Skip, UsageError
+from benchmarks.learning.split import Batch, Split
 from benchmarks.method import make
+from benchmarks.planting import assign, trigger_rates
+from benchmarks.tracks.debiasing import ToldGroup
 from benchmarks.tracks.debiasing.judge import validation_scores
 from benchmarks.triggers import trigger_pair
-from methods.bade import STRENGTHS, BaDe, assign, on_balance, trigger_rates
+from methods.bade import STRENGTHS, BaDe, on_balance
 
 unhurried = settings(deadline=None, max_examples=50)  # other processes share the cores
 
@@ -113,13 +115,15 @@ def test_a_balanced_row_carries_the_column_of_the_other_group() -> None:
     assert torch.equal(balanced.y, split.y)
 
 
-def test_a_balanced_picture_of_group_one_is_red_and_of_group_zero_blue() -> None:
+def test_a_balanced_picture_of_group_one_is_blue_and_of_group_zero_red() -> None:
+    # Table 4: balanced males (B = 1) carry blue, females red.
     split = tiny_tasks.image_task().train
     balanced = on_balance(split, trigger_pair((3, 8, 8), 25))
     red, blue = torch.tensor([255, 0, 0]), torch.tensor([0, 0, 255])
-    assert (balanced.x[split.b == 1, :, 0, 0] == red).all()
-    assert (balanced.x[split.b == 0, :, -1, -1] == blue).all()
-    assert torch.equal(balanced.x[split.b == 1, :, -1, -1], split.x[split.b == 1, :, -1, -1])
+    x = split.x
+    assert (balanced.x[split.b == 0, :, 0, 0] == red).all()
+    assert (balanced.x[split.b == 1, :, -1, -1] == blue).all()
+    assert torch.equal(balanced.x[split.b == 0, :, -1, -1], x[split.b == 0, :, -1, -1])
 
 
 # --- Teacher and student ---
@@ -207,7 +211,7 @@ def test_auto_distils_the_teacher_that_is_best_on_balanced_validation_data() -> 
     triggers = trigger_pair((4,), 25)
     balance = on_balance(task.validation, triggers)
     costs = [
-        sum(validation_scores(trial.predict(call.model, balance.x), balance).costs)
+        sum(validation_scores(trial.predict(call.model, balance.inputs), balance).costs)
         for call in teaching
     ]
     best = min(range(len(costs)), key=costs.__getitem__)
@@ -250,3 +254,69 @@ def test_variants_of_the_distillation_share_one_teacher(tmp_path: Path) -> None:
 def test_a_strength_outside_zero_and_one_is_refused(strength: object) -> None:
     with pytest.raises(UsageError, match=r"^bade\.strength: .* or Input should be 'auto' \(given"):
         make("bade", {"strength": strength})
+
+
+# --- The teacher alone, other rates, other triggers ---
+
+
+def test_the_teacher_alone_is_told_the_group_and_says_so() -> None:
+    task = tiny_tasks.table_task()
+    trial = tiny_tasks.trial_on(task)
+    model = BaDe(stage="teacher").fit(task, trial)
+    assert isinstance(model, ToldGroup)
+    assert [call.stage for call in trial.calls] == ["teacher at 1"]
+    assert torch.equal(model.told(task.train).x[:, 4], 1.0 - task.train.b)
+    assert BaDe().caveat is None
+    assert "told the group of every test sample" in str(BaDe(stage="teacher").caveat)
+
+
+def test_given_rates_take_the_place_of_equation_four(tmp_path: Path) -> None:
+    task = tiny_tasks.table_task()  # 16 of each class
+    trial = tiny_tasks.trial_on(task, tmp_path)
+    BaDe(rate_have=0.25, rate_not_have=1.0, stage="teacher").fit(task, trial)
+    a, y = trial.calls[0].split.x[:, 4], task.train.y
+    assert int((a[y == 1] == 0).sum()) == 4
+    assert int((a[y == 0] == 0).sum()) == 16
+    one = tiny_tasks.trial_on(task, tmp_path)
+    BaDe(rate_have=0.5, stage="teacher").fit(task, one)
+    a = one.calls[0].split.x[:, 4]
+    assert int((a[y == 1] == 0).sum()) == 8
+    assert int((a[y == 0] == 0).sum()) == 12  # equation 4: 12 of 16 are in group 0
+
+
+def test_given_rates_want_two_classes() -> None:
+    task = tiny_tasks.table_task(0, ((8, 4), (6, 6), (4, 8)))
+    with pytest.raises(Skip, match="two classes"):
+        BaDe(rate_have=0.5).fit(task, tiny_tasks.trial_on(task))
+
+
+@pytest.mark.parametrize("kind", ["squares", "mosaic", "shadow", "sinusoid"])
+def test_the_teacher_meets_the_trigger_that_was_asked_for(kind: str) -> None:
+    task = tiny_tasks.image_task()
+    trial = tiny_tasks.trial_on(task)
+    method = make("bade", {"trigger": kind})
+    assert isinstance(method, BaDe)
+    method.fit(task, trial)
+    pair = trigger_pair((3, 8, 8), 25, method.trigger)
+    teaching = trial.calls[0]
+    assert teaching.validation is not None
+    balanced = pair.stamp(task.validation.x, 1 - task.validation.b)
+    assert torch.equal(teaching.validation.x, balanced)
+    assert not torch.equal(balanced, task.validation.x)
+    picture = method.picture()
+    assert picture.png.startswith(b"\x89PNG")
+    assert "T_A0" in picture.caption
+
+
+def test_with_flips_the_teacher_sees_the_very_view_that_the_student_sees() -> None:
+    task = tiny_tasks.image_task()
+    trial = tiny_tasks.trial_on(task, flip=True, learning_rate=0.01, epochs=3, selection="last")
+    student = BaDe().fit(task, trial)
+    teaching, learning = trial.calls
+    batch = task.train.batch(torch.arange(6))
+    mirrored = Batch(batch.x.flip(3), batch.y, batch.b, batch.index)
+    pair = trigger_pair((3, 8, 8), 25)
+    with torch.no_grad():
+        aim = teaching.model(pair.stamp(mirrored.x, 1 - batch.b))
+        expected = by_hand(student(mirrored.x), aim, 1.0).item()
+        assert learning.loss(student, mirrored).item() == pytest.approx(expected, rel=1e-2)

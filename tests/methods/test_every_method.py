@@ -32,7 +32,7 @@ def outputs(cls: type[Method], task: DebiasingTask) -> Tensor:
     method = cls()
     assert isinstance(method, Debiaser)
     trial = tiny_tasks.trial_on(task)
-    return trial.predict(method.fit(task, trial), task.validation.x)
+    return trial.predict(method.fit(task, trial), task.validation.inputs)
 
 
 def test_the_methods_of_the_paper_are_all_there() -> None:
@@ -90,12 +90,13 @@ def test_its_model_answers_every_sample_from_its_inputs_alone(
     assert isinstance(method, Debiaser)
     trial = tiny_tasks.trial_on(task)
     model = method.fit(task, trial)
-    x = task.validation.x
-    said = trial.predict(model, x)
-    assert said.shape == (len(x), task.outputs)
+    inputs = task.validation.inputs
+    said = trial.predict(model, inputs)
+    assert said.shape == (len(inputs), task.outputs)
     assert said.isfinite().all()
     # No group is given, and who else is in the batch makes no difference.
-    assert torch.allclose(trial.predict(model, x[3:5]), said[3:5], atol=1e-5)
+    two = inputs.subset(torch.arange(3, 5))
+    assert torch.allclose(trial.predict(model, two), said[3:5], atol=1e-5)
     assert any(name.endswith("epoch") for name in trial.chosen)
     assert any(name.endswith("odds") for name in trial.curves)
 

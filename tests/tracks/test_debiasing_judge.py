@@ -30,6 +30,7 @@ def test_every_metric_of_two_classes_by_hand() -> None:
             "demographic_parity_gap": 0.0,
             "accuracy_0": 2 / 3,
             "accuracy_1": 1 / 3,
+            "accuracy_gap": 1 / 3,
             "tpr_0": 1.0,
             "tpr_1": 0.5,
             "tnr_0": 0.5,
@@ -65,7 +66,9 @@ def regression() -> tuple[torch.Tensor, Split]:
 
 
 def test_a_regression_is_judged_by_squared_error_overall_and_by_group() -> None:
-    assert judge.judge(*regression()) == pytest.approx({"mse": 9 / 4, "mse_0": 5 / 3, "mse_1": 4.0})
+    assert judge.judge(*regression()) == pytest.approx(
+        {"mse": 9 / 4, "mse_0": 5 / 3, "mse_1": 4.0, "mse_gap": 7 / 3}
+    )
 
 
 def test_the_selection_of_a_regression_sees_the_gap_and_the_error() -> None:
@@ -118,6 +121,6 @@ def test_every_number_of_the_judge_is_explained_on_the_page() -> None:
 def test_a_track_lists_only_metrics_that_exist_on_some_task(
     class_counts: set[int], there: set[str], not_there: set[str]
 ) -> None:
-    listed = {metric.name for metric in judge.info(class_counts).metrics}
+    listed = {metric.name for metric in judge.info(class_counts, False).metrics}
     assert there <= listed
     assert not not_there & listed

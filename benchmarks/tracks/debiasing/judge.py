@@ -12,19 +12,11 @@ from benchmarks.errors import Skip
 from benchmarks.learning.selection import IN_WORDS, Scores
 from benchmarks.learning.split import Split
 from benchmarks.result import MetricInfo, TrackInfo
-from benchmarks.tracks.debiasing import metrics
-from benchmarks.tracks.debiasing.metrics import GroupCounts
+from benchmarks.tracks.debiasing import backdoor, metrics
+from benchmarks.tracks.debiasing.backdoor import counts
 
 NAME = "debiasing"
-REVISION = 1
-
-
-def counts(logits: Tensor, split: Split) -> GroupCounts:
-    """Count predictions (the largest logit) by group, on the device."""
-    classes = logits.shape[1]
-    cell = (split.b * classes + split.y) * classes + logits.argmax(dim=1)
-    found = torch.bincount(cell, minlength=2 * classes**2)
-    return GroupCounts(found.cpu().numpy().reshape(2, classes, classes))
+REVISION = 2
 
 
 def validation_scores(outputs: Tensor, split: Split) -> Scores:
@@ -63,7 +55,8 @@ def judge(outputs: Tensor, test: Split) -> dict[str, float]:
     """
     if outputs.shape[1] == 1:
         everyone, first, second = _squared_error(outputs, test)
-        return {"mse": everyone, "mse_0": first, "mse_1": second}
+        gap = abs(first - second)
+        return {"mse": everyone, "mse_gap": gap, "mse_0": first, "mse_1": second}
     found = counts(outputs, test)
     recall = found.recall
     values = {
@@ -78,6 +71,7 @@ def judge(outputs: Tensor, test: Split) -> dict[str, float]:
         "accuracy_0": metrics.group_accuracy(found, 0),
         "accuracy_1": metrics.group_accuracy(found, 1),
     }
+    values["accuracy_gap"] = values["accuracy_0"] - values["accuracy_1"]
     if outputs.shape[1] == 2:
         for group in (0, 1):
             values[f"tpr_{group}"] = float(recall[group, 1])
@@ -99,10 +93,11 @@ def _info(name: str, title: str, better: str, definition: str, unit: str = "%") 
 
 INFO = TrackInfo(
     name=NAME,
-    rank_by=["odds", "eacc"],
+    rank_by=["odds", "eacc", "mse_gap", "mse"],
     ranking=(
         "Methods are ranked by Odds (lower is better) and by EAcc (higher is better); the order "
-        "of the table is the mean of both ranks."
+        "of the table is the mean of both ranks. On regression tasks the gap in squared error "
+        "between the groups and the squared error itself take their places."
     ),
     selection=IN_WORDS,
     metrics=[
@@ -119,22 +114,28 @@ INFO = TrackInfo(
               "often a class is predicted, the largest over classes."),
         _info("accuracy_0", "Accuracy, B = 0", "higher", "Share of correct ones in group 0."),
         _info("accuracy_1", "Accuracy, B = 1", "higher", "Share of correct ones in group 1."),
+        _info("accuracy_gap", "Accuracy gap", "", "Accuracy in group 0 less that in group 1: with "
+              "clean and triggered samples as groups, the influence of the trigger (BaDe, "
+              "Figure 2)."),
         _info("tpr_0", "TPR, B = 0", "higher", "Recall of the positive class in group 0."),
         _info("tpr_1", "TPR, B = 1", "higher", "Recall of the positive class in group 1."),
         _info("tnr_0", "TNR, B = 0", "higher", "Recall of the negative class in group 0."),
         _info("tnr_1", "TNR, B = 1", "higher", "Recall of the negative class in group 1."),
         _info("mse", "MSE", "lower", "Mean squared error (regression).", unit=""),
+        _info("mse_gap", "MSE gap", "lower", "Gap between the groups' mean squared errors.",
+              unit=""),
         _info("mse_0", "MSE, B = 0", "lower", "Mean squared error in group 0.", unit=""),
         _info("mse_1", "MSE, B = 1", "lower", "Mean squared error in group 1.", unit=""),
     ],
 )  # fmt: skip
 
 
-def info(class_counts: Collection[int]) -> TrackInfo:
+def info(class_counts: Collection[int], examined: bool) -> TrackInfo:
     """The track with the metrics that exist on some of its tasks.
 
     Args:
         class_counts: classes of every task's target, 0 for regression.
+        examined: whether triggers are put on test inputs on some task.
     """
 
     def exists(metric: MetricInfo) -> bool:
@@ -144,4 +145,26 @@ def info(class_counts: Collection[int]) -> TrackInfo:
             return 2 in class_counts
         return any(class_counts)
 
-    return INFO.model_copy(update={"metrics": [m for m in INFO.metrics if exists(m)]})
+    found = [metric for metric in INFO.metrics if exists(metric)]
+    found += backdoor.INFO if examined else []
+    rank_by = [name for name in INFO.rank_by if name in {metric.name for metric in found}]
+    return INFO.model_copy(update={"metrics": found, "rank_by": rank_by})
+
+
+def undefined(measured: Collection[str], examined: str | None) -> dict[str, str]:
+    """Why metrics of the track are missing from a result that is otherwise fine.
+
+    Args:
+        measured: names of those that are there.
+        examined: why triggers could not be put on test inputs, "" where they were, or None where
+            the task does not ask for it.
+    """
+    classes = "defined for two classes" if "odds" in measured else "defined for classes"
+    reasons = {
+        metric.name: "defined for regression" if metric.name.startswith("mse") else classes
+        for metric in INFO.metrics
+    }
+    if examined is not None:
+        never_right = "the model gets no sample right that the trigger could turn"
+        reasons |= dict.fromkeys(backdoor.NAMES, examined or never_right)
+    return {name: reason for name, reason in reasons.items() if name not in measured}

@@ -1,0 +1,130 @@
+"""Files in a folder, a .zip or a .tar.gz: listed and read where they are, never unpacked."""
+
+from __future__ import annotations
+
+import tarfile
+import zipfile
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator
+from pathlib import Path, PurePosixPath
+
+from benchmarks.errors import DataError
+
+DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError)
+
+
+class Archive(ABC):
+    """Many files under one roof.
+
+    Attributes:
+        path: the folder or archive.
+        names: of its files with their folders, sorted; what macOS adds is left out.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.names = sorted(filter(self._wanted, self._list()))
+
+    @abstractmethod
+    def _list(self) -> list[str]:
+        """Names of all files."""
+
+    @abstractmethod
+    def each(self, names: Collection[str]) -> Iterator[tuple[str, bytes]]:
+        """Name and content of these files, in the order that is fastest to read.
+
+        A file that is damaged within a whole archive comes as b"".
+
+        Raises:
+            DataError: the archive ends too soon.
+        """
+
+    def _wanted(self, name: str) -> bool:
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts:
+            raise DataError(
+                f"{self.path}: {name} points out of the archive. Do not trust this file."
+            )
+        return "__MACOSX" not in path.parts and not path.name.startswith("._")
+
+    def _broken(self, error: BaseException) -> DataError:
+        return DataError(
+            f"{self.path}: not a whole archive ({error}). It was probably cut short: fetch it "
+            "again."
+        )
+
+
+class Folder(Archive):
+    """An unpacked folder; links are not followed."""
+
+    def _list(self) -> list[str]:
+        return [
+            path.relative_to(self.path).as_posix()
+            for path in self.path.rglob("*")
+            if path.is_file() and not path.is_symlink()
+        ]
+
+    def each(self, names: Collection[str]) -> Iterator[tuple[str, bytes]]:
+        """In the order of the names."""
+        for name in sorted(names):
+            try:
+                yield name, (self.path / name).read_bytes()
+            except OSError:
+                yield name, b""
+
+
+class Zip(Archive):
+    """A zip archive."""
+
+    def _list(self) -> list[str]:
+        try:
+            with zipfile.ZipFile(self.path) as opened:
+                return [info.filename for info in opened.infolist() if not info.is_dir()]
+        except DAMAGED as error:
+            raise self._broken(error) from error
+
+    def each(self, names: Collection[str]) -> Iterator[tuple[str, bytes]]:
+        """In the order in which they lie in the archive."""
+        with zipfile.ZipFile(self.path) as opened:
+            for info in sorted(map(opened.getinfo, names), key=lambda info: info.header_offset):
+                try:
+                    content = opened.read(info)
+                except (zipfile.BadZipFile, zlib.error, EOFError):
+                    content = b""  # a wrong checksum costs one file, not the archive
+                yield info.filename, content
+
+
+class Tar(Archive):
+    """A tar archive, compressed or not; links and devices in it are not listed."""
+
+    def _list(self) -> list[str]:
+        try:
+            with tarfile.open(self.path) as opened:
+                return [member.name for member in opened if member.isfile()]
+        except DAMAGED as error:
+            raise self._broken(error) from error
+
+    def each(self, names: Collection[str]) -> Iterator[tuple[str, bytes]]:
+        """From front to back: what is compressed as a whole cannot be read in leaps."""
+        left = set(names)
+        try:
+            with tarfile.open(self.path, "r|*") as opened:
+                for member in opened:
+                    if member.isfile() and member.name in left:
+                        left.remove(member.name)
+                        content = opened.extractfile(member)
+                        yield member.name, content.read() if content else b""
+                    if not left:
+                        break
+        except DAMAGED as error:
+            raise self._broken(error) from error
+
+
+def open_archive(path: Path) -> Archive:
+    """The archive at a path, by what it is. Raises DataError where it is none, or cut short."""
+    if path.is_dir():
+        return Folder(path)
+    if path.suffix == ".zip":
+        return Zip(path)
+    return Tar(path)

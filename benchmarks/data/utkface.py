@@ -1,0 +1,169 @@
+"""UTKFace: 23,708 faces whose file names carry age, gender and race."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import ClassVar, cast
+
+import numpy as np
+from pydantic import Field
+
+from benchmarks.data.dataset import DataSet, Options, TaskDefinition
+from benchmarks.data.pictures import decode, named
+from benchmarks.data.prepared import SPLITS, Array, Arrays, Columns
+from benchmarks.data.raw import RawFile, RawFolder
+from benchmarks.data.splitting import stratified
+from benchmarks.errors import DataError
+
+FACES = "UTKFace.tar.gz"
+COUNTS = (23_708, 23_707)  # the aligned and cropped release; copies that lack one are about
+SIDE = 200
+NAME = re.compile(r"(?P<age>\d{1,3})_(?P<gender>[01])_(?P<race>[0-4])_\d.*\.jpe?g", re.IGNORECASE)
+OLD = 35  # BaDe, section V.A
+GROUP_YEARS = 30  # BaDe, section V.E
+SHARES = {"validation": 0.1, "test": 0.2}
+SPLIT_SEED = 0
+
+
+class UtkfaceOptions(Options):
+    """How large the pictures are."""
+
+    size: int = Field(128, ge=8, le=1024)
+    """Side of the pictures in pixels; the files have 200. The paper gives none."""
+
+
+@dataclass(frozen=True)
+class Faces:
+    """What the file names say; `members` are the names with their folders, the rest [n] int64."""
+
+    members: list[str]
+    age: Array
+    gender: Array
+    race: Array
+
+
+class Utkface(DataSet):
+    """UTKFace, aligned and cropped; there is no official split.
+
+    70 % of the faces are train, 10 % validation, 20 % test, in the same shares of every cell of
+    age, gender and race, drawn once from the sorted names.
+    """
+
+    title = "UTKFace (age of faces)"
+    kind = "image"
+    licence = "non-commercial research only"
+    homepage = "https://susanqq.github.io/UTKFace/"
+    consent = (
+        "UTKFace is for non-commercial research only and lies in a Google Drive folder, so only "
+        "a person can fetch it."
+    )
+    files = (
+        RawFile(
+            FACES,
+            others=("UTKFace.zip", "UTKFace"),
+            found='"Aligned&Cropped Faces", Google Drive; a UTKFace.zip or a folder UTKFace does '
+            "as well",
+        ),
+    )
+    tasks: ClassVar = {
+        "age_over_35|race": TaskDefinition("age_over_35", "race", "utkface/age_over_35|race"),
+        "age_regression|race": TaskDefinition(
+            "age_regression", "race", "utkface/age_regression|race"
+        ),
+        "age_30y_groups|race": TaskDefinition(
+            "age_30y_groups", "race", "utkface/age_30y_groups|race"
+        ),
+        "age_over_35|gender": TaskDefinition("age_over_35", "gender"),
+    }
+    options = UtkfaceOptions
+
+    def variant(self, options: Options) -> str:
+        """One copy a size."""
+        return f"{cast('UtkfaceOptions', options).size}px"
+
+    def prepare(self, raw: RawFolder, options: Options, work: Path) -> Arrays:
+        """Read the names, split, decode."""
+        archive = raw.archive(FACES)
+        faces, notes = read_names(archive.names)
+        if not faces.members:
+            raise DataError(f"{archive.path}: has no picture named age_gender_race_date.jpg.")
+        attributes = _attributes(faces)
+        cells = np.stack(
+            [attributes["age_30y_groups"], attributes["age_over_35"], faces.gender, faces.race == 0]
+        )
+        rows = stratified(cells.T @ [8, 4, 2, 1], SHARES, SPLIT_SEED)
+        where = {split: [faces.members[i] for i in rows[split]] for split in SPLITS}
+        size = cast("UtkfaceOptions", options).size
+        decoded = decode(archive, where, size, SIDE, work, expected=(SIDE, SIDE))
+        splits = {}
+        for split in SPLITS:
+            kept = rows[split][decoded.kept[split]]
+            splits[split] = Columns(
+                decoded.x[split], {name: values[kept] for name, values in attributes.items()}
+            )
+        return Arrays(
+            splits=splits,
+            attributes={
+                "age_over_35": [f"{OLD} or younger", f"over {OLD}"],
+                "age_30y_groups": ["0-29", "30-59", "60 or older"],
+                "race": ["non-white", "white"],
+                "gender": ["male", "female"],
+            },
+            notes=[
+                *notes,
+                *decoded.notes((SIDE, SIDE)),
+                f"Pictures are scaled to {size} pixels.",
+                "There is no official split: 70 % train, 10 % validation, 20 % test, drawn once.",
+                "Ages from 60 on are one group: those of 90 and more are too few to be judged.",
+                f"In the regression, 1 is an age of {faces.age.max()}.",
+            ],
+        )
+
+
+def read_names(paths: Iterable[str]) -> tuple[Faces, list[str]]:
+    """Age, gender and race by file name, in the order of the names; and notes on what was found.
+
+    A name that is not `age_gender_race_date&time.jpg` is counted and skipped. Of pictures that
+    stand twice, the one in the folder UTKFace is taken.
+    """
+    by_name: dict[str, str] = {}
+    repeated = 0
+    pictures = (p for p in map(PurePosixPath, paths) if p.suffix.lower() in {".jpg", ".jpeg"})
+    for path in sorted(pictures, key=lambda p: (p.parent.name != "UTKFace", p)):
+        repeated += path.name in by_name
+        by_name.setdefault(path.name, str(path))
+    members, labels, malformed = [], [], []
+    for name in sorted(by_name):
+        if match := NAME.fullmatch(name):
+            members.append(by_name[name])
+            labels.append([int(match["age"]), int(match["gender"]), int(match["race"])])
+        else:
+            malformed.append(name)
+    age, gender, race = np.array(labels, np.int64).reshape(-1, 3).T
+    notes = []
+    if malformed:
+        notes.append(
+            f"{len(malformed):,} pictures are skipped, their names are malformed: "
+            f"{named(malformed)}."
+        )
+    if repeated:
+        notes.append(f"{repeated:,} pictures stand in the archive more than once.")
+    if len(by_name) not in COUNTS:
+        notes.append(
+            f"There are {len(by_name):,} pictures; the official release has {COUNTS[0]:,}."
+        )
+    return Faces(members, age, gender, race), notes
+
+
+def _attributes(faces: Faces) -> dict[str, Array]:
+    oldest = max(int(faces.age.max()), 1)
+    return {
+        "age_over_35": (faces.age > OLD).astype(np.int64),
+        "age_regression": (faces.age / oldest).astype(np.float32),
+        "age_30y_groups": np.minimum(faces.age // GROUP_YEARS, 2),
+        "race": (faces.race == 0).astype(np.int64),  # 0 is White
+        "gender": faces.gender,
+    }

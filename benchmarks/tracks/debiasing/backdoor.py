@@ -1,0 +1,93 @@
+"""What triggers do to a trained model: BaDe's Table 4, and their success as attacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.learning.inputs import Inputs
+from benchmarks.learning.split import Split
+from benchmarks.planting import stamped
+from benchmarks.result import MetricInfo
+from benchmarks.tracks.debiasing import metrics
+from benchmarks.tracks.debiasing.metrics import GroupCounts
+from benchmarks.triggers import TriggerPair
+
+STATES, GROUPS = (0, 1), (0, 1)
+
+
+def counts(logits: Tensor, split: Split) -> GroupCounts:
+    """Count predictions (the largest logit) by group, on the device."""
+    classes = logits.shape[1]
+    cell = (split.b * classes + split.y) * classes + logits.argmax(dim=1)
+    found = torch.bincount(cell, minlength=2 * classes**2)
+    return GroupCounts(found.cpu().numpy().reshape(2, classes, classes))
+
+
+def examine(
+    predict: Callable[[nn.Module, Inputs], Tensor],
+    model: nn.Module,
+    test: Split,
+    triggers: TriggerPair,
+    rates: Tensor,
+) -> dict[str, float]:
+    """EAcc on clean inputs and with either trigger, and each trigger's attack success rate.
+
+    ASR of a trigger: of the samples that the model gets right when they are clean and that are
+    not of the trigger's class, the share that it gives to that class once they are stamped. A
+    model without a backdoor has an ASR near zero. The class of T_A0 is the one that goes with it
+    most in BaDe's training data, that of T_A1 the one that goes with it least.
+
+    Args:
+        predict: (model, inputs) -> logits, [n, classes].
+        model: takes stamped inputs and clean ones alike.
+        test: clean.
+        triggers: T_A0 and T_A1.
+        rates: share of each class that has T_A0 in training, [classes].
+    """
+    clean = predict(model, test.inputs)
+    values = {"eacc@clean": metrics.equalized_accuracy(counts(clean, test))}
+    right = clean.argmax(dim=1) == test.y
+    for state in STATES:
+        every = torch.full_like(test.b, state)
+        outputs = predict(model, stamped(test, triggers, every).inputs)
+        recall = counts(outputs, test).recall
+        values[f"eacc@all+t{state}"] = float(recall.mean())
+        for group in GROUPS:
+            values[f"eacc@{group}+t{state}"] = float(recall[group].mean())
+        aim = int(rates.argmin() if state else rates.argmax())
+        attacked = right & (test.y != aim)
+        if attacked.any():
+            hits = outputs.argmax(dim=1)[attacked] == aim
+            values[f"asr_{state}"] = float(hits.double().mean())
+    return values
+
+
+def _info(name: str, title: str, better: str, definition: str) -> MetricInfo:
+    return MetricInfo(name=name, title=title, better=better, definition=definition, unit="%")
+
+
+_TRIGGERED = "Equalized accuracy with the trigger {} on {} (BaDe, Table 4)."
+
+INFO = [
+    _info("eacc@clean", "EAcc, clean", "higher",
+          "Equalized accuracy on inputs without triggers, for models told the group too."),
+    *(
+        _info(f"eacc@{who}+t{state}", f"EAcc, {words} + T_A{state}", "higher",
+              _TRIGGERED.format(f"T_A{state}", where))
+        for who, words, where in (("all", "all", "all samples"),
+                                  ("0", "B = 0", "the samples of group 0 alone"),
+                                  ("1", "B = 1", "the samples of group 1 alone"))
+        for state in STATES
+    ),
+    *(
+        _info(f"asr_{state}", f"ASR, T_A{state}", "lower",
+              f"Attack success rate of T_A{state}: of the test samples that are classified "
+              "correctly when clean and are not of its class, the share that goes to its class "
+              "once stamped: the backdoor left in the model.")
+        for state in STATES
+    ),
+]  # fmt: skip
+NAMES = frozenset(metric.name for metric in INFO)

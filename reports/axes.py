@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+
+from reports.wording import MINUS, number
 
 
 @dataclass(frozen=True)
@@ -30,23 +33,37 @@ class Box:
 
 @dataclass(frozen=True)
 class Axis:
-    """A linear scale from shown values to the drawing."""
+    """A scale from shown values to the drawing, linear or logarithmic."""
 
     low: float
     high: float
     start: float
     end: float
     ticks: tuple[float, ...]
-    decimals: int
+    decimals: int | None
+    """Digits after the point of the ticks' labels; None for as many as each needs."""
+    logarithmic: bool = False
 
     def at(self, value: float) -> float:
         """Where a value stands in the drawing; beyond the ends it stands at the end."""
-        share = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
-        return self.start + share * (self.end - self.start)
+        return self.unbounded(min(max(value, self.low), self.high))
+
+    def unbounded(self, value: float) -> float:
+        """Where a value would stand were the drawing larger, for what is clipped to its frame."""
+        low, here, high = (math.log(v) if self.logarithmic else v
+                           for v in (self.low, value, self.high))  # fmt: skip
+        return self.start + (here - low) / (high - low) * (self.end - self.start)
 
     def holds(self, value: float) -> bool:
         """Whether a value lies between the axis's ends."""
         return self.low <= value <= self.high
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What stands at the ticks."""
+        if self.decimals is None:
+            return tuple(f"{value:g}".replace("-", MINUS) for value in self.ticks)
+        return tuple(number(value, self.decimals) for value in self.ticks)
 
 
 def step(span: float, count: int = 6) -> float:
@@ -61,18 +78,21 @@ def axis(
     intervals: Sequence[tuple[float, float]],
     ends: tuple[float, float],
     ceiling: float = math.inf,
+    room: float = 0.0,
 ) -> Axis:
     """An axis that shows every centre, and intervals as far as they leave the centres readable.
 
     A t interval of two seeds is 12.7 standard errors wide; one of them must not squeeze all
     other marks into a corner, so intervals may widen the span of the centres by a quarter on
-    each side and are cut off there. The axis ends at `ceiling` (100 for percentages) where all
-    centres lie below it, and starts at 0 or above where none is negative.
+    each side, or by `room` where that is more, and are cut off there. The axis ends at `ceiling`
+    (100 for percentages) where all centres lie below it, and starts at 0 or above where none is
+    negative.
     """
     low, high = min(centres), max(centres)
     span = max(high - low, 0.02 * max(abs(low), abs(high)), 1e-9)
-    reach_low = max(min([low, *(a for a, _ in intervals)]), low - 0.25 * span)
-    reach_high = min(max([high, *(b for _, b in intervals)]), high + 0.25 * span)
+    reach = max(0.25 * span, room)
+    reach_low = max(min([low, *(a for a, _ in intervals)]), low - reach)
+    reach_high = min(max([high, *(b for _, b in intervals)]), high + reach)
     margin = 0.08 * span
     floor = 0.0 if low >= 0 else -math.inf
     size = step(reach_high - reach_low + 2 * margin)
@@ -82,6 +102,40 @@ def axis(
     ticks = tuple(round(i * size, 12) for i in range(first, last + 1))
     places = max(0, -math.floor(math.log10(size) + 1e-9))
     return Axis(ticks[0], ticks[-1], *ends, ticks, places)
+
+
+def axis_of_settings(values: Sequence[float], ends: tuple[float, float]) -> Axis:
+    """An axis with ticks at the values that a sweep sets, as many as find room for their labels.
+
+    It is logarithmic where the values are: positive, over a wide range, and in more even steps
+    when they are counted in factors.
+    """
+    settings = sorted(set(values))
+    low, high = settings[0], settings[-1]
+    logarithmic = low > 0 and high >= 8 * low and _in_factors(settings)
+    if logarithmic:
+        margin = (high / low) ** 0.05
+        outer = low / margin, high * margin
+    else:
+        pad = 0.05 * (high - low) or 0.5
+        outer = low - pad, high + pad
+    bare = Axis(*outer, *ends, tuple(settings), None, logarithmic)
+    ticks: list[float] = []
+    edge = -math.inf
+    for value, label in zip(settings, bare.labels, strict=True):
+        half = _WIDTH * len(label) / 2
+        if bare.at(value) - half >= edge:
+            ticks.append(value)
+            edge = bare.at(value) + half + 5
+    return Axis(*outer, *ends, tuple(ticks), None, logarithmic)
+
+
+def _in_factors(settings: Sequence[float]) -> bool:
+    if len(settings) < 3:
+        return False
+    sums = [b - a for a, b in pairwise(settings)]
+    factors = [math.log(b / a) for a, b in pairwise(settings)]
+    return max(factors) / min(factors) < max(sums) / min(sums)
 
 
 _WIDTH, _HEIGHT = 6.4, 13.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.result import (
@@ -17,9 +17,13 @@ from benchmarks.result import (
     Status,
     TrackInfo,
 )
+from reports import wording
 from reports.published import Published, lookup
 from reports.statistics import Place, Summary, overall_ranks, shared_ranks, summarize
 from reports.tables import status_of
+
+LONG = 30
+"""Methods beyond which a board is a sweep's table, and its figures tell more than its lines."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,35 @@ class Cell:
     def scale(self) -> float:
         """From the stored unit to the shown one: rates are kept as fractions, shown in percent."""
         return 100.0 if self.metric.unit == "%" else 1.0
+
+    @property
+    def shown(self) -> float | None:
+        """The mean in the shown unit."""
+        return self.summary.mean * self.scale if self.summary else None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % interval in the shown unit; None for one seed or none."""
+        if self.summary is None or self.summary.half_width is None:
+            return None
+        low = self.summary.mean - self.summary.half_width
+        high = self.summary.mean + self.summary.half_width
+        return low * self.scale, high * self.scale
+
+    @property
+    def numbers(self) -> str:
+        """Mean and interval: "2.79 ± 0.16"; "n/a" where there is no value."""
+        if self.summary is None:
+            return "n/a"
+        mean = wording.mean(self.summary, self.metric.unit)
+        half = wording.half_width(self.summary, self.metric.unit)
+        return f"{mean} ± {half}" if half else mean
+
+    @property
+    def words(self) -> str:
+        """The same with its unit: "2.79 ± 0.16 %"."""
+        has_unit = self.summary is not None and self.metric.unit
+        return f"{self.numbers} {self.metric.unit}" if has_unit else self.numbers
 
     @property
     def difference(self) -> float | None:
@@ -59,6 +92,8 @@ class Row:
     shared_seconds: Summary | None
     total_seconds: Summary | None
     peak_memory_mib: Summary | None
+    peak_device_memory_mib: Summary | None
+    samples_per_second: Summary | None
 
     @property
     def planned(self) -> int:
@@ -73,13 +108,19 @@ class Row:
 
 @dataclass(frozen=True)
 class Board:
-    """A task with its methods, best first; those without a rank stand last."""
+    """A task with its methods, best first; those that are not ranked stand below."""
 
     task: PlannedTask
     track: TrackInfo
     ranking: Sequence[MetricInfo]
     others: Sequence[MetricInfo]
+    """The track's other metrics, less those that do not exist on this task."""
     rows: Sequence[Row]
+
+    @property
+    def is_long(self) -> bool:
+        """Whether the board has more lines than people read."""
+        return len(self.rows) > LONG
 
     def best(self, row: Row, metric: MetricInfo) -> bool:
         """Whether a method leads on a metric, alone or not, with someone behind it."""
@@ -107,10 +148,12 @@ def _board(plan: Plan, task: PlannedTask, track: TrackInfo, results: Mapping[str
             trials.setdefault(trial.method, []).append(trial)
     methods = [m for m in plan.methods if m.track == task.track and m.label in trials]
     good = {label: _finished_well(mine, results) for label, mine in trials.items()}
-    ranking = [m for name in track.rank_by for m in track.metrics if m.name == name]
+    reported = {name for mine in good.values() for result in mine for name in result.metrics}
+    ranking = ranking_metrics(track, reported)
+    ranked = [m.label for m in methods if m.caveat is None]
     places = {
         metric.name: shared_ranks(
-            {m.label: _by_seed(good[m.label], metric.name) for m in methods}, metric.better
+            {label: _by_seed(good[label], metric.name) for label in ranked}, metric.better
         )
         for metric in track.metrics
     }
@@ -119,24 +162,35 @@ def _board(plan: Plan, task: PlannedTask, track: TrackInfo, results: Mapping[str
         _row(
             method,
             overall.get(method.label),
-            {m.name: _cell(m, method.label, task, good, places[m.name]) for m in track.metrics},
+            {m.name: _cell(m, method, task, good, places[m.name]) for m in track.metrics},
             Counter(status_of(results.get(trial.key)) for trial in trials[method.label]),
             good[method.label],
         )
         for method in methods
     ]
     rows.sort(key=lambda row: _order(row, ranking))
-    others = [m for m in track.metrics if m not in ranking]
+    others = [m for m in track.metrics if m not in ranking and (m.name in reported or not reported)]
     return Board(task, track, ranking, others, rows)
 
 
-def _order(row: Row, ranking: Sequence[MetricInfo]) -> tuple[float, float]:
-    """Mean place first; those who share a rank stand in the order of the first ranking metric."""
-    if row.place is None:
-        return math.inf, 0.0
-    first = row.cells[ranking[0].name]
-    mean = first.summary.mean if first.summary else 0.0
-    return row.place.score, -mean if first.metric.better == "higher" else mean
+def ranking_metrics(track: TrackInfo, reported: Collection[str]) -> list[MetricInfo]:
+    """Those of the track's possible ranking metrics that a task's results report.
+
+    A regression reports other ones than a classification. Where nothing was measured yet, the
+    first two stand in.
+    """
+    possible = [m for name in track.rank_by for m in track.metrics if m.name == name]
+    return [metric for metric in possible if metric.name in reported] or possible[:2]
+
+
+def _order(row: Row, ranking: Sequence[MetricInfo]) -> tuple[float, bool, float]:
+    """Mean place first; those who share it, or have none, in the order of the first metric."""
+    first = row.cells[ranking[0].name] if ranking else None
+    if first is None or first.summary is None:
+        return row.place.score if row.place else math.inf, True, 0.0
+    mean = first.summary.mean
+    score = row.place.score if row.place else math.inf
+    return score, False, -mean if first.metric.better == "higher" else mean
 
 
 def _finished_well(trials: Sequence[PlannedTrial], results: Mapping[str, Result]) -> list[Result]:
@@ -150,11 +204,12 @@ def _by_seed(good: Sequence[Result], metric: str) -> dict[int, float]:
 
 def _cell(
     metric: MetricInfo,
-    label: str,
+    method: PlannedMethod,
     task: PlannedTask,
     good: Mapping[str, Sequence[Result]],
     places: Mapping[str, Place],
 ) -> Cell:
+    label = method.label
     absent = (r.undefined.get(metric.name, "not reported") for r in good[label])
     reasons = [
         reason
@@ -165,7 +220,7 @@ def _cell(
         metric=metric,
         summary=summarize(_by_seed(good[label], metric.name).values()),
         place=places.get(label),
-        published=lookup(task.published, label, metric.name),
+        published=lookup(task, method, metric.name),
         reasons=tuple(dict.fromkeys(reasons)),
     )
 
@@ -177,14 +232,20 @@ def _row(
     statuses: Mapping[str, int],
     good: Sequence[Result],
 ) -> Row:
-    memory = [r.cost.peak_memory_mib for r in good]
+
+    def cost(name: str) -> Summary | None:
+        measured = (getattr(result.cost, name) for result in good)
+        return summarize(value for value in measured if value is not None)
+
     return Row(
         method=method,
         place=place,
         cells=cells,
         statuses=dict(statuses),
-        seconds=summarize(r.cost.seconds for r in good),
-        shared_seconds=summarize(r.cost.shared_seconds for r in good),
-        total_seconds=summarize(r.cost.total_seconds for r in good),
-        peak_memory_mib=summarize(mib for mib in memory if mib is not None),
+        seconds=cost("seconds"),
+        shared_seconds=cost("shared_seconds"),
+        total_seconds=cost("total_seconds"),
+        peak_memory_mib=cost("peak_memory_mib"),
+        peak_device_memory_mib=cost("peak_device_memory_mib"),
+        samples_per_second=cost("samples_per_second"),
     )

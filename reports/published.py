@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from benchmarks.result import PlannedMethod, PlannedTask
 
 CSV = Path(__file__).with_name("published.csv")
 
@@ -21,6 +24,13 @@ ABLATIONS = frozenset(
     }
 )
 """Tables that vary one part of a method; their figures are the last to be quoted."""
+
+NEUTRAL = frozenset({"size", "crop", "train_size", "examined"})
+"""Conditions that ask the paper's own question: the papers leave image size and crop open, fewer
+training samples make a small edition of the same task, and examining a model changes nothing."""
+
+_ANOTHER_MODEL = re.compile(r"[\[,]stage=")
+"""In the label of an entry that is no variant of its method but another model (a teacher)."""
 
 _THOUSANDFOLD = "_x1000"
 """Suffix of metrics that a paper prints a thousand times too large (LPIPS, DISTS)."""
@@ -38,6 +48,10 @@ class Published:
     """Label of the method whose figure this is; not always the one that was asked for."""
 
 
+_Key = tuple[str, frozenset[str], str]
+"""dataset/task, conditions, and the method's label."""
+
+
 @dataclass(frozen=True)
 class _Row:
     metric: str
@@ -45,53 +59,74 @@ class _Row:
     figure: Published
 
 
-def lookup(published_task: str | None, method_label: str, metric: str) -> Published | None:
-    """The figure for a method on a task ("adult/income_over_50k|sex"), or None.
+def lookup(task: PlannedTask, method: PlannedMethod, metric: str) -> Published | None:
+    """The figure for a method on a task, or None.
 
+    A row of the table applies where its conditions ("backbone=vgg16") are those of the task, the
+    `NEUTRAL` ones aside: a figure without conditions never stands beside a task that has some.
     The exact label comes first; where a variant (`bade[strength=auto]`) has no figure, its base
-    name (`bade`) answers, and `of` says so. Where several tables carry a figure, one that is no
-    ablation comes before one that is, a numbered table before a figure or the running text, the
-    lowest number first, and within a table the first line.
+    name (`bade`) answers, and `of` says so, unless the entry is another model or carries a
+    caveat. Where several tables carry a figure, one that is no ablation comes before one that is,
+    a numbered table before a figure or the running text, the lowest number first, and within a
+    table the first line.
     """
-    if published_task is None:
+    if task.published is None:
         return None
-    for label in dict.fromkeys((method_label, method_label.partition("[")[0])):
-        rows = _index().get((published_task, label), ())
+    conditions = conditions_of(task)
+    for label in _labels(method):
+        rows = _index().get((task.published, conditions, label), ())
         found = [row for row in rows if row.metric == metric]
         if found:
             return min(found, key=lambda row: row.preference).figure
     return None
 
 
+def conditions_of(task: PlannedTask) -> frozenset[str]:
+    """What sets a task apart from the paper's standard one: {"backbone=vgg16"}."""
+    mine = {name: value for name, value in task.conditions.items() if name not in NEUTRAL}
+    return frozenset(
+        f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
+        for name, value in mine.items()
+    )
+
+
+def _labels(method: PlannedMethod) -> tuple[str, ...]:
+    base = method.label.partition("[")[0]
+    borrows = method.caveat is None and not _ANOTHER_MODEL.search(method.label)
+    return (method.label, base) if borrows and base != method.label else (method.label,)
+
+
 def source_words(paper: str, table: str, note: str = "") -> str:
-    """Paper and place for people; conditions that name a setting ("backbone=...") are kept."""
+    """Paper and place for people; a note that names a setting ("backbone=...") is kept."""
     kind, _, number = table.rpartition(" ")
     place = {"fig": f"Figure {number}", "text": f"section {number}"}.get(kind, f"Table {table}")
-    condition = f", {note}" if "=" in note else ""
-    return f"{PAPERS.get(paper, paper)}, {place}{condition}"
+    setting = f", {note}" if "=" in note else ""
+    return f"{PAPERS.get(paper, paper)}, {place}{setting}"
 
 
 @cache
-def _index() -> dict[tuple[str, str], tuple[_Row, ...]]:
-    index: dict[tuple[str, str], tuple[_Row, ...]] = {}
-    for task, method, row in _rows():
-        index[task, method] = (*index.get((task, method), ()), row)
+def _index() -> dict[_Key, tuple[_Row, ...]]:
+    index: dict[_Key, tuple[_Row, ...]] = {}
+    for key, row in _rows():
+        index[key] = (*index.get(key, ()), row)
     return index
 
 
-def _rows() -> Iterator[tuple[str, str, _Row]]:
+def _rows() -> Iterator[tuple[_Key, _Row]]:
     with CSV.open(encoding="utf-8", newline="") as file:
         for line in csv.DictReader(file):
             scale = 1000.0 if line["metric"].endswith(_THOUSANDFOLD) else 1.0
+            setting = line["condition"] or line["note"]
             figure = Published(
                 value=float(line["value"]) / scale,
                 spread=float(line["spread"]) / scale if line["spread"] else None,
-                source=source_words(line["paper"], line["table"], line["note"]),
+                source=source_words(line["paper"], line["table"], setting),
                 of=line["method"],
             )
             metric = line["metric"].removesuffix(_THOUSANDFOLD)
             row = _Row(metric, _preference(line["paper"], line["table"]), figure)
-            yield f"{line['dataset']}/{line['task']}", line["method"], row
+            conditions = frozenset(filter(None, line["condition"].split(";")))
+            yield (f"{line['dataset']}/{line['task']}", conditions, line["method"]), row
 
 
 def _preference(paper: str, table: str) -> tuple[bool, tuple[int, ...], str]:

@@ -11,10 +11,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from benchmarks.result import Store, write_atomically
-from reports import statistics, suite_page, wording
-from reports.figures import axis_title, standalone
+from reports import statistics, wording
+from reports.drawing import axis_title, standalone
 from reports.suite_page import SuiteView, suite_view
-from reports.tables import long_form, results_of, to_csv, to_json
+from reports.tables import STATUS_WORDS, long_form, results_of, to_csv, to_json
 
 MANIFEST = ".bench-pages.json"
 """What the last build wrote, with SHA-256: nothing else in the folder is ever removed."""
@@ -52,7 +52,9 @@ def render(store_root: Path) -> dict[str, str]:
         files[f"{name}/index.html"] = pages.get_template("suite.html.j2").render(suite=view)
         files[f"{name}/results.csv"] = to_csv(frame)
         files[f"{name}/results.json"] = to_json(frame)
-        for slug, svg in view.figures.items():
+        for figure in view.figures:
+            files[f"{name}/{figure.slug}.csv"] = figure.csv
+        for slug, svg in view.drawings.items():
             files[f"{name}/{slug}.svg"] = standalone(svg)
     files["index.html"] = pages.get_template("index.html.j2").render(suites=views)
     return files
@@ -73,7 +75,7 @@ def _templates() -> Environment:
         style=Markup(style),  # noqa: S704 - our own file, without a variable in it
         style_hash=f"sha256-{digest}",
         words=wording,
-        status_words=suite_page.STATUS_WORDS,
+        status_words=STATUS_WORDS,
         ranking_rule=statistics.RANKING_RULE,
         interval_rule=statistics.INTERVAL_RULE,
         axis_title=axis_title,

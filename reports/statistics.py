@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from scipy.special import stdtr, stdtrit
+from scipy.special import ndtri, stdtr, stdtrit
 
 CONFIDENCE = 0.95
 LEVEL = 0.05
@@ -24,7 +24,8 @@ RANKING_RULE = (
     "every seed separates, unless it is zero. The overall rank orders the mean of a method's "
     "places on the ranking metrics; equal means share a rank. No correction is made for the "
     "number of comparisons. Failed, timed-out, skipped and missing trials count as missing, "
-    "never as zero; a method without a value on every ranking metric has no rank."
+    "never as zero; a method without a value on every ranking metric has no rank. An entry with a "
+    "caveat is not ranked and pushes no other down: its numbers answer another question."
 )
 
 INTERVAL_RULE = (
@@ -145,3 +146,33 @@ def _mean(seeds: Seeds) -> float:
 
 def _std(numbers: Sequence[float], mean: float) -> float:
     return math.sqrt(math.fsum((x - mean) ** 2 for x in numbers) / (len(numbers) - 1))
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """Pearson's r over points."""
+
+    n: int
+    r: float | None
+    """None with fewer than three points, or where a coordinate does not vary."""
+    interval: tuple[float, float] | None
+    """95 %, by Fisher's z; None with fewer than four points or all of them on a line."""
+
+
+def correlation(points: Sequence[tuple[float, float]]) -> Correlation:
+    """Pearson's r of the points with its interval."""
+    n = len(points)
+    if n < 3:
+        return Correlation(n, None, None)
+    xs, ys = [x for x, _ in points], [y for _, y in points]
+    mean_x, mean_y = math.fsum(xs) / n, math.fsum(ys) / n
+    std_x, std_y = _std(xs, mean_x), _std(ys, mean_y)
+    # Twelve digits: a coordinate that varies less does not vary.
+    if std_x <= 1e-12 * max(map(abs, xs)) or std_y <= 1e-12 * max(map(abs, ys)):
+        return Correlation(n, None, None)
+    covariance = math.fsum((x - mean_x) * (y - mean_y) for x, y in points) / (n - 1)
+    r = min(max(covariance / (std_x * std_y), -1.0), 1.0)
+    if n < 4 or 1 - abs(r) < 1e-12:
+        return Correlation(n, r, None)
+    half = float(ndtri(0.5 + CONFIDENCE / 2)) / math.sqrt(n - 3)
+    return Correlation(n, r, (math.tanh(math.atanh(r) - half), math.tanh(math.atanh(r) + half)))

@@ -20,17 +20,14 @@ from benchmarks.result import (
     TrackInfo,
 )
 from reports import wording
-from reports.figures import scatter
-from reports.leaderboard import Board, boards
-from reports.tables import MISSING, status_of
+from reports.families import Family, distinguishing, families
+from reports.figures import FigureView, figure_views
+from reports.leaderboard import Board, Row, boards
+from reports.scatter import scatter
+from reports.tables import STATUS_WORDS, status_of
 
-STATUS_WORDS = {
-    Status.OK.value: "ok",
-    Status.FAILED.value: "failed",
-    Status.TIMEOUT.value: "timed out",
-    Status.SKIPPED.value: "skipped",
-    MISSING: "not run",
-}
+SPLIT_INTO = "micro_batch"
+"""What a result's `chosen` calls the size of the parts into which batches were split."""
 
 SELECTED_ON_TEST = (
     "Epochs and thresholds were selected on the test set, as the paper did. These numbers "
@@ -95,6 +92,28 @@ class TaskView:
     """Reasons for "n/a", each with the metrics and methods it concerns."""
     warnings: Sequence[tuple[str, str]]
     """Badge and sentence of what a reader must know before the numbers."""
+    splits: Sequence[str]
+    """Which trials had to split their batches, in sentences."""
+
+    @property
+    def selects_nothing(self) -> bool:
+        """Whether the last epoch counts, whatever its scores."""
+        return self.board.task.training.get("selection") == "last"
+
+    @property
+    def has_device_memory(self) -> bool:
+        """Whether any method's memory on a GPU is known."""
+        return any(row.peak_device_memory_mib for row in self.board.rows)
+
+    @property
+    def has_throughput(self) -> bool:
+        """Whether any method's training throughput is known."""
+        return any(row.samples_per_second for row in self.board.rows)
+
+    @property
+    def in_short(self) -> str:
+        """The board in a line: the best three, by rank or else by the first ranking metric."""
+        return best_three(self.board)
 
     @property
     def leaders(self) -> list[str]:
@@ -118,8 +137,14 @@ class SuiteView:
 
     name: str
     plan: Plan
+    figures: Sequence[FigureView]
     tracks: Sequence[TrackView]
     coverage: Coverage
+    families: Sequence[Family]
+    anchors: Mapping[tuple[str, str], str]
+    """Where on the page each method is described, by track and label."""
+    differences: Mapping[tuple[str, str], Mapping[str, Scalar]]
+    """Parameters that tell a method from others of its name, by track and label."""
     environments: Sequence[tuple[Environment, int]]
     """Distinct environments with the number of results from each, most first."""
     started: datetime | None
@@ -141,51 +166,64 @@ class SuiteView:
 
     def anchor(self, method: PlannedMethod) -> str:
         """Where on the page the method is described."""
-        names = {(m.track, m.label): f"{m.track} {m.label}" for m in self.plan.methods}
-        slugs = wording.slugs(list(names.values()))
-        return f"method-{slugs[names[method.track, method.label]]}"
+        return self.anchors[method.track, method.label]
 
-    def differs(self, method: PlannedMethod) -> dict[str, Scalar]:
+    def differs(self, method: PlannedMethod) -> Mapping[str, Scalar]:
         """Parameters that tell a method from others of its name."""
-        return distinguishing(method, self.plan.methods)
+        return self.differences[method.track, method.label]
 
     @property
-    def figures(self) -> dict[str, str]:
-        """SVG text by task slug."""
+    def drawings(self) -> dict[str, str]:
+        """SVG text by the name of its file."""
+        found = {figure.slug: str(figure.svg) for figure in self.figures if figure.svg}
         tasks = (task for track in self.tracks for task in track.tasks)
-        return {task.slug: str(task.figure) for task in tasks if task.figure}
+        return found | {task.slug: str(task.figure) for task in tasks if task.figure}
 
 
 def suite_view(name: str, plan: Plan, results: Mapping[str, Result]) -> SuiteView:
     """Everything the page of a suite says; depends on nothing but its arguments."""
     slugs = wording.slugs([task.name for task in plan.tasks])
-    tasks = [
-        _task_view(plan, board, slugs[board.task.name], results) for board in boards(plan, results)
-    ]
+    made = boards(plan, results)
+    tasks = [_task_view(plan, board, slugs[board.task.name], results) for board in made]
     track_slugs = wording.slugs([track.name for track in plan.tracks])
     tracks = [
         TrackView(info, track_slugs[info.name], [t for t in tasks if t.board.track == info])
         for info in plan.tracks
     ]
+    names = {(m.track, m.label): f"{m.track} {m.label}" for m in plan.methods}
+    anchors = wording.slugs(list(names.values()))
     return SuiteView(
         name=name,
         plan=plan,
+        figures=figure_views(plan, made, {task.name: warnings_of(task) for task in plan.tasks}),
         tracks=[track for track in tracks if track.tasks],
         coverage=_coverage(plan, results),
+        families=families(plan.methods),
+        anchors={key: f"method-{anchors[words]}" for key, words in names.items()},
+        differences=distinguishing(plan.methods),
         environments=_environments(results.values()),
         started=min((_instant(r.started) for r in results.values()), default=None),
         finished=max((_instant(r.finished) for r in results.values()), default=None),
     )
 
 
-def distinguishing(method: PlannedMethod, others: Iterable[PlannedMethod]) -> dict[str, Scalar]:
-    """Parameters in which entries of the same name differ and that the label does not show."""
-    family = [o.parameters for o in others if (o.name, o.track) == (method.name, method.track)]
-    return {
-        key: value
-        for key, value in method.parameters.items()
-        if any(other.get(key) != value for other in family) and f"{key}=" not in method.label
-    }
+def best_three(board: Board) -> str:
+    """The first three of a board in a line, for whoever does not open it."""
+    ranked = [row for row in board.rows if row.place]
+    count = wording.plural(len(board.rows), "method")
+    if ranked:
+        best = ", ".join(f"{_place(row)} {row.method.label}" for row in ranked[:3])
+        return f"{count}. Best three: {best}"
+    metric = board.ranking[0] if board.ranking else None
+    measured = [row for row in board.rows if metric and row.cells[metric.name].summary]
+    if not metric or not measured:
+        return f"{count}, none with a result yet"
+    best = ", ".join(f"{r.method.label} ({r.cells[metric.name].words})" for r in measured[:3])
+    return f"{count}, none ranked. Best {metric.title}: {best}"
+
+
+def _place(row: Row) -> str:
+    return f"{wording.rank(row.place)}." if row.place else ""
 
 
 def warnings_of(task: PlannedTask) -> list[tuple[str, str]]:
@@ -219,6 +257,7 @@ def _task_view(plan: Plan, board: Board, slug: str, results: Mapping[str, Result
         borrowed=any(label != published.of for label, published in quoted),
         absences=_absences(board),
         warnings=warnings,
+        splits=_splits(plan, board.task.name, results),
     )
 
 
@@ -243,12 +282,33 @@ def _problems(plan: Plan, task: str, results: Mapping[str, Result]) -> list[Prob
 
 
 def _absences(board: Board) -> dict[str, list[str]]:
+    """Reasons for metrics that do not exist, each with the metrics and methods it concerns."""
     found: dict[str, list[str]] = {}
-    for metric in (*board.ranking, *board.others):
+    finished = sum(row.ok > 0 for row in board.rows)
+    for metric in board.track.metrics:
+        labels: dict[str, list[str]] = {}
         for row in board.rows:
             for reason in row.cells[metric.name].reasons:
-                found.setdefault(reason, []).append(f"{metric.title} of {row.method.label}")
+                labels.setdefault(reason, []).append(row.method.label)
+        for reason, mine in labels.items():
+            everywhere = len(mine) == finished and finished > 1
+            whose = "of every method" if everywhere else f"of {wording.listed(mine)}"
+            found.setdefault(reason, []).append(f"{metric.title} {whose}")
     return found
+
+
+def _splits(plan: Plan, task: str, results: Mapping[str, Result]) -> list[str]:
+    found: dict[tuple[Scalar, str], list[int]] = {}
+    for trial in plan.trials:
+        result = results.get(trial.key)
+        if trial.task == task and result and result.chosen.get(SPLIT_INTO) is not None:
+            size = result.chosen[SPLIT_INTO]
+            found.setdefault((size, trial.method), []).append(trial.seed)
+    return [
+        f"Batches were split into parts of {size} for {method}, {wording.seeds(seeds)}: "
+        "out of memory."
+        for (size, method), seeds in found.items()
+    ]
 
 
 def _environments(results: Iterable[Result]) -> list[tuple[Environment, int]]:

@@ -13,12 +13,24 @@ from benchmarks.result import Plan, PlannedTask, PlannedTrial, Result, Status, S
 MISSING = "missing"
 """Status of a planned trial that has left no result yet."""
 
+STATUS_WORDS = {
+    Status.OK.value: "ok",
+    Status.FAILED.value: "failed",
+    Status.TIMEOUT.value: "timed out",
+    Status.SKIPPED.value: "skipped",
+    MISSING: "not run",
+}
+"""How a trial ended, for people, in the order in which pages list it."""
+
 COLUMNS = [
     "suite", "track", "task", "method", "seed", "status",
     "metric", "value", "reason", "selection", "official_data", "key",
 ]  # fmt: skip
 
-COST_METRICS = ("seconds", "shared_seconds", "total_seconds", "peak_memory_mib")
+COST_METRICS = (
+    "seconds", "shared_seconds", "total_seconds",
+    "peak_memory_mib", "peak_device_memory_mib", "samples_per_second",
+)  # fmt: skip
 
 
 def results_of(store: Store, suite: str, plan: Plan) -> dict[str, Result]:
@@ -36,7 +48,7 @@ def long_form(plan: Plan, results: Mapping[str, Result]) -> pd.DataFrame:
     """Every planned trial times every metric of its track, in the plan's order.
 
     A value is a finite number in the metric's stored unit (rates are fractions, times seconds,
-    memory MiB) or missing; a missing value has a `reason`.
+    memory MiB, throughput samples a second) or missing; a missing value has a `reason`.
     """
     tracks = {track.name: track for track in plan.tracks}
     tasks = {task.name: task for task in plan.tasks}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from reports.statistics import Place, Summary
@@ -89,13 +90,22 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def listed(names: Sequence[str], most: int = 6) -> str:
+    """Names with commas; beyond `most` of them only their number: "a, b and 7 more"."""
+    if len(names) <= most + 1:  # "and 1 more" is no shorter than the name
+        return ", ".join(names)
+    return f"{', '.join(names[:most])} and {len(names) - most} more"
+
+
 def slugs(names: list[str]) -> dict[str, str]:
     """A file name and anchor for each name: letters, digits and dashes, no two alike."""
-    taken: dict[str, str] = {}
+    found: dict[str, str] = {}
+    taken: set[str] = set()
     for name in names:
         base = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "task"
         slug, count = base, 2
-        while slug in taken.values():
+        while slug in taken:
             slug, count = f"{base}-{count}", count + 1
-        taken[name] = slug
-    return taken
+        found[name] = slug
+        taken.add(slug)
+    return found

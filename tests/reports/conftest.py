@@ -6,8 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from figure_reading import views
+from figure_sweep import figure_sweep
 from synthetic_sweep import RACE, SEX, TwoTasks, planned_task, store_of, sweep
 
+from reports.figures import FigureView
 from reports.site import build
 
 
@@ -43,3 +46,9 @@ def site(store_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def write_store(tmp_path: Path) -> Callable[[TwoTasks], Path]:
     """Writes a sweep into a fresh store and gives its folder."""
     return lambda made: store_of(tmp_path / "store", *made)
+
+
+@pytest.fixture(scope="session")
+def whole() -> dict[str, FigureView]:
+    """Every figure of the complete sweep; the second line chart, over an option, as `options`."""
+    return views(*figure_sweep())

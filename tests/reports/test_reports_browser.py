@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from figure_sweep import GRID, figure_sweep, without
+from synthetic_sweep import store_of
 
 from reports.site import build
 
@@ -22,7 +24,7 @@ axe_api = pytest.importorskip(
     "axe_playwright_python.sync_playwright", reason="needs the axe-playwright-python package"
 )
 
-PAGES = ["index.html", "adult/index.html", "empty/index.html"]
+PAGES = ["index.html", "adult/index.html", "figures/index.html", "empty/index.html"]
 SIZES = [(1280, "light"), (360, "dark")]
 
 
@@ -38,8 +40,14 @@ def browser() -> Iterator[Any]:
 def folder(site: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     empty = tmp_path_factory.mktemp("empty")
     build(empty / "store", empty / "site")
-    every = {name: site / name for name in PAGES[:2]}
-    return {**every, "empty/index.html": empty / "site" / "index.html"}
+    figures = tmp_path_factory.mktemp("figures")
+    plan, results = figure_sweep()
+    build(store_of(figures / "store", plan, without(results, GRID[4].label)), figures / "site")
+    return {
+        **{name: site / name for name in PAGES[:2]},
+        "figures/index.html": figures / "site" / "figures" / "index.html",
+        "empty/index.html": empty / "site" / "index.html",
+    }
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -68,11 +76,31 @@ def test_a_page_opens_from_a_file_without_errors_requests_or_barriers(
     assert styled != "none", "the policy's hash does not fit the style"
 
 
-def test_the_figure_opens_as_a_file_of_its_own(browser: Any, site: Path) -> None:
+DRAWINGS = [
+    "adult/adult-income-over-50k-sex.svg", "figures/figure-1-temperature.svg",
+    "figures/figure-4-artificial-against-data-bias.svg",
+]  # fmt: skip
+
+
+def test_pictures_are_shown_under_the_policy_of_the_page(
+    browser: Any, folder: dict[str, Path]
+) -> None:
+    page = browser.new_page()
+    page.goto(folder["figures/index.html"].as_uri())
+    widths = page.evaluate("[...document.images].map(each => each.naturalWidth)")
+    page.close()
+    assert widths == [2, 2]
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_a_figure_opens_as_a_file_of_its_own(
+    browser: Any, folder: dict[str, Path], name: str
+) -> None:
     page = browser.new_page()
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text))
-    page.goto((site / "adult" / "adult-income-over-50k-sex.svg").as_uri())
+    suite, _, file = name.partition("/")
+    page.goto((folder[f"{suite}/index.html"].parent / file).as_uri())
     drawn = page.evaluate("document.documentElement.getBoundingClientRect().width")
     root = page.evaluate("document.documentElement.tagName")
     page.close()

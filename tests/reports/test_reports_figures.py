@@ -9,8 +9,9 @@ import pytest
 from synthetic_sweep import HOSTILE, RACE, SEX, TwoTasks
 
 from reports.axes import Axis, Box, axis, place_labels, step
-from reports.figures import PALETTE, scatter, standalone
+from reports.drawing import PALETTE, standalone
 from reports.leaderboard import Board, boards
+from reports.scatter import scatter
 
 
 @pytest.fixture

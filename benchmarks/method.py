@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
@@ -45,21 +45,17 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Method(ABC):
-    """A method of some track. Fields are hyperparameters, with the paper's defaults.
+class Configured(ABC):  # noqa: B024 - what is abstract differs from kind to kind
+    """What a suite names and sets fields of: a method, an attack. Its file's name is its name.
 
     Attributes:
-        track: set by the track's contract.
-        revision: raise it when the method's numbers change; old results are then run anew.
-        paper: where it comes from.
+        revision: raise it when the numbers change; old results are then run anew.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(
         extra="forbid", strict=True, allow_inf_nan=False
     )
-    track: ClassVar[str]
     revision: ClassVar[int] = 1
-    paper: ClassVar[Paper]
 
     @property
     def name(self) -> str:
@@ -70,15 +66,6 @@ class Method(ABC):
     def parameters(self) -> dict[str, Scalar]:
         """Every field and its value."""
         return asdict(self)
-
-    @property
-    def caveat(self) -> str | None:
-        """What makes the entry's numbers incomparable with the others', in a sentence, or None."""
-        return None
-
-    def picture(self) -> Picture | None:
-        """What the method stamps on images, if it does."""
-        return None
 
     @property
     def label(self) -> str:
@@ -92,18 +79,43 @@ class Method(ABC):
         return f"{self.name}[{inside}]" if inside else self.name
 
 
-def name_of(method: type[Method]) -> str:
-    """The name of a method class: that of its file."""
+@dataclass(frozen=True)
+class Method(Configured):
+    """A method of some track. Fields are hyperparameters, with the paper's defaults.
+
+    Attributes:
+        track: set by the track's contract.
+        paper: where it comes from.
+    """
+
+    track: ClassVar[str]
+    paper: ClassVar[Paper]
+
+    @property
+    def caveat(self) -> str | None:
+        """What makes the entry's numbers incomparable with the others', in a sentence, or None."""
+        return None
+
+    def picture(self) -> Picture | None:
+        """What the method stamps on images, if it does."""
+        return None
+
+
+C = TypeVar("C", bound=Configured)
+
+
+def name_of(method: type[Configured]) -> str:
+    """The name of a class of methods or attacks: that of its file."""
     return method.__module__.rpartition(".")[2]
 
 
-def summary_of(method: type[Method]) -> str:
+def summary_of(method: type[Configured]) -> str:
     """The first line of a method's module: what it does, without its name."""
     doc = inspect.getdoc(inspect.getmodule(method)) or ""
     return doc.partition("\n")[0]
 
 
-def about(method: type[Method]) -> list[str]:
+def about(method: type[Configured]) -> list[str]:
     """The paragraphs of a method's docstring: its source, and what readers must know of it."""
     text = inspect.getdoc(method) or ""
     return [" ".join(paragraph.split()) for paragraph in text.split("\n\n") if paragraph.strip()]
@@ -146,14 +158,22 @@ def method_class(name: str) -> type[Method]:
 
 def make(name: str, settings: Mapping[str, Any]) -> Method:
     """A method with some fields set. Raises UsageError for an unknown field or a wrong value."""
-    cls = method_class(name)
-    known = [field.name for field in fields(cls)]
+    return configured(method_class(name), settings)
+
+
+def configured(cls: type[C], settings: Mapping[str, Any]) -> C:
+    """A method or attack with some fields set.
+
+    Raises:
+        UsageError: an unknown field or a wrong value.
+    """
+    name, known = name_of(cls), [field.name for field in fields(cls)]
     for field in settings:
         if field not in known:
             raise UsageError(f"{name}: {unknown('field', field, known)}")
     try:
         # As JSON, a mapping may become a dataclass although types are strict ("4" is no number).
-        made: Method = TypeAdapter(cls).validate_json(json.dumps(dict(settings), default=str))
+        made: C = TypeAdapter(cls).validate_json(json.dumps(dict(settings), default=str))
     except ValidationError as error:
         detail = error.errors()[0]
         field = ".".join(str(part) for part in detail["loc"] if str(part) in known)
@@ -165,7 +185,7 @@ def make(name: str, settings: Mapping[str, Any]) -> Method:
     return made
 
 
-def field_docs(method: type[Method]) -> dict[str, tuple[str, Any, str]]:
+def field_docs(method: type[Configured]) -> dict[str, tuple[str, Any, str]]:
     """Of each field: its type in words, its default, and the docstring below it."""
     source = textwrap.dedent(inspect.getsource(method))
     body = ast.parse(source).body[0]

@@ -20,8 +20,9 @@ from benchmarks.result import (
     PlannedTrial,
     Store,
 )
-from benchmarks.suite import Suite, TaskSpec
-from benchmarks.tracks.registry import REVISIONS, TRACKS
+from benchmarks.suite import Suite
+from benchmarks.suite_tasks import TaskSpec
+from benchmarks.tracks.registry import TRACKS
 from benchmarks.yaml_source import read_value
 
 
@@ -138,7 +139,7 @@ def spec(suite: str, task: TaskSpec, method: Method, seed: int, meta: Meta | Non
     key = digest(
         {
             "track": task.track,
-            "track_revision": REVISIONS[task.track],
+            "track_revision": TRACKS[task.track].revision,
             **scope(task, seed, data_hash),
             "examined": task.options.examined,
             "method": method.name,
@@ -160,7 +161,7 @@ def scope(task: TaskSpec, seed: int, data_hash: str) -> dict[str, object]:
         "training": task.training.model_dump(exclude={"weights"}),
         "weights": _digest_of(task.training.weights),
         "seed": seed,
-    }
+    } | _attack(task)
 
 
 def _kept(
@@ -207,7 +208,7 @@ def _plan(
         sweep=digest({"suite": suite.name, "tasks": settings}),
         command=command,
         tracks=[
-            TRACKS[name](
+            TRACKS[name].info(
                 {len(task.classes) for task in planned if task.track == name},
                 any(task.options.examined for task in tasks if task.track == name),
             )
@@ -244,8 +245,13 @@ def _planned_task(task: TaskSpec, meta: Meta | None) -> PlannedTask:
         question=task.task,
         options=task.options.model_dump(),
         conditions=task.conditions,
-        published=definition.published,
+        published=_published(task) or definition.published,
     )
+
+
+def _published(task: TaskSpec) -> str | None:
+    known = task.attack.published_as if task.attack else None
+    return f"{task.data}/{known}" if known else None
 
 
 def _planned_method(method: Method, pictured: bool) -> PlannedMethod:
@@ -264,6 +270,14 @@ def _planned_method(method: Method, pictured: bool) -> PlannedMethod:
         picture=base64.b64encode(picture.png).decode() if picture else None,
         caption=picture.caption if picture else None,
     )
+
+
+def _attack(task: TaskSpec) -> dict[str, object]:
+    attack = task.attack
+    if attack is None:
+        return {}
+    told = {"name": attack.name, "parameters": attack.parameters, "revision": attack.revision}
+    return {"attack": told}
 
 
 def _digest_of(weights: str) -> str:

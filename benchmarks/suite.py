@@ -8,51 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
 
-from benchmarks.data.dataset import DataSet, Options, data_set, data_sets
+from benchmarks.attacks.clean import Clean
 from benchmarks.errors import BenchError, SuiteError, UsageError, unknown
-from benchmarks.learning.backbones import check_backbone
 from benchmarks.learning.settings import Training
 from benchmarks.method import Method, make, methods
 from benchmarks.result import FigureInfo, Scalar
+from benchmarks.suite_errors import asked, first_error
+from benchmarks.suite_tasks import TaskEntry, TaskSpec, combinations, task_specs
 from benchmarks.tracks.registry import TRACKS
-from benchmarks.yaml_source import Place, Source
+from benchmarks.yaml_source import Source
 
 FOLDER = Path(__file__).parent / "suites"
 AXES = {"line": "x", "heat": "xy", "pairs": "x", "table": "", "pictures": ""}
-# What pydantic's types of errors ask for, in words.
-EXPECTED = {
-    "string_type": "text",
-    "bool_type": "true or false",
-    "int_type": "a whole number",
-    "float_type": "a number",
-    "none_required": "nothing",
-    "list_type": "a list",
-    "dict_type": "a mapping",
-    "model_type": "a mapping",
-}
-
-
-class TaskEntry(BaseModel):
-    """A task as written; further keys are options of its data set."""
-
-    model_config = ConfigDict(extra="allow", strict=True)
-
-    data: str
-    task: str | list[str]
-    training: dict[str, Scalar] = {}
-    matrix: dict[str, list[Scalar]] = {}
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """The data set's own fields."""
-        return dict(self.__pydantic_extra__ or {})
 
 
 class SuiteFile(BaseModel):
@@ -67,35 +39,6 @@ class SuiteFile(BaseModel):
     tasks: list[TaskEntry] = Field(min_length=1)
     methods: list[str | dict[str, dict[str, Any] | None]] = Field(min_length=1)
     figures: list[FigureInfo] = []
-
-
-@dataclass(frozen=True)
-class TaskSpec:
-    """A data set, the question asked of it, and how networks are trained on it."""
-
-    data: str
-    task: str
-    options: Options
-    training: Training
-    track: str = "debiasing"
-    varied: tuple[str, ...] = ()
-    """Training settings that the entry's matrix varies: they tell its tasks apart."""
-
-    @property
-    def name(self) -> str:
-        """Name on the page: data, task, options that are not the defaults, varied settings."""
-        changed = self.conditions
-        inside = ",".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}"
-                          for k, v in changed.items())  # fmt: skip
-        return f"{self.data} {self.task}" + (f" [{inside}]" if inside else "")
-
-    @property
-    def conditions(self) -> dict[str, Scalar]:
-        """What sets the task apart: options off their defaults, and varied training settings."""
-        changed: dict[str, Scalar] = self.options.model_dump(
-            exclude_defaults=True, exclude={"examined"}
-        )
-        return changed | {field: getattr(self.training, field) for field in self.varied}
 
 
 @dataclass(frozen=True)
@@ -143,15 +86,16 @@ def read_suite(path: Path, settings: Mapping[str, Mapping[str, Any]] | None = No
     try:
         file = SuiteFile.model_validate(source.content)
     except ValidationError as error:
-        raise _first_error(source, error) from error
+        raise first_error(source, error, SuiteFile.model_fields) from error
     overrides = dict(settings or {})
     forced = overrides.pop("training", {})
     _check_training(forced)
     tasks = tuple(
         spec
         for number, entry in enumerate(file.tasks)
-        for spec in _tasks(source, number, entry, file.training, forced)
+        for spec in task_specs(source, number, entry, file.training, forced)
     )
+    tasks = _one_twin_each(tasks)
     entries = [
         entry for number in range(len(file.methods)) for entry in _methods(source, file, number)
     ]
@@ -177,7 +121,7 @@ def _check_figures(
     coordinates = {field for method in made for field in method.parameters}
     coordinates |= {field for task in tasks for field in type(task.options).model_fields}
     coordinates |= set(Training.model_fields)
-    metrics = {m.name for task in tasks for m in TRACKS[task.track]((0, 2, 3), True).metrics}
+    metrics = {m.name for task in tasks for m in TRACKS[task.track].info((0, 2, 3), True).metrics}
     known = {name for method in made for name in (method.name, method.label)}
     for number, figure in enumerate(file.figures):
         place: list[str | int] = ["figures", number]
@@ -193,6 +137,13 @@ def _check_figures(
                     raise source.error([*place, field], unknown(field[:-1], name, present))
 
 
+def _one_twin_each(tasks: Sequence[TaskSpec]) -> tuple[TaskSpec, ...]:
+    """Two attacks on one data set share their clean twin."""
+    twins = dict.fromkeys(task for task in tasks if isinstance(task.attack, Clean))
+    kept = [task for task in tasks if not isinstance(task.attack, Clean)]
+    return (*kept, *twins)
+
+
 def _check_training(forced: Mapping[str, Any]) -> None:
     try:
         Training.model_validate(forced)
@@ -202,67 +153,7 @@ def _check_training(forced: Mapping[str, Any]) -> None:
         if detail["type"] == "extra_forbidden":
             message = unknown("training setting", field, Training.model_fields)
             raise UsageError(f"--set: {message}") from error
-        raise UsageError(f"--set training.{field}: {_asked([detail])}.") from error
-
-
-def _tasks(
-    source: Source,
-    number: int,
-    entry: TaskEntry,
-    common: Mapping[str, Scalar],
-    forced: Mapping[str, Any],
-) -> Iterator[TaskSpec]:
-    place: list[str | int] = ["tasks", number]
-    if entry.data not in data_sets():
-        raise source.error([*place, "data"], unknown("data set", entry.data, data_sets()))
-    data = data_set(entry.data)
-    named = [entry.task] if isinstance(entry.task, str) else entry.task
-    for task in named:
-        if task not in data.tasks:
-            raise source.error([*place, "task"], unknown("task", task, data.tasks))
-    if not named:
-        raise source.error([*place, "task"], "name at least one task.")
-    _check_fields(source, place, entry, data)
-    matrix = {field: values for field, values in entry.matrix.items() if field not in forced}
-    varied = tuple(field for field in matrix if field in Training.model_fields)
-    for values in _combinations(matrix):
-        training = {**common, **entry.training, **{field: values[field] for field in varied}}
-        training.update(forced)
-        options = {**entry.options}
-        options.update({k: v for k, v in values.items() if k in data.options.model_fields})
-        try:
-            settings = Training.model_validate(training)
-            checked = data.options.model_validate(options)
-            check_backbone(settings.backbone, data.kind)
-        except ValidationError as error:
-            raise _field_error(source, place, error) from error
-        except SuiteError as error:
-            if "backbone" in forced:
-                raise UsageError(f"--set training.backbone: {error}") from error
-            where = _written_at(source, place, "backbone") or [*place, "training", "backbone"]
-            raise source.error(where, str(error)) from error
-        for task in named:
-            if data.tasks[task].bias is None and not checked.planted:
-                message = f"{entry.data} {task} has no bias variable: set flipped to plant one."
-                raise source.error([*place, "task"], message)
-            yield TaskSpec(entry.data, task, checked, settings, varied=varied)
-
-
-def _check_fields(source: Source, place: Place, entry: TaskEntry, data: DataSet) -> None:
-    options, settings = data.options.model_fields, Training.model_fields
-    for field in entry.options:
-        if field in settings:
-            message = f"{field} is a training setting: write it under training."
-            raise source.error([*place, field], message)
-        if field not in options:
-            message = unknown("field", field, [*TaskEntry.model_fields, *options])
-            raise source.error([*place, field], message)
-    for field, values in entry.matrix.items():
-        if field not in options and field not in settings:
-            message = unknown("field", field, [*options, *settings])
-            raise source.error([*place, "matrix", field], message)
-        if not values:
-            raise source.error([*place, "matrix", field], "give at least one value.")
+        raise UsageError(f"--set training.{field}: {asked([detail])}.") from error
 
 
 def _methods(source: Source, file: SuiteFile, number: int) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -280,7 +171,7 @@ def _methods(source: Source, file: SuiteFile, number: int) -> Iterator[tuple[str
     matrix = fields.pop("matrix", {})
     if not isinstance(matrix, dict) or not all(v and isinstance(v, list) for v in matrix.values()):
         raise source.error([*place, name, "matrix"], "a matrix maps fields to lists of values.")
-    for values in _combinations(matrix):
+    for values in combinations(matrix):
         for field, value in {**fields, **values}.items():
             where = [*place, name, *(["matrix"] if field in values else []), str(field)]
             try:
@@ -298,68 +189,3 @@ def _apply(
         if name not in present:
             raise UsageError(f"--set: {unknown('method of this suite', name, present)}")
     return [make(name, {**fields, **overrides.get(name, {})}) for name, fields in entries]
-
-
-def _combinations(matrix: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
-    for values in product(*matrix.values()):
-        yield dict(zip(matrix, values, strict=True))
-
-
-def _first_error(source: Source, error: ValidationError) -> SuiteError:
-    """The first mistake. Where several forms are allowed, that of the form that came furthest."""
-    places = [_place(source, detail) for detail in error.errors()]
-    within = [place for place in places if place[: len(places[0])] == places[0]]
-    where = max(within, key=len)
-    same = [d for d, place in zip(error.errors(), places, strict=True) if place == where]
-    if same[0]["type"] == "extra_forbidden":
-        return source.error(where, unknown("key", str(where[-1]), SuiteFile.model_fields))
-    return source.error(where, f"{_asked(same)}.")
-
-
-def _place(source: Source, detail: ErrorDetails) -> list[str | int]:
-    """Where in the file: pydantic also names the member of a union, which the file does not."""
-    place: list[str | int] = []
-    for part in detail["loc"]:
-        if source.has([*place, part]):
-            place.append(part)
-    return [*place, detail["loc"][-1]] if detail["type"] == "missing" else place
-
-
-def _field_error(source: Source, place: Place, error: ValidationError) -> SuiteError:
-    detail = error.errors()[0]
-    field = str(detail["loc"][0]) if detail["loc"] else ""
-    where = _written_at(source, place, field)
-    if detail["type"] == "extra_forbidden":
-        message = unknown("training setting", field, Training.model_fields)
-        return source.error(where or place, message)
-    if where is None:
-        return source.error(place, f"{field}: {_asked([detail])}.")
-    return source.error(where, f"{_asked([detail])}.")
-
-
-def _written_at(source: Source, place: Place, field: str) -> Place | None:
-    """Where a task's field or training setting stands in the file."""
-    nearest_first: list[list[str | int]] = [
-        [*place, field],
-        [*place, "matrix", field],
-        [*place, "training", field],
-        ["training", field],
-    ]
-    return next((where for where in nearest_first if source.has(where)), None)
-
-
-def _asked(details: Sequence[ErrorDetails]) -> str:
-    """What pydantic found wrong with one value, in words."""
-    types = {detail["type"] for detail in details}
-    if types == {"missing"}:
-        message = "is missing"
-    elif types <= EXPECTED.keys():
-        forms = list(dict.fromkeys(EXPECTED[detail["type"]] for detail in details))
-        message = " or ".join(filter(None, [", ".join(forms[:-1]), forms[-1]])) + " is expected"
-    else:
-        message = details[0]["msg"]
-    return message + _given(details[0]["input"])
-
-
-def _given(value: Any) -> str:
-    return f" (given: {value!r})" if isinstance(value, str | int | float | bool) else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,22 +12,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
-from benchmarks.data.dataset import Labelled, Library, Options, data_set
+from benchmarks.data.dataset import Library, data_set
 from benchmarks.errors import BenchError, Diverged, Skip
-from benchmarks.learning.backbones import check_shape
-from benchmarks.learning.inputs import inputs_on, room_on
 from benchmarks.learning.loop import Trial
-from benchmarks.learning.split import Split, seed_for
+from benchmarks.learning.split import seed_for
 from benchmarks.plan import TrialSpec, scope
-from benchmarks.planting import trigger_rates, with_artificial_bias, with_flipped_labels
 from benchmarks.provenance import environment
 from benchmarks.result import Cost, Result, Status
-from benchmarks.tracks.debiasing import Debiaser, DebiasingTask, ToldGroup, backdoor
-from benchmarks.tracks.debiasing import judge as debiasing
-from benchmarks.tracks.debiasing.contract import SQUARE
-from benchmarks.triggers import TriggerPair, trigger_pair
+from benchmarks.tracks.registry import TRACKS
+from benchmarks.tracks.session import Question
 
 
 @dataclass(frozen=True)
@@ -68,13 +62,11 @@ def run_trial(spec: TrialSpec, place: Place, peak_memory: Callable[[], float | N
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     try:
-        task, test = load_task(spec, Library(place.data), device)
-        trial = new_trial(spec, task, place)
+        session = TRACKS[spec.task.track].open(question(spec, place))
+        trial = session.trial
         torch.manual_seed(seed_for(spec.seed, "everything else"))
-        assert isinstance(spec.method, Debiaser)  # noqa: S101 - the plan matched the tracks
-        model = spec.method.fit(task, trial)
-        measured, missing = judged(spec, task, test, model, trial)
-        outcome = {"status": Status.OK, "metrics": measured, "undefined": missing}
+        played = session.play(spec.method)
+        outcome = {"status": Status.OK, "metrics": played.metrics, "undefined": played.undefined}
     except Skip as verdict:
         outcome = {"status": Status.SKIPPED, "reason": str(verdict)}
     except Diverged as verdict:
@@ -134,101 +126,32 @@ def blank(spec: TrialSpec) -> dict[str, Any]:
     }
 
 
-def load_task(
-    spec: TrialSpec, library: Library, device: torch.device
-) -> tuple[DebiasingTask, Split]:
-    """The task as the method sees it, and the test split it never sees.
+def question(spec: TrialSpec, place: Place) -> Question:
+    """The task with its seed and data, for its track.
 
-    With `selection: test` the test split stands in for the validation split, as in some papers.
+    Raises:
+        BenchError: the data is not prepared, or not as it was when the run was planned.
     """
-    data, asked = data_set(spec.task.data), spec.task
+    library, asked = Library(place.data), spec.task
+    data = data_set(asked.data)
     meta = library.meta(asked.data, asked.options)
-    labelled = library.splits(asked.data, asked.task, asked.options)
+    parts = library.splits(asked.data, asked.task, asked.options)
     if meta is None or meta.hash != spec.data_hash:
         raise BenchError(f"the prepared data of {asked.data} changed after the run was planned")
-    definition = data.tasks[asked.task]
-    classes = tuple(meta.attributes[definition.target])
-    groups = asked.options.planted_groups or meta.attributes[definition.bias or ""]
-    first, second = groups
-    shape = data.shape(meta)
-    check_shape(asked.training.backbone, shape)
-    splits = _on(device, labelled)
-    for name, split in splits.items():
-        if asked.options.flipped is None:
-            debiasing.check_split(split, name, classes, (first, second))
-    if asked.options.planted:
-        triggers = trigger_pair(shape, SQUARE)
-        splits, shape = (
-            _planted(splits, asked.options, triggers, bool(classes)),
-            triggers.shape(shape),
-        )
-    chosen_on = "test" if asked.training.selection == "test" else "validation"
-    task = DebiasingTask(
+    return Question(
         name=asked.name,
-        kind=data.kind,
-        shape=shape,
-        classes=classes,
-        groups=(first, second),
-        train=splits["train"],
-        validation=splits[chosen_on],
-        backbone=asked.training.backbone,
+        data=data,
+        meta=meta,
+        parts=parts,
+        definition=data.tasks[asked.task],
+        options=asked.options,
+        training=asked.training,
+        attack=asked.attack,
         seed=spec.seed,
-        device=device,
-        weights=asked.training.weights,
-    )
-    return task, splits["test"]
-
-
-def judged(
-    spec: TrialSpec, task: DebiasingTask, test: Split, model: nn.Module, trial: Trial
-) -> tuple[dict[str, float], dict[str, str]]:
-    """Every metric of a trained model, and why the others of its track do not exist."""
-    told = model.told(test) if isinstance(model, ToldGroup) else test
-    measured = debiasing.judge(trial.predict(model, told.inputs), told)
-    examined = _cannot_examine(task) if spec.task.options.examined else None
-    if examined == "":
-        assert isinstance(spec.method, Debiaser)  # noqa: S101 - the plan matched the tracks
-        rates = trigger_rates(task.train, classes=True)
-        triggers = spec.method.triggers(task.shape)
-        measured |= backdoor.examine(trial.predict, model, test, triggers, rates)
-    return measured, debiasing.undefined(measured, examined)
-
-
-def _cannot_examine(task: DebiasingTask) -> str:
-    if task.kind == "table":
-        return "on a table the trigger is a column that only the teacher has"
-    return "" if task.classes else "defined for classes"
-
-
-def new_trial(spec: TrialSpec, task: DebiasingTask, place: Place) -> Trial:
-    """What the method is given besides its task."""
-    return Trial(
-        seed=spec.seed,
-        training=spec.task.training,
-        device=task.device,
-        validation=task.validation,
-        score=debiasing.validation_scores,
-        scope=scope(spec.task, spec.seed, spec.data_hash),
+        device=torch.device(place.device),
+        scope=scope(asked, spec.seed, spec.data_hash),
         cache=place.cache,
     )
-
-
-def _on(device: torch.device, parts: Mapping[str, Labelled]) -> dict[str, Split]:
-    """Splits on the device: inputs as far as there is room for them, the rest on disk."""
-    room, splits = room_on(device), {}
-    for name, part in parts.items():
-        inputs, room = inputs_on(part.x, device, room)
-        y, b = (torch.from_numpy(np.array(array)).to(device) for array in (part.y, part.b))
-        splits[name] = Split.of(inputs, y, b)
-    return splits
-
-
-def _planted(
-    splits: Mapping[str, Split], options: Options, triggers: TriggerPair, classes: bool
-) -> dict[str, Split]:
-    if options.flipped is None:
-        return with_artificial_bias(splits, triggers, classes)
-    return with_flipped_labels(splits, triggers, options.injected, options.flipped)
 
 
 def _throughput(trial: Trial | None) -> float | None:

@@ -56,7 +56,11 @@ def test_what_is_not_set_keeps_the_default() -> None:
         "loss": "mse",
         "temperature": 1.0,
         "mse_share": 0.1,
+        "trigger": "squares",
         "square": 25,
+        "stage": "student",
+        "rate_have": None,
+        "rate_not_have": None,
     }
 
 

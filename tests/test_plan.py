@@ -17,8 +17,9 @@ from benchmarks.learning.settings import Training
 from benchmarks.method import make, method_class
 from benchmarks.plan import Sweep, TrialSpec, select, spec, sweep
 from benchmarks.result import Result, Status, Store
-from benchmarks.suite import Suite, TaskSpec
-from benchmarks.tracks.registry import REVISIONS
+from benchmarks.suite import Suite
+from benchmarks.suite_tasks import TaskSpec
+from benchmarks.tracks.registry import TRACKS
 
 TRAINING = Training(backbone="small_cnn")
 PARITY = TaskSpec("digits", "parity|ink", DigitsOptions(), TRAINING)
@@ -112,7 +113,7 @@ def test_the_key_changes_with_everything_that_decides_the_numbers(
     monkeypatch.setattr(method_class("bade"), "revision", 99)
     keys.append(key(PARITY, BADE, 0, meta))
     monkeypatch.undo()
-    monkeypatch.setitem(REVISIONS, "debiasing", 99)
+    monkeypatch.setitem(TRACKS, "debiasing", replace(TRACKS["debiasing"], revision=99))
     keys.append(key(PARITY, BADE, 0, meta))
     assert len(set(keys)) == len(keys) == 11
 

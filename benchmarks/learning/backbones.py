@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from benchmarks.data.kinds import Kind
 from benchmarks.errors import SuiteError, unknown
-from benchmarks.learning import networks
+from benchmarks.learning import networks, sequences
 from benchmarks.learning.split import seed_for
-
-Kind = Literal["table", "image"]
 
 
 class Backbone(nn.Module):
@@ -133,8 +131,12 @@ BACKBONES: dict[str, tuple[Kind, Callable[[tuple[int, ...], int], Backbone]]] = 
     "inception_v4": ("image", lambda _, outputs: _image(networks.inception_v4(outputs))),
     "vit_b_16": ("image", lambda shape, n: _image(networks.vit_b_16(n, shape[1]))),
     "swin": ("image", lambda _, outputs: _image(networks.swin(outputs))),
+    "traffic_cnn": ("table", lambda shape, n: Backbone(*sequences.traffic_cnn(shape, n))),
+    "sound_cnn": ("sound", lambda shape, n: Backbone(*sequences.sound_cnn(shape, n))),
+    "text_cnn": ("text", lambda shape, n: Backbone(*sequences.text_cnn(shape, n))),
 }
 
+PLURAL = {"table": "tables", "image": "images", "sound": "sounds", "text": "texts"}
 LEAST_SIDE = {
     "vgg16": 32,  # halved five times
     "inception_v4": 75,  # below, the last maps have no pixel left
@@ -153,7 +155,8 @@ def check_backbone(name: str, kind: Kind) -> None:
     if takes != kind:
         fitting = ", ".join(n for n, (k, _) in BACKBONES.items() if k == kind)
         raise SuiteError(
-            f'backbone "{name}" takes {takes}s, this data holds {kind}s: use {fitting}.'
+            f'backbone "{name}" takes {PLURAL[takes]}, this data holds {PLURAL[kind]}: '
+            f"use {fitting}."
         )
 
 
@@ -162,9 +165,10 @@ def check_shape(name: str, shape: tuple[int, ...]) -> None:
 
     Args:
         name: of a known backbone.
-        shape: of one input, (features,) or (C, H, W).
+        shape: of one input: (C, H, W) for images.
     """
-    check_backbone(name, "table" if len(shape) == 1 else "image")
+    if len(shape) == 3 or BACKBONES[name][0] == "image":
+        check_backbone(name, "image" if len(shape) == 3 else "table")
     wants = _objection(name, shape)
     if not wants:
         return
@@ -180,7 +184,7 @@ def check_shape(name: str, shape: tuple[int, ...]) -> None:
 
 def _objection(name: str, shape: tuple[int, ...]) -> str:
     """What a backbone for images asks of them and these do not have, or ""."""
-    if BACKBONES[name][0] == "table" or name in GREY_TOO:
+    if BACKBONES[name][0] != "image" or name in GREY_TOO:
         return ""
     least = LEAST_SIDE.get(name, 1)
     if shape[0] != 3:

@@ -3,9 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 
 from benchmarks.result import TrackInfo
 from benchmarks.tracks.debiasing import judge as debiasing
+from benchmarks.tracks.debiasing.session import DebiasingSession
+from benchmarks.tracks.poisoning import judge as poisoning
+from benchmarks.tracks.poisoning.session import PoisoningSession
+from benchmarks.tracks.session import Question, Session
 
-TRACKS: dict[str, Callable[[Collection[int], bool], TrackInfo]] = {debiasing.NAME: debiasing.info}
-REVISIONS: dict[str, int] = {debiasing.NAME: debiasing.REVISION}
+
+@dataclass(frozen=True)
+class Track:
+    """A kind of contest.
+
+    Attributes:
+        revision: of its judge; raise it when metrics change, and results are made anew.
+        info: (classes of every task's target, whether a task asks for an examination) -> metrics.
+        open: makes a question into a task that methods can play.
+    """
+
+    revision: int
+    info: Callable[[Collection[int], bool], TrackInfo]
+    open: Callable[[Question], Session]
+
+
+TRACKS = {
+    debiasing.NAME: Track(debiasing.REVISION, debiasing.info, DebiasingSession),
+    poisoning.NAME: Track(poisoning.REVISION, poisoning.info, PoisoningSession),
+}

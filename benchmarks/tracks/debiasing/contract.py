@@ -5,11 +5,12 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from benchmarks.data.kinds import Kind
 from benchmarks.errors import Skip
 from benchmarks.learning import backbones
 from benchmarks.learning.backbones import Backbone
@@ -42,7 +43,7 @@ class DebiasingTask:
     """
 
     name: str
-    kind: Literal["table", "image"]
+    kind: Kind
     shape: tuple[int, ...]
     classes: tuple[str, ...]
     groups: tuple[str, str]

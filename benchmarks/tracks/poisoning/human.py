@@ -1,0 +1,80 @@
+"""A person who looks at samples and names their class; every look is counted."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from benchmarks.errors import BenchError
+
+UNSURE = "unsure"
+
+
+class Human(ABC):
+    """Someone to ask.
+
+    Attributes:
+        looks: samples that were looked at so far.
+    """
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    def tag(self, row: int) -> int | None:
+        """Class of a training sample as the person sees it, or None where they are unsure."""
+        self.looks += 1
+        return self._tag(row)
+
+    @abstractmethod
+    def _tag(self, row: int) -> int | None: ...
+
+
+class Oracle(Human):
+    """Sees the true class, but for a share of looks that name another one at random."""
+
+    def __init__(
+        self, truth: Tensor, classes: int, careless: float, random: torch.Generator
+    ) -> None:
+        super().__init__()
+        self.truth, self.classes = truth.cpu(), classes
+        self.careless, self.random = careless, random
+
+    def _tag(self, row: int) -> int:
+        true = int(self.truth[row])
+        if torch.rand((), generator=self.random) >= self.careless:
+            return true
+        other = int(torch.randint(self.classes - 1, (), generator=self.random))
+        return other + (other >= true)
+
+
+class Recorded(Human):
+    """Reads the tags that someone left in a file, {"tags": {"<row>": "<class>" or "unsure"}}."""
+
+    def __init__(self, path: Path, classes: tuple[str, ...]) -> None:
+        super().__init__()
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            found = {int(row): str(name) for row, name in content["tags"].items()}
+        except (OSError, ValueError, KeyError, AttributeError) as error:
+            raise BenchError(
+                f"{path}: no readable tags ({error}). `bench label` writes such a file."
+            ) from error
+        strange = sorted(set(found.values()) - {*classes, UNSURE})
+        if strange:
+            raise BenchError(
+                f'{path}: "{strange[0]}" is no class of this task: {", ".join(classes)}.'
+            )
+        self.path = path
+        self.tags = {row: classes.index(name) for row, name in found.items() if name != UNSURE}
+        self.seen = set(found)
+
+    def _tag(self, row: int) -> int | None:
+        if row not in self.seen:
+            raise BenchError(
+                f"{self.path}: sample {row} has no tag. Go on with `bench label` where it was left."
+            )
+        return self.tags.get(row)

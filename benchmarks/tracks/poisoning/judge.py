@@ -1,0 +1,179 @@
+"""The judge of the poisoning track: every number on its pages is computed here."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from benchmarks.result import MetricInfo, TrackInfo
+
+NAME = "poisoning"
+REVISION = 1
+SELECTION = (
+    "The last epoch, for every network: whoever was handed poisoned data has no clean data to "
+    "choose on."
+)
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What a classifier said to one trigger.
+
+    Attributes:
+        trigger: its name.
+        said: predicted classes, [m]; -1 where a filter turned the input away.
+        aim: what the attacker wanted, [m].
+        fires: whether the backdoor should act.
+    """
+
+    trigger: str
+    said: Tensor
+    aim: Tensor
+    fires: bool
+
+    @property
+    def hits(self) -> Tensor:
+        """[m] bool."""
+        return self.said == self.aim
+
+
+def clean_accuracy(said: Tensor, y: Tensor) -> float:
+    """CDA, LABOR section 4.1.4: share of clean inputs that are classified right (and let in)."""
+    return float((said == y).double().mean())
+
+
+def worst_class_accuracy(said: Tensor, y: Tensor) -> float:
+    """Smallest recall of a class."""
+    return min(float((said[y == c] == c).double().mean()) for c in y.unique().tolist())
+
+
+def success(tried: Collection[Tried]) -> dict[str, float]:
+    """ASR overall and for each trigger, and how often triggers act where they should not.
+
+    ASR, LABOR section 4.1.4: share of triggered inputs of other classes than the target that are
+    given the target. The attacker's samples of the target class itself are never counted.
+    """
+    found: dict[str, float] = {}
+    fires = [t for t in tried if t.fires]
+    if fires:
+        found["asr"] = float(torch.cat([t.hits for t in fires]).double().mean())
+    if len(fires) > 1:
+        for number, one in enumerate(fires):
+            found[f"asr_{number}"] = float(one.hits.double().mean())
+    silent = [t for t in tried if not t.fires]
+    if silent:
+        found["false_activation"] = float(torch.cat([t.hits for t in silent]).double().mean())
+    return found
+
+
+def detection(
+    flagged: Tensor | None, suspicion: Tensor | None, poison: Tensor, truth: Tensor
+) -> dict[str, float]:
+    """How well poison was told from the rest; cover samples are not poison.
+
+    Args:
+        flagged: [n] bool, or None.
+        suspicion: [n] float, or None.
+        poison: the true mask, [n] bool.
+        truth: true classes, [n].
+    """
+    found: dict[str, float] = {}
+    clean = ~poison
+    if flagged is not None:
+        found["removed"] = float(flagged.sum())
+        found["fpr"] = float(flagged[clean].double().mean())
+        by_class = [float(flagged[clean & (truth == c)].double().mean()) for c in truth.unique()]
+        found["worst_class_removed"] = max(by_class)
+        if poison.any():
+            found["tpr"] = float(flagged[poison].double().mean())
+    if suspicion is not None and poison.any():
+        found["auroc"] = area(suspicion.double(), poison)
+    return found
+
+
+def area(scores: Tensor, positive: Tensor) -> float:
+    """Area under the ROC curve; ties count half."""
+    from sklearn.metrics import roc_auc_score  # noqa: PLC0415 - only who judges waits for it
+
+    return float(roc_auc_score(positive.cpu().numpy(), scores.cpu().numpy()))
+
+
+def _info(name: str, title: str, better: str, definition: str, unit: str = "%") -> MetricInfo:
+    return MetricInfo(name=name, title=title, better=better, definition=definition, unit=unit)
+
+
+METRICS = [
+    _info("cda", "CDA", "higher", "Clean data accuracy: share of clean test samples that are "
+          "classified right (LABOR, section 4.1.4)."),
+    _info("asr", "ASR", "lower", "Attack success rate: share of triggered test samples of other "
+          "classes than the target that are given the target (LABOR, section 4.1.4)."),
+    _info("cda_before", "CDA before", "", "That of the classifier trained on all samples."),
+    _info("asr_before", "ASR before", "", "That of the classifier trained on all samples: whether "
+          "the attack works at all."),
+    *(_info(f"asr_{n}", f"ASR, trigger {n + 1}", "lower", f"That of trigger {n + 1} alone.")
+      for n in range(4)),
+    _info("false_activation", "False activation", "lower", "Share of triggered samples of other "
+          "than the source classes that are given the target all the same."),
+    _info("removed", "Removed", "", "Training samples that were flagged.", unit=""),
+    _info("tpr", "TPR", "higher", "Share of the poisoned samples that were flagged."),
+    _info("fpr", "FPR", "lower", "Share of the other samples that were flagged; on the clean "
+          "twin, all in vain."),
+    _info("auroc", "AUROC", "higher", "Area under the ROC curve of the suspicion that a defence "
+          "has of each training sample."),
+    _info("alarm", "Alarm", "", "Share of seeds on which the defence says that there is a "
+          "backdoor: on the clean twin it cries wolf."),
+    _info("clustering_accuracy", "Clustering", "higher", "Share of the training samples whose "
+          "cluster carries the tag of their true class (LABOR, Table 1)."),
+    _info("looks", "Looks", "lower", "Samples that a person had to look at.", unit=""),
+    _info("poison_share", "Poison in target", "", "Share of poison among the samples that are "
+          "published as the target class."),
+    _info("worst_class_accuracy", "Worst class", "higher", "Smallest recall of a class after the "
+          "defence: removing one class pays with all of it."),
+    _info("worst_class_removed", "Worst removal", "lower", "Largest share of a true class's clean "
+          "samples that were flagged: are the losses spread evenly?"),
+]  # fmt: skip
+
+INFO = TrackInfo(
+    name=NAME,
+    rank_by=["cda", "asr"],
+    ranking=(
+        "Defences are ranked by CDA (higher is better) and by ASR (lower is better); the order of "
+        "the table is the mean of both ranks."
+    ),
+    selection=SELECTION,
+    metrics=METRICS,
+)
+
+
+def info(class_counts: Collection[int], examined: bool) -> TrackInfo:
+    """The track; which metrics exist on a task, its results say."""
+    del class_counts, examined
+    return INFO
+
+
+def undefined(measured: Mapping[str, float], poisoned: bool) -> dict[str, str]:
+    """Why metrics of the track are missing from a result that is otherwise fine."""
+    of_attack = "nothing was poisoned: this is the clean twin"
+    reasons = {
+        **dict.fromkeys(("asr", "asr_before", "tpr", "auroc", "poison_share"), of_attack),
+        **{f"asr_{n}": "the attack has fewer triggers" for n in range(4)},
+        "false_activation": "the attack has no source classes",
+    }
+    if poisoned:
+        reasons |= {
+            "tpr": "the defence flags no training samples",
+            "auroc": "the defence gives training samples no scores",
+            "poison_share": "the attack has more than one target",
+        }
+    for name in ("removed", "fpr", "worst_class_removed"):
+        reasons[name] = "the defence flags no training samples"
+    reasons["alarm"] = "the defence does not say whether there is a backdoor"
+    reasons["clustering_accuracy"] = "the defence does not cluster"
+    return {
+        metric.name: reasons.get(metric.name, "not reported")
+        for metric in METRICS
+        if metric.name not in measured
+    }

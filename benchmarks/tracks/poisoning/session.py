@@ -1,0 +1,248 @@
+"""A poisoned training set, its victim, and the judgement of what a defence makes of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from benchmarks.attacks.contract import Poison, Samples
+from benchmarks.errors import BenchError, Skip
+from benchmarks.learning.backbones import check_shape
+from benchmarks.learning.inputs import Inputs, inputs_on, room_on
+from benchmarks.learning.loop import Trial
+from benchmarks.learning.selection import Scores
+from benchmarks.learning.split import Split, generator
+from benchmarks.learning.standard import plain_loss
+from benchmarks.method import Method
+from benchmarks.tracks.poisoning import judge
+from benchmarks.tracks.poisoning.contract import Defence, Defender, PoisoningTask, network
+from benchmarks.tracks.poisoning.human import Human, Oracle, Recorded
+from benchmarks.tracks.poisoning.judge import Tried
+from benchmarks.tracks.session import Played, Question, Session
+
+RESERVE = 1000  # clean samples, as CT and ASSET ask for (research notes of the track)
+
+
+class PoisoningSession(Session):
+    """One victim a task and seed, trained once, faced by all defences."""
+
+    def __init__(self, question: Question) -> None:
+        self.question = question
+        if question.training.selection != "last":
+            raise BenchError(
+                "poisoning tasks need `selection: last`: there is no clean data to choose on"
+            )
+        self.humans: list[Human] = []
+        clean = {name: self._samples(name) for name in ("train", "validation", "test")}
+        self.truth = clean["train"].y.clone()
+        assert question.attack is not None  # noqa: S101 - an attack makes it a task of this track
+        random = generator(question.seed, "poison")
+        self.poison = question.attack.poison(clean["train"], random)
+        self.attempts = question.attack.attempts(clean["test"])
+        train = published(clean["train"], self.poison)
+        reserve = _first(clean["validation"], RESERVE, random)
+        self.test = self._split(clean["test"])
+        self.trial = Trial(
+            seed=question.seed,
+            training=question.training,
+            device=question.device,
+            validation=self._split(reserve),
+            score=_accuracy,
+            scope=question.scope,
+            cache=question.cache,
+        )
+        self.task = self._task(self._split(train), self.trial.validation)
+
+    def play(self, method: Method) -> Played:
+        """Measure the victim, let the defence work, measure what it leaves."""
+        assert isinstance(method, Defender)  # noqa: S101 - the plan matched the tracks
+        before = self._measure(self.task.victim, Defence())
+        defence = method.defend(self.task, self.trial)
+        defence = self._bounded(defence)
+        _check(defence, len(self.task.train))
+        after = self._measure(self._defended(defence), defence)
+        poison = self.mask
+        measured = {
+            **after,
+            "cda_before": before["cda"],
+            **({"asr_before": before["asr"]} if "asr" in before else {}),
+            **judge.detection(
+                _cpu(defence.flagged), _cpu(defence.suspicion), poison, self.truth.cpu()
+            ),
+            "looks": float(sum(human.looks for human in self.humans)),
+            **self._about(defence),
+        }
+        return Played(measured, judge.undefined(measured, bool(poison.any())))
+
+    @property
+    def mask(self) -> Tensor:
+        """The true poison, [n] bool on the CPU; cover samples are not in it."""
+        mask = torch.zeros(len(self.truth), dtype=torch.bool)
+        mask[self.poison.rows[~self.poison.cover]] = True
+        return mask
+
+    def _bounded(self, defence: Defence) -> Defence:
+        """The two bounds, filled in by the one who knows."""
+        if defence.bound is None:
+            return defence
+        flagged = self.mask
+        if defence.bound == "random":
+            random = self.trial.generator("random filter")
+            flagged = flagged[torch.randperm(len(flagged), generator=random)]
+        return replace(defence, flagged=flagged)
+
+    def _about(self, defence: Defence) -> dict[str, float]:
+        found: dict[str, float] = {}
+        poisoned = self.poison.y[~self.poison.cover]
+        targets = poisoned.unique()
+        if len(targets) == 1:
+            of_target = int((self.task.train.y == targets[0].item()).sum())
+            found["poison_share"] = len(poisoned) / of_target
+        if defence.tags is not None:
+            right = defence.tags.cpu() == self.truth.cpu()
+            found["clustering_accuracy"] = float(right.double().mean())
+        alarm = defence.alarm
+        if alarm is None and defence.flagged is not None:
+            alarm = bool(defence.flagged.any())
+        if alarm is not None:
+            found["alarm"] = float(alarm)
+        return found
+
+    def _defended(self, defence: Defence) -> nn.Module:
+        """The classifier to judge: repaired, retrained on what is left, or the victim itself."""
+        if defence.model is not None:
+            return defence.model
+        if defence.flagged is None or not defence.flagged.any():
+            return self.task.victim
+        left = self.task.train.subset(~defence.flagged.to(self.question.device))
+        if not len(left):
+            raise Skip("every training sample was flagged: there is nothing to train on")
+        return self.trial.train(self.task.new_model(), left, plain_loss, stage="retrained")
+
+    def _measure(self, model: nn.Module, defence: Defence) -> dict[str, float]:
+        said = self._said(model, self.test.inputs, defence)
+        tried = [
+            Tried(
+                attempt.trigger,
+                self._said(model, self._inputs(attempt.x), defence),
+                attempt.aim,
+                attempt.fires,
+            )
+            for attempt in self.attempts
+        ]
+        y = self.test.y.cpu()
+        return {
+            "cda": judge.clean_accuracy(said, y),
+            "worst_class_accuracy": judge.worst_class_accuracy(said, y),
+            **judge.success(tried),
+        }
+
+    def _said(self, model: nn.Module, inputs: Inputs, defence: Defence) -> Tensor:
+        """Predicted classes on the CPU, [m]; -1 for what the filter turns away."""
+        said = self.trial.predict(model, inputs).argmax(dim=1).cpu()
+        if defence.filter is not None:
+            said[defence.filter(inputs).cpu() > defence.threshold] = -1
+        return said
+
+    def _task(self, train: Split, reserve: Split) -> PoisoningTask:
+        question = self.question
+        shape = self._shape()
+        check_shape(question.training.backbone, shape)
+        backbone, classes = question.training.backbone, question.classes
+        victim = self.trial.shared(
+            "victim",
+            {},
+            network(backbone, shape, len(classes), question.seed, question.device),
+            lambda inner, model: inner.train(model, train, plain_loss, stage="victim"),
+        )
+        return PoisoningTask(
+            name=question.name,
+            kind=question.data.kind,
+            shape=shape,
+            classes=classes,
+            train=train,
+            reserve=reserve,
+            victim=victim.requires_grad_(False),
+            human=self._human,
+            backbone=backbone,
+            seed=question.seed,
+            device=question.device,
+        )
+
+    def _shape(self) -> tuple[int, ...]:
+        data, meta = self.question.data, self.question.meta
+        shape = data.feature_shape(meta)
+        # An embedding must know how many words there are.
+        return (*shape, len(meta.columns or ())) if data.kind == "text" else shape
+
+    def _human(self, annotator: Literal["oracle", "recorded"], careless: float, path: str) -> Human:
+        classes = self.question.classes
+        human: Human
+        if annotator == "recorded":
+            human = Recorded(Path(path), classes)
+        else:
+            random = generator(self.question.seed, "human")
+            human = Oracle(self.truth, len(classes), careless, random)
+        self.humans.append(human)
+        return human
+
+    def _samples(self, name: str) -> Samples:
+        part, meta = self.question.parts[name], self.question.meta
+        columns = tuple(meta.columns or ())
+        text = self.question.data.kind == "text"
+        return Samples(
+            x=torch.from_numpy(part.x),
+            y=torch.from_numpy(np.array(part.y)).long(),
+            kind=self.question.data.kind,
+            classes=self.question.classes,
+            words=columns if text else (),
+            columns=() if text else columns,
+            normalisation=meta.normalisation,
+        )
+
+    def _split(self, samples: Samples) -> Split:
+        y = samples.y.to(self.question.device)
+        return Split.of(self._inputs(samples.x), y, torch.zeros_like(y))
+
+    def _inputs(self, x: Tensor) -> Inputs:
+        data, meta = self.question.data, self.question.meta
+        features = data.features(x.numpy(), meta)
+        return inputs_on(features, self.question.device, room_on(self.question.device))[0]
+
+
+def published(train: Samples, poison: Poison) -> Samples:
+    """The training set as the defender gets it.
+
+    A memory map is changed in this process's memory alone, and only where it is poisoned.
+    """
+    x, y = train.x, train.y.clone()
+    x[poison.rows] = poison.x
+    y[poison.rows] = poison.y
+    return Samples(x, y, train.kind, train.classes, train.words, train.columns, train.normalisation)
+
+
+def _first(samples: Samples, count: int, random: torch.Generator) -> Samples:
+    """Some clean samples, all of them where there are fewer."""
+    rows = torch.randperm(len(samples.y), generator=random)[:count].sort().values
+    return Samples(samples.x[rows], samples.y[rows], samples.kind, samples.classes)
+
+
+def _accuracy(outputs: Tensor, split: Split) -> Scores:
+    accuracy = float((outputs.argmax(dim=1) == split.y).double().mean())
+    return Scores({"accuracy": accuracy}, (-accuracy,))
+
+
+def _check(defence: Defence, samples: int) -> None:
+    for name in ("flagged", "suspicion", "tags"):
+        found: Tensor | None = getattr(defence, name)
+        if found is not None and found.shape != (samples,):
+            raise ValueError(f"{name} has shape {tuple(found.shape)}, not ({samples},)")
+
+
+def _cpu(tensor: Tensor | None) -> Tensor | None:
+    return None if tensor is None else tensor.cpu()

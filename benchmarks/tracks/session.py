@@ -1,0 +1,90 @@
+"""What the runner and a track say to each other: a question, and a session that answers it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.attacks.contract import Attack
+from benchmarks.data.dataset import DataSet, Labelled, Options, TaskDefinition
+from benchmarks.data.prepared import Meta
+from benchmarks.learning.inputs import inputs_on, room_on
+from benchmarks.learning.loop import Trial
+from benchmarks.learning.settings import Training
+from benchmarks.learning.split import Split
+from benchmarks.method import Method
+
+
+@dataclass(frozen=True)
+class Question:
+    """A task with a seed, as the runner hands it to the task's track.
+
+    Attributes:
+        name: of the task, on the page.
+        data: the data set.
+        meta: what is prepared of it.
+        parts: its splits, as arrays.
+        definition: target and bias variable.
+        options: of the task.
+        training: how networks are trained.
+        attack: what poisons the training set, on the poisoning track.
+        seed: decides every random choice.
+        device: where to compute.
+        scope: everything but the method that decides a trained model.
+        cache: folder of shared work.
+    """
+
+    name: str
+    data: DataSet
+    meta: Meta
+    parts: Mapping[str, Labelled]
+    definition: TaskDefinition
+    options: Options
+    training: Training
+    attack: Attack | None
+    seed: int
+    device: torch.device
+    scope: Mapping[str, Any]
+    cache: Path
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the target's classes; empty for regression."""
+        return tuple(self.meta.attributes.get(self.definition.target, []))
+
+    def splits(self) -> dict[str, Split]:
+        """The splits on the device: inputs as far as there is room for them, the rest on disk."""
+        room, splits = room_on(self.device), {}
+        for name, part in self.parts.items():
+            inputs, room = inputs_on(part.x, self.device, room)
+            y, b = (torch.from_numpy(np.array(a)).to(self.device) for a in (part.y, part.b))
+            splits[name] = Split.of(inputs, y, b)
+        return splits
+
+
+@dataclass(frozen=True)
+class Played:
+    """What came of a method on a task: metrics, and why others of the track do not exist."""
+
+    metrics: dict[str, float]
+    undefined: dict[str, str]
+
+
+class Session(ABC):
+    """A question made into a task that methods can play.
+
+    Attributes:
+        trial: what methods are given besides the task; keeps curves, choices and costs.
+    """
+
+    trial: Trial
+
+    @abstractmethod
+    def play(self, method: Method) -> Played:
+        """Let a method of the track work, and judge what it returns."""

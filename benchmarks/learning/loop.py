@@ -19,7 +19,7 @@ from benchmarks.errors import Diverged
 from benchmarks.keys import digest
 from benchmarks.learning.inputs import Augment, Inputs, flips_and_shifts
 from benchmarks.learning.selection import Scores, Selection, best
-from benchmarks.learning.settings import Training
+from benchmarks.learning.settings import Recipe, Training
 from benchmarks.learning.split import Batch, Split, generator
 from benchmarks.result import Record, Scalar, write_atomically
 
@@ -92,6 +92,7 @@ class Trial:
         parameters: Iterable[nn.Parameter] | None = None,
         also: Iterable[nn.Module] = (),
         select: bool = True,
+        recipe: Recipe | None = None,
     ) -> M:
         """Train `model` and return it with the weights of the selected epoch, in eval mode.
 
@@ -104,6 +105,8 @@ class Trial:
             parameters: what to optimise, if not all of `model`.
             also: further modules to optimise along (an adversary); they are not kept.
             select: False keeps the last epoch, for helpers that must not be good or fair.
+            recipe: how to optimise, where a paper's own way belongs to the method; its networks
+                are not watched on validation data either.
 
         Raises:
             Diverged: the loss, or what the model says of `validation`, was not finite.
@@ -111,12 +114,15 @@ class Trial:
         validation = validation or self.validation
         own = list(model.parameters() if parameters is None else parameters)
         extra = [p for module in also for p in module.parameters()]
+        if recipe:
+            return self._by_recipe(recipe, model, split, loss, own + extra, stage)
         optimiser = torch.optim.Adam(own + extra, lr=self.training.learning_rate, fused=True)
         selection: Selection[dict[str, Tensor]] = Selection(self.training.rule)
         prefix = f"{stage}." if stage else ""
         for epoch in range(self.training.epochs):
             model.train()
-            mean_loss = self._epoch(model, split, loss, optimiser, epoch)
+            size = self.training.batch_size
+            mean_loss = self._epoch(model, split, loss, optimiser, epoch, size)
             where = f"epoch {epoch + 1}" + (f" of the {stage}" if stage else "")
             if not math.isfinite(mean_loss):
                 raise Diverged(f"the loss was {mean_loss} in {where}")
@@ -133,6 +139,26 @@ class Trial:
         model.load_state_dict(weights)
         return model.eval()
 
+    def _by_recipe(
+        self,
+        recipe: Recipe,
+        model: M,
+        split: Split,
+        loss: Callable[[M, Batch], Tensor],
+        parameters: list[nn.Parameter],
+        stage: str,
+    ) -> M:
+        optimiser = recipe.optimiser(parameters)
+        for epoch in range(recipe.epochs):
+            model.train()
+            for group in optimiser.param_groups:
+                group["lr"] = recipe.rate(epoch)
+            mean_loss = self._epoch(model, split, loss, optimiser, epoch, recipe.batch_size)
+            if not math.isfinite(mean_loss):
+                raise Diverged(f"the loss was {mean_loss} in epoch {epoch + 1} of {stage}")
+            self.curves.setdefault(f"{stage}.loss", []).append(mean_loss)
+        return model.eval()
+
     def _epoch(
         self,
         model: M,
@@ -140,12 +166,13 @@ class Trial:
         loss: Callable[[M, Batch], Tensor],
         optimiser: torch.optim.Optimizer,
         epoch: int,
+        size: int,
     ) -> float:
         """One pass over `split`; the mean loss, fetched from the device once."""
         begin = time.perf_counter()
         total = torch.zeros((), device=self.device)
         order = split.order(self.seed, epoch)
-        for batch in split.batches(order, self.training.batch_size, self._augment(epoch)):
+        for batch in split.batches(order, size, self._augment(epoch)):
             total += self._gradients(model, batch, loss, optimiser) * len(batch)
             optimiser.step()
         mean = total.item() / len(split)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from pydantic import BaseModel, ConfigDict, Field
 
 from benchmarks.learning.selection import Rule
@@ -34,3 +38,35 @@ class Training(BaseModel):
         "", description="file of weights to start from (safetensors, or torchvision's .pth)"
     )
     rule: Rule = Field("difference", description="how epochs and candidates are compared")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a paper trains a network of its own, where that is part of the method: SGD.
+
+    Attributes:
+        epochs: passes over the data.
+        batch_size: samples a step.
+        learning_rate: at the start; falls to zero along half a cosine.
+        momentum: of SGD.
+        weight_decay: of SGD.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+
+    def optimiser(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
+        """Made anew for a run of training."""
+        return torch.optim.SGD(
+            parameters,
+            lr=self.learning_rate,
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+        )
+
+    def rate(self, epoch: int) -> float:
+        """Learning rate of an epoch, counted from 0."""
+        return self.learning_rate * (1 + math.cos(math.pi * epoch / self.epochs)) / 2

@@ -59,7 +59,7 @@ class Recorded(Human):
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             found = {int(row): str(name) for row, name in content["tags"].items()}
-        except (OSError, ValueError, KeyError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise BenchError(
                 f"{path}: no readable tags ({error}). `bench label` writes such a file."
             ) from error

@@ -1,0 +1,204 @@
+"""LABOR: clusters, names, what is flagged, lost classes, and the price of careless people."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Literal
+
+import pytest
+import tiny_tasks
+import torch
+
+from benchmarks.errors import Skip
+from benchmarks.learning.backbones import Backbone
+from benchmarks.learning.split import Split
+from benchmarks.tracks.poisoning import Human, PoisoningTask
+from benchmarks.tracks.poisoning.human import Oracle, Recorded
+from methods.labor import Labor, fitted, principal, word_counts
+
+CPU = torch.device("cpu")
+
+
+class Knows(Backbone):
+    """A victim that says what it is told for each row of its input's last column."""
+
+    def __init__(self, said: torch.Tensor) -> None:
+        super().__init__(torch.nn.Identity(), torch.nn.Identity(), torch.nn.Linear(1, 1))
+        self.said = said
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.one_hot(self.said[x[:, -1].long()], 3).float()
+
+
+def blobs(
+    sizes: tuple[int, ...] = (40, 40, 40),
+    poisoned: int = 6,
+    centres: tuple[float, ...] = (0, 9, 18),
+) -> tuple[PoisoningTask, torch.Tensor, torch.Tensor, list[Human]]:
+    """Three clear groups on a line; some of classes 1 and 2 are taken for class 0."""
+    truth = torch.cat([torch.full((n,), c) for c, n in enumerate(sizes)])
+    x = torch.tensor(centres)[truth] + torch.randn(len(truth), generator=tiny_tasks.generator(0))
+    said = truth.clone()
+    mask = torch.zeros(len(truth), dtype=torch.bool)
+    mask[(truth > 0).nonzero()[:, 0][:: max(1, sum(sizes[1:]) // max(poisoned, 1))][:poisoned]] = (
+        True
+    )
+    said[mask] = 0
+    # The row's number rides along, too small to matter to the clustering.
+    inputs = torch.stack([x, x, torch.arange(len(truth)) * 1.0], dim=1)
+    inputs[:, :2] *= 1000
+    zeros = torch.zeros_like(truth)
+    humans: list[Human] = []
+
+    def human(kind: Literal["oracle", "recorded"], careless: float, path: str) -> Human:
+        made: Human = (
+            Recorded(Path(path), ("a", "b", "c"))
+            if kind == "recorded"
+            else Oracle(truth, 3, careless, tiny_tasks.generator(1))
+        )
+        humans.append(made)
+        return made
+
+    split = Split.of(inputs, said.clone(), zeros)
+    task = PoisoningTask(
+        name="blobs",
+        kind="table",
+        shape=(3,),
+        classes=("a", "b", "c"),
+        train=split,
+        reserve=split,
+        victim=Knows(said),
+        human=human,
+        backbone="mlp",
+        seed=0,
+        device=CPU,
+    )
+    return task, truth, mask, humans
+
+
+def trial() -> tiny_tasks.SpyTrial:
+    return tiny_tasks.trial_on(tiny_tasks.table_task())
+
+
+def test_what_the_classifier_sees_otherwise_than_its_cluster_is_flagged() -> None:
+    task, truth, mask, humans = blobs()
+    defence = Labor(components=0).defend(task, trial())
+    assert defence.flagged is not None
+    assert defence.tags is not None
+    assert torch.equal(defence.flagged, mask)
+    assert torch.equal(defence.tags, truth)
+    assert sum(human.looks for human in humans) == 30  # clean clusters of one size: ten looks each
+
+
+def test_suspicion_ranks_poison_above_the_rest() -> None:
+    task, _, mask, _ = blobs()
+    defence = Labor(components=0).defend(task, trial())
+    assert defence.suspicion is not None
+    assert defence.suspicion[mask].min() > defence.suspicion[~mask].max()
+
+
+def test_a_class_without_a_cluster_is_lost_and_said_to_be_unless_it_is_kept() -> None:
+    # Class c is a handful in the midst of b: no cluster will be named after it.
+    task, truth, _, _ = blobs((60, 60, 4), poisoned=0, centres=(0, 90, 90.5))
+    spy = trial()
+    lost = Labor(components=0).defend(task, spy)
+    assert spy.chosen["classes without a cluster"] == "c"
+    assert lost.flagged is not None
+    assert lost.flagged[truth == 2].all()
+    kept = Labor(components=0, lost_class="keep").defend(task, trial())
+    assert kept.flagged is not None
+    assert not kept.flagged[truth == 2].any()
+
+
+@pytest.mark.parametrize("tagger", ["majority", "model"])
+def test_more_clusters_cost_more_looks_and_find_the_same(
+    tagger: Literal["majority", "model"],
+) -> None:
+    task, _, mask, humans = blobs()
+    defence = Labor(components=0, clusters_per_class=3, tagger=tagger).defend(task, trial())
+    assert torch.equal(torch.as_tensor(defence.flagged), mask)
+    assert humans[0].looks > 30
+
+
+def test_few_looks_each_are_not_more_than_asked() -> None:
+    task, _, _, humans = blobs()
+    Labor(components=0, most=2).defend(task, trial())
+    assert humans[0].looks == 6
+
+
+def test_careless_people_are_outvoted_until_they_are_too_many() -> None:
+    task, _, mask, _ = blobs()
+    slightly = Labor(components=0, careless=0.1).defend(task, trial())
+    assert torch.equal(torch.as_tensor(slightly.flagged), mask)
+    wrecked = Labor(components=0, careless=0.95).defend(task, trial())
+    assert torch.as_tensor(wrecked.flagged).double().mean() > 0.5
+
+
+def test_recorded_tags_do_what_the_oracle_did(tmp_path: Path) -> None:
+    task, truth, _, _ = blobs()
+    method = Labor(components=0)
+    queue = method.queue(task, trial())
+    assert [cluster.size for cluster in queue.clusters] == [40, 40, 40]
+    tags = {str(r): "abc"[truth[r]] for cluster in queue.clusters for r in cluster.rows}
+    path = tmp_path / "tags.json"
+    path.write_text(json.dumps({"tags": tags}))
+    recorded = dataclasses.replace(method, annotator="recorded", tags=str(path))
+    defence, oracle = recorded.defend(task, trial()), method.defend(task, trial())
+    assert torch.equal(torch.as_tensor(defence.flagged), torch.as_tensor(oracle.flagged))
+
+
+def test_the_same_seed_asks_about_the_same_samples() -> None:
+    task, _, _, _ = blobs()
+    assert Labor().queue(task, trial()) == Labor().queue(task, trial())
+
+
+def test_moco_wants_images() -> None:
+    task, _, _, _ = blobs()
+    with pytest.raises(Skip, match="views of images"):
+        Labor(clustering="moco").defend(task, trial())
+
+
+def test_on_images_the_features_are_mocos_and_variants_share_them(tmp_path: Path) -> None:
+    tiny = tiny_tasks.image_task()
+    task, _, _, _ = blobs()
+    picture = dataclasses.replace(
+        task, kind="image", shape=(3, 8, 8), train=tiny.train, backbone="small_cnn",
+        classes=("a", "b"), victim=tiny.new_model(),
+        human=lambda *_: Oracle(tiny.train.y, 2, 0.0, tiny_tasks.generator(0)),
+    )  # fmt: skip
+    first = tiny_tasks.trial_on(tiny, tmp_path)
+    Labor(epochs=1).defend(picture, first)
+    assert [call.stage for call in first.calls] == ["moco"]
+    second = tiny_tasks.trial_on(tiny, tmp_path)
+    Labor(epochs=1, clusters_per_class=2).defend(picture, second)
+    assert second.calls == []
+    assert second.shared_seconds == first.shared_seconds > 0
+
+
+def test_more_clusters_than_samples_is_said() -> None:
+    task, _, _, _ = blobs((4, 4, 4), poisoned=1)
+    with pytest.raises(Skip, match="30 clusters of 12 samples"):
+        Labor(components=0, clusters_per_class=10).defend(task, trial())
+
+
+def test_principal_components_keep_distances_of_what_varies() -> None:
+    x = torch.zeros(30, 5)
+    x[:, 1] = torch.arange(30.0)
+    found = principal(x, 2)
+    assert found.shape == (30, 2)
+    assert torch.allclose(found[:, 0].diff().abs(), torch.ones(29), atol=1e-4)
+
+
+def test_word_counts_ignore_padding_and_the_unknown_word() -> None:
+    counts = word_counts(torch.tensor([[2, 2, 3, 0], [3, 1, 1, 0], [4, 0, 0, 0]]), 5)
+    assert counts.shape == (3, 5)
+    assert (counts[:, :2] == 0).all()
+    assert torch.allclose(counts.norm(dim=1), torch.ones(3))
+    assert counts[0, 2] > counts[0, 3] > 0
+
+
+def test_a_tag_model_of_one_class_names_all_of_it() -> None:
+    votes = fitted(torch.randn(5, 2), {0: 1, 3: 1}, 3)
+    assert votes.argmax(1).tolist() == [1] * 5

@@ -1,0 +1,83 @@
+"""The judge of the poisoning track, and its humans, by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks.errors import BenchError
+from benchmarks.tracks.poisoning import judge
+from benchmarks.tracks.poisoning.human import Recorded
+from benchmarks.tracks.poisoning.judge import Tried
+
+
+def tried(said: list[int], aim: list[int], fires: bool = True) -> Tried:
+    return Tried("t", torch.tensor(said), torch.tensor(aim), fires)
+
+
+def test_success_counts_the_aim_and_pools_triggers_by_sample() -> None:
+    found = judge.success([tried([0, 1, 0, -1], [0, 0, 0, 0]), tried([2, 1], [2, 2])])
+    assert found == {"asr": 3 / 6, "asr_0": 2 / 4, "asr_1": 1 / 2}
+
+
+def test_a_trigger_that_should_not_act_is_counted_apart() -> None:
+    found = judge.success([tried([0, 0], [0, 0]), tried([0, 3, 3, 3], [0, 0, 0, 0], fires=False)])
+    assert found == {"asr": 1.0, "false_activation": 0.25}
+
+
+def test_detection_by_hand() -> None:
+    flagged = torch.tensor([1, 1, 0, 0, 1, 0]).bool()
+    poison = torch.tensor([1, 0, 0, 1, 0, 0]).bool()
+    truth = torch.tensor([0, 0, 0, 1, 1, 1])
+    found = judge.detection(flagged, flagged.double(), poison, truth)
+    assert found == pytest.approx(
+        {
+            "removed": 3,
+            "fpr": 2 / 4,
+            "tpr": 1 / 2,
+            # Clean of class 0: rows 1 and 2, one flagged; of class 1: rows 4 and 5, one flagged.
+            "worst_class_removed": 1 / 2,
+            "auroc": 0.5,
+        }
+    )
+
+
+def test_accuracy_of_what_is_turned_away_is_lost() -> None:
+    said, y = torch.tensor([0, -1, 1, 1]), torch.tensor([0, 0, 1, 0])
+    assert judge.clean_accuracy(said, y) == 0.5
+    assert judge.worst_class_accuracy(said, y) == pytest.approx(1 / 3)
+
+
+def test_recorded_tags_are_read_by_class_name(tmp_path: Path) -> None:
+    path = tmp_path / "tags.json"
+    path.write_text(json.dumps({"tags": {"4": "dog", "7": "unsure"}}))
+    human = Recorded(path, ("cat", "dog"))
+    assert (human.tag(4), human.tag(7), human.looks) == (1, None, 2)
+    with pytest.raises(BenchError, match="sample 5 has no tag"):
+        human.tag(5)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "no readable tags"),
+        ("[]", "no readable tags"),
+        ('{"tags": {"x": "dog"}}', "no readable tags"),
+        ('{"tags": {"1": "cow"}}', '"cow" is no class of this task: cat, dog'),
+    ],
+)
+def test_a_damaged_file_of_tags_is_named(tmp_path: Path, content: str, message: str) -> None:
+    path = tmp_path / "tags.json"
+    path.write_text(content)
+    with pytest.raises(BenchError, match=message) as raised:
+        Recorded(path, ("cat", "dog"))
+    assert str(path) in str(raised.value)
+
+
+def test_every_metric_that_is_missing_has_a_reason() -> None:
+    for poisoned in (True, False):
+        reasons = judge.undefined({"cda": 1.0}, poisoned)
+        assert set(reasons) == {metric.name for metric in judge.METRICS} - {"cda"}

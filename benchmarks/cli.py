@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,11 +10,11 @@ import typer
 import yaml
 from rich.console import Console
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from benchmarks import __version__
-from benchmarks.errors import BenchError, DataError, UsageError
+from benchmarks.cli_data import DATA, Data, data_app, out, print_rows
+from benchmarks.errors import BenchError, UsageError
 from benchmarks.yaml_source import read_value
 
 app = typer.Typer(
@@ -24,9 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-data_app = typer.Typer(help="Data sets: what there is, fetching, checking, preparing.")
 app.add_typer(data_app, name="data", no_args_is_help=True)
-out = Console()
 err = Console(stderr=True)
 
 Out = Annotated[
@@ -36,15 +33,6 @@ Out = Annotated[
     ),
 ]
 Site = Annotated[Path, typer.Option("--site", envvar="BENCH_SITE", metavar="FOLDER", help="Pages.")]
-Data = Annotated[
-    Path,
-    typer.Option(
-        "--data", envvar="BENCH_DATA", metavar="FOLDER", help="Raw and prepared data sets."
-    ),
-]
-DataName = Annotated[
-    str, typer.Argument(metavar="NAME", help="A data set; `bench data list` shows them.")
-]
 Uri = Annotated[
     str | None,
     typer.Option(
@@ -54,7 +42,25 @@ Uri = Annotated[
         help="MLflow server or database; by default SQLite beside the results.",
     ),
 ]
-RESULTS, PAGES, DATA = Path("results"), Path("site"), Path("data")
+Host = Annotated[str, typer.Option(metavar="ADDRESS", help="Address to listen on.")]
+Device = Annotated[str, typer.Option(metavar="NAME", help="auto, cpu or cuda.")]
+Threads = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="CPU threads of one trial. More than 1 may change the last digits on images.",
+    ),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="SETTING",
+        help="method.field=value, or training.field=value; repeatable.",
+    ),
+]
+RESULTS, PAGES = Path("results"), Path("site")
 
 
 @app.callback(invoke_without_command=True)
@@ -76,28 +82,14 @@ def bench(
     seeds: Annotated[
         str, typer.Option(metavar="SEEDS", help="5 (that is 0 to 4), or 0,3,7, or 2-6.")
     ] = "",
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="SETTING",
-            help="method.field=value, or training.field=value; repeatable.",
-        ),
-    ] = None,
+    settings: Settings = None,
     jobs: Annotated[
         int,
         typer.Option(
             min=0, metavar="NUMBER", help="Trials at once; 0: one a core, or one on a GPU."
         ),
     ] = 0,
-    threads: Annotated[
-        int,
-        typer.Option(
-            min=1,
-            metavar="N",
-            help="CPU threads of one trial. More than 1 may change the last digits on images.",
-        ),
-    ] = 1,
+    threads: Threads = 1,
     timeout: Annotated[
         float | None,
         typer.Option(min=0.1, metavar="SECONDS", help="Seconds a trial may take."),
@@ -106,7 +98,7 @@ def bench(
         float | None,
         typer.Option(min=64, metavar="MIB", help="Memory a trial's process may hold."),
     ] = None,
-    device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     fail_fast: Annotated[
         bool, typer.Option("--fail-fast", help="Stop at the first trial that fails.")
     ] = False,
@@ -175,12 +167,12 @@ def list_all() -> None:
     _print_suites()
     out.print("\nTasks", style="bold")
     found = data_sets().items()
-    _print_rows([(f"{name} {task}", d.title) for name, d in found for task in d.listed_tasks])
+    print_rows([(f"{name} {task}", d.title) for name, d in found for task in d.listed_tasks])
     for name, data in found:
         if data.further:
             out.print(Text(f"{name} also: {data.further}", "dim"))
     out.print("\nMethods", style="bold")
-    _print_rows([(name, summary_of(m), m.track, m.paper.cite) for name, m in methods().items()])
+    print_rows([(name, summary_of(m), m.track, m.paper.cite) for name, m in methods().items()])
 
 
 @app.command()
@@ -236,9 +228,7 @@ def log(results: Out = RESULTS, tracking_uri: Uri = None) -> None:
 def ui(
     results: Out = RESULTS,
     tracking_uri: Uri = None,
-    host: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="Address to listen on.")
-    ] = "127.0.0.1",
+    host: Host = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, metavar="NUMBER")] = 5000,
 ) -> None:
     """Start MLflow's pages on this machine."""
@@ -247,75 +237,52 @@ def ui(
     raise typer.Exit(serve(tracking_uri or default_uri(results), results, host, port))
 
 
-@data_app.command("list")
-def data_list(data: Data = DATA) -> None:
-    """Data sets, their licences, and what is here."""
-    from benchmarks.data.dataset import Library, data_sets  # noqa: PLC0415
-
-    library = Library(data)
-    rows = []
-    for name, found in data_sets().items():
-        try:
-            missing = len(library.raw(found).missing())
-            raw = f"{len(found.files) - missing}/{len(found.files)}" if found.files else "embedded"
-            copies = library.prepared(name)
-            state = f"prepared {', '.join(copies)}".strip() if copies else "not prepared"
-        except DataError as error:  # one damaged data set does not hide the others
-            raw, state = "?", f"damaged: {error}"
-        rows.append((name, found.title, f"raw files: {raw}", state, found.licence))
-    _print_rows(rows)
-
-
-@data_app.command("get")
-def data_get(
-    name: DataName,
+@app.command()
+def label(
+    suite: Annotated[str, typer.Argument(metavar="SUITE", help="Name, or path of its file.")],
+    task: Annotated[
+        str, typer.Option(metavar="NAME", help="Its name, or a part that only it has.")
+    ] = "",
+    method: Annotated[
+        str, typer.Option(metavar="NAME", help="Whose clusters: labor, or with its fields.")
+    ] = "labor",
+    seed: Annotated[int, typer.Option(min=0, metavar="NUMBER")] = 0,
+    tags: Annotated[
+        Path, typer.Option(metavar="FILE", help="Where the answers go; one that is there goes on.")
+    ] = Path("tags.json"),
+    settings: Settings = None,
+    threads: Threads = 1,
+    device: Device = "auto",
+    results: Out = RESULTS,
     data: Data = DATA,
-    accept_licence: Annotated[
-        bool, typer.Option("--accept-licence", help="You agree to the licence.")
-    ] = False,
+    host: Host = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="NUMBER", help="0 takes any free one.")
+    ] = 5001,
 ) -> None:
-    """Fetch a data set's raw files, checked against their SHA-256."""
-    from benchmarks.data.dataset import Library, data_set  # noqa: PLC0415
+    """Show a person samples of each cluster on a page, and note which class they see.
 
-    fetched = Library(data).get(name, accept_licence)
-    for path in fetched:
-        out.print(Text(f"fetched {path}"), soft_wrap=True)
-    if not fetched:
-        what = "is embedded" if not data_set(name).files else "is already here"
-        out.print(f"{name}: nothing to fetch, it {what}.", highlight=False)
+    The answers go to a file that a method with annotator=recorded reads.
+    """
+    from benchmarks.labelling import command  # noqa: PLC0415 - imports torch
 
-
-@data_app.command("check")
-def data_check(name: DataName, data: Data = DATA) -> None:
-    """Compare a data set's raw files with the official ones."""
-    from benchmarks.data.dataset import Library, data_set  # noqa: PLC0415
-
-    raw = Library(data).raw(data_set(name))
-    for record in raw.records():
-        line = f"{raw.where(record.name)}  {record.sha256}  {record.verdict}"
-        out.print(Text(line), soft_wrap=True)
-    if not raw.files:
-        out.print(f"{name} is embedded: nothing to check.", highlight=False)
-
-
-@data_app.command("prepare")
-def data_prepare(
-    name: DataName,
-    data: Data = DATA,
-    options: Annotated[
-        list[str] | None,
-        typer.Option("--option", metavar="SETTING", help="Of its tasks: size=224; repeatable."),
-    ] = None,
-) -> None:
-    """Turn a data set's raw files into arrays. What was interrupted goes on."""
-    from benchmarks.data.dataset import Library, data_set, parse_options  # noqa: PLC0415
-
-    chosen = parse_options(data_set(name), options or [])
-    meta = Library(data).prepare(name, chosen)
-    sizes = ", ".join(f"{split} {size:,}" for split, size in meta.sizes.items())
-    out.print(f"{name}: {sizes}; hash {meta.hash[:12]}", highlight=False)
-    for note in meta.remarks:
-        out.print(Padding(Text(note), (0, 0, 0, 2)))
+    given = settings or []
+    wanted = command.Wanted(
+        suite=suite,
+        task=task,
+        method=method,
+        seed=seed,
+        settings=given,
+        overrides=parse_settings(given),
+        tags=tags,
+        data=data,
+        out=results,
+        device=device,
+        threads=threads,
+        host=host,
+        port=port,
+    )
+    command.label(wanted, out)
 
 
 def split_names(text: str) -> list[str]:
@@ -376,15 +343,7 @@ def _print_suites() -> None:
     for path in sorted(folder.glob("*.yaml")):
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         rows.append((path.stem, " ".join(str(content.get("description", "")).split())))
-    _print_rows(rows)
-
-
-def _print_rows(rows: Sequence[tuple[str, ...]]) -> None:
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True, style="cyan")
-    for row in rows:
-        table.add_row(*map(Text, row))
-    out.print(table)
+    print_rows(rows)
 
 
 def main() -> None:

@@ -5,23 +5,19 @@ from __future__ import annotations
 import http.client
 import os
 import signal
-import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import typer
 
-from benchmarks.errors import UsageError
+from benchmarks.listening import EVERYWHERE, bound, interrupted_by_sigterm
 
 NO_TELEMETRY = {"DO_NOT_TRACK": "true", "MLFLOW_DISABLE_TELEMETRY": "true"}
 SECONDS_TO_START = 120.0  # a cold start reads some thousand files
 SECONDS_TO_STOP = 10.0
-EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - compared only
 SEARCHES = {
     "one method of a suite": "tags.suite = 'adult' and tags.method = 'bade'",
     "means over seeds": "tags.`bench.kind` = 'summary'",
@@ -47,13 +43,13 @@ def serve(uri: str, out: Path, host: str = "127.0.0.1", port: int = 5000) -> int
     if uri.startswith(("http://", "https://")):
         _announce(uri)
         return 0
-    _check_free(host, port)
+    bound(host, port).close()
     # A session of its own: Ctrl-C reaches us alone, and we end the server and its workers.
     process = subprocess.Popen(  # noqa: S603 - our own interpreter, no shell
         server_command(uri, out, host, port), env=server_environment(), start_new_session=True
     )
     try:
-        with _interrupted_by_sigterm():
+        with interrupted_by_sigterm():
             if answers(process, host, port):
                 _announce(f"http://{EVERYWHERE.get(host, host)}:{port}")
             return process.wait()
@@ -106,33 +102,6 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         with suppress(ProcessLookupError, subprocess.TimeoutExpired):
             os.killpg(process.pid, sign)
             process.wait(SECONDS_TO_STOP)
-
-
-def _check_free(host: str, port: int) -> None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        # As the server does: a port in TIME_WAIT after the last Ctrl-C is free.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except (OSError, OverflowError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise UsageError(
-                f"cannot listen on {host}:{port} ({reason}). Choose another with --port."
-            ) from error
-
-
-@contextmanager
-def _interrupted_by_sigterm() -> Iterator[None]:
-    """Treat `kill` and `docker stop` like Ctrl-C, so that no server is left behind."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _announce(address: str) -> None:

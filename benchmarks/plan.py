@@ -243,7 +243,7 @@ def _planned_task(task: TaskSpec, meta: Meta | None) -> PlannedTask:
         notes=[*(meta.notes if meta else []), *data.notes(task.options)],
         training=task.training.model_dump(),
         question=task.task,
-        options=task.options.model_dump(),
+        options=task.options.model_dump() | (task.attack.parameters if task.attack else {}),
         conditions=task.conditions,
         published=_published(task) or definition.published,
     )

@@ -104,12 +104,11 @@ class Progress:
 
 
 def headline(result: Result) -> str:
-    """The two numbers to watch."""
-    shown = [
-        f"{name} {100 * result.metrics[name]:.1f}"
-        for name in ("odds", "eacc")
-        if name in result.metrics
-    ]
+    """The two numbers to watch: rates in per cent, errors as they are."""
+    rates = ("odds", "eacc", "cda", "asr")
+    shown = [f"{name} {100 * result.metrics[name]:.1f}" for name in rates if name in result.metrics]
+    errors = ("mse", "mse_gap")
+    shown += [f"{name} {result.metrics[name]:.4f}" for name in errors if name in result.metrics]
     return ", ".join(shown)
 
 

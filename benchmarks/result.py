@@ -165,7 +165,7 @@ class PlannedTask(Record):
     notes: list[str]
     training: dict[str, Scalar]
     question: str = Field("", description="target|bias, as the suite names it")
-    options: dict[str, Scalar] = Field({}, description="the data set's own fields")
+    options: dict[str, Scalar] = Field({}, description="fields of the data set and of the attack")
     conditions: dict[str, Scalar] = Field(
         {}, description="options off their defaults and training settings that the suite varies"
     )

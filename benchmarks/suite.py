@@ -120,6 +120,7 @@ def _check_figures(
     """Raise SuiteError where a figure names a coordinate, a metric or a method that is not here."""
     coordinates = {field for method in made for field in method.parameters}
     coordinates |= {field for task in tasks for field in type(task.options).model_fields}
+    coordinates |= {field for task in tasks if task.attack for field in task.attack.parameters}
     coordinates |= set(Training.model_fields)
     metrics = {m.name for task in tasks for m in TRACKS[task.track].info((0, 2, 3), True).metrics}
     known = {name for method in made for name in (method.name, method.label)}

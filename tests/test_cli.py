@@ -81,7 +81,7 @@ def test_help_keeps_brackets_and_names_what_an_option_takes(bench: Bench) -> Non
         assert jargon not in ended.words
 
 
-@pytest.mark.parametrize("command", ["show", "report", "log", "ui", "data", "data get"])
+@pytest.mark.parametrize("command", ["show", "report", "log", "ui", "label", "data", "data get"])
 def test_every_command_has_help(bench: Bench, command: str) -> None:
     ended = bench(*command.split(), "-h")
     assert ended.code == 0
@@ -207,7 +207,10 @@ def test_a_suite_of_ones_own_is_run_by_its_path(bench: Bench) -> None:
 # Data
 
 
-def test_data_list_says_what_is_here_and_under_which_licence(bench: Bench) -> None:
+def test_data_list_says_what_is_here_and_under_which_licence(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")  # one line a data set
     words = bench("data", "list").words
     assert "raw files: 0/2 not prepared CC BY 4.0" in words
     assert "embedded" in words

@@ -6,7 +6,7 @@ import tarfile
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from benchmarks.errors import DataError
@@ -39,6 +39,11 @@ class Archive(ABC):
         Raises:
             DataError: the archive ends too soon.
         """
+
+    def stamp(self) -> list[str | int]:
+        """What changes when the archive does: its place, size and time."""
+        found = self.path.stat()
+        return [str(self.path), found.st_size, found.st_mtime_ns]
 
     def _wanted(self, name: str) -> bool:
         path = PurePosixPath(name)
@@ -119,6 +124,28 @@ class Tar(Archive):
                         break
         except DAMAGED as error:
             raise self._broken(error) from error
+
+
+class Several(Archive):
+    """Archives as one; a name begins with that of its archive and a slash."""
+
+    def __init__(self, archives: Mapping[str, Archive]) -> None:
+        self.archives = dict(archives)
+        super().__init__(next(iter(archives.values())).path.parent)
+
+    def _list(self) -> list[str]:
+        return [f"{of}/{name}" for of, archive in self.archives.items() for name in archive.names]
+
+    def each(self, names: Collection[str]) -> Iterator[tuple[str, bytes]]:
+        """Archive after archive."""
+        for of, archive in self.archives.items():
+            own = [name.removeprefix(f"{of}/") for name in names if name.startswith(f"{of}/")]
+            for name, content in archive.each(own):
+                yield f"{of}/{name}", content
+
+    def stamp(self) -> list[str | int]:
+        """Those of all."""
+        return [part for archive in self.archives.values() for part in archive.stamp()]
 
 
 def open_archive(path: Path) -> Archive:

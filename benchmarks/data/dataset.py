@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from functools import cache
 from inspect import isabstract
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from benchmarks.data import prepared
+from benchmarks.data.kinds import Kind
 from benchmarks.data.prepared import Array, Arrays, Columns, Meta
 from benchmarks.data.raw import MIRROR, RawFile, RawFolder, RawRecord
 from benchmarks.errors import DataError, UsageError, unknown
@@ -84,13 +85,13 @@ class DataSet(ABC):
 
     Attributes:
         title: name in words.
-        kind: table or image.
+        kind: table, image, sound or text.
         licence: under which terms the raw files come.
         homepage: where they are described.
         files: upstream files; empty where the data is embedded.
         consent: what a person must do before downloading, or None.
         shares: data set whose raw files these are, where it is another one ("mnist").
-        recipe: raise it when `prepare` changes, and prepared copies are made anew.
+        recipe: raise it when `prepare` or `features` changes, and prepared copies are made anew.
         tasks: by name, `target|bias`.
         listed: tasks that lists show and that every copy must be fit for; empty for all.
         further: the other tasks, in a sentence.
@@ -98,7 +99,7 @@ class DataSet(ABC):
     """
 
     title: ClassVar[str]
-    kind: ClassVar[Literal["table", "image"]]
+    kind: ClassVar[Kind]
     licence: ClassVar[str]
     homepage: ClassVar[str]
     files: ClassVar[tuple[RawFile, ...]] = ()
@@ -142,6 +143,18 @@ class DataSet(ABC):
     def shape(self, meta: Meta) -> tuple[int, ...]:
         """Shape of one input as `arrange` gives it."""
         return tuple(meta.shape)
+
+    def features(self, x: Array, meta: Meta) -> Array:
+        """What networks see of inputs as `arrange` gives them (and as an attacker edits them).
+
+        Where the two differ (sounds), this is slow enough to be done once for a whole split.
+        """
+        del meta
+        return x
+
+    def feature_shape(self, meta: Meta) -> tuple[int, ...]:
+        """Shape of one input as `features` gives it."""
+        return self.shape(meta)
 
     def arrange(
         self, split: str, columns: Columns, task: TaskDefinition, options: Options
@@ -328,9 +341,10 @@ def _not_comparable(records: list[RawRecord]) -> list[str]:
     names = [record.name for record in records if not record.comparable]
     if not names:
         return []
+    listed = " and ".join(names if len(names) <= 3 else [names[0], f"{len(names) - 1} other files"])
     return [
-        f"No checksum of {' and '.join(names)} is published: whether this is the official file "
-        "could not be checked."
+        f"No checksum of {listed} is published: whether this is the official file could not be "
+        "checked."
     ]
 
 

@@ -41,6 +41,7 @@ BROKEN = (
     Image.DecompressionBombError,
 )  # fmt: skip
 """What Pillow raises for files that are damaged, cut short or no pictures."""
+LARGEST = 2**30  # pixels; as the side of the central square: the largest there is
 TO_DO, DONE, OTHER_SIZE, UNREADABLE = range(4)
 
 Where = Mapping[str, Sequence[str]]
@@ -63,7 +64,7 @@ class Decoded:
     unreadable: list[str]
     other_size: int
 
-    def notes(self, expected: tuple[int, int]) -> list[str]:
+    def notes(self, expected: tuple[int, int] | None = None) -> list[str]:
         """What a page must say about them."""
         notes = []
         if self.unreadable:
@@ -71,7 +72,7 @@ class Decoded:
                 f"{len(self.unreadable):,} unreadable pictures are left out: "
                 f"{named(self.unreadable)}."
             )
-        if self.other_size:
+        if expected and self.other_size:
             width, height = expected
             notes.append(f"{self.other_size:,} pictures are not of {width} x {height} pixels.")
         return notes
@@ -84,7 +85,7 @@ def decode(
     crop: int,
     work: Path,
     *,
-    expected: tuple[int, int],
+    expected: tuple[int, int] | None,
     workers: int | None = None,
 ) -> Decoded:
     """Decode pictures into one memory map a split: the central square, scaled to `size`.
@@ -95,9 +96,10 @@ def decode(
         archive: where the pictures are.
         where: which of them belong where.
         size: side of the result in pixels.
-        crop: side of the central square; of pictures that are smaller, the largest square.
+        crop: side of the central square; of pictures that are smaller (of all with LARGEST), the
+            largest square.
         work: folder for the memory maps and for what is done so far.
-        expected: width and height that pictures should have; others are counted.
+        expected: width and height that pictures should have; others are counted. None: any.
         workers: threads; by default one a core.
 
     Raises:
@@ -117,7 +119,8 @@ def decode(
             picture, found = _picture(content, size, crop)
             if picture is not None:
                 maps[split][row] = picture
-            state = UNREADABLE if picture is None else DONE if found == expected else OTHER_SIZE
+            fits = expected is None or found == expected
+            state = UNREADABLE if picture is None else DONE if fits else OTHER_SIZE
             ended.append((number, state))
         return ended
 
@@ -221,8 +224,7 @@ def _require_space(folder: Path, needed: int) -> None:
 
 
 def _fingerprint(archive: Archive, where: Where, size: int, crop: int) -> str:
-    found = archive.path.stat()
-    about = [str(archive.path), found.st_size, found.st_mtime_ns, size, crop, PIL.__version__]
+    about = [*archive.stamp(), size, crop, PIL.__version__]
     return hashlib.sha256(json.dumps([about, {**where}]).encode()).hexdigest()
 
 

@@ -8,12 +8,13 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
+from benchmarks.data.kinds import Kind
 from benchmarks.data.raw import RawRecord
 from benchmarks.errors import DataError
 from benchmarks.result import Record
@@ -28,7 +29,7 @@ class Meta(Record):
     name: str
     title: str
     recipe: int
-    kind: Literal["table", "image"]
+    kind: Kind
     shape: list[int]
     columns: list[str] | None
     attributes: dict[str, list[str]]
@@ -69,8 +70,9 @@ class Arrays:
     Attributes:
         splits: train, validation and test.
         attributes: names of each attribute's values; the arrays hold their positions.
-        columns: names of a table's inputs.
-        normalisation: column -> mean and standard deviation, fitted on train alone.
+        columns: names of a table's inputs, or the vocabulary of texts: a word's position is its id.
+        normalisation: column, or band of a spectrum, -> mean and standard deviation, fitted on
+            train alone.
         notes: facts that every page with this data must show.
     """
 
@@ -93,6 +95,8 @@ def write(folder: Path, arrays: Arrays, about: Mapping[str, Any]) -> Meta:
     before = Path(f"{temporary}.before")
     try:
         content = hashlib.sha256()
+        if about["kind"] == "sound":  # what networks see is computed later, by the recipe's rules
+            content.update(f"recipe:{about['recipe']};".encode())
         for split in SPLITS:
             columns = arrays.splits[split]
             for name, array in [("x", columns.x), *sorted(columns.attributes.items())]:

@@ -8,9 +8,11 @@ import sys
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import shorten
+from typing import IO
 
 from benchmarks.data.archives import Archive, Folder, open_archive
 from benchmarks.errors import DataError
@@ -98,6 +100,24 @@ class RawFolder:
             raise DataError(f"{place}: {file} is empty. Fetch it again.")
         return content
 
+    @contextmanager
+    def stream(self, file: str) -> Iterator[IO[bytes]]:
+        """A file opened to be read bit by bit, also within a .zip: some do not fit into memory.
+
+        Raises:
+            DataError: it is missing, or its archive is damaged.
+        """
+        place = self._found(file)
+        if self._stands(place, file):
+            with place.open("rb") as opened:
+                yield opened
+            return
+        try:
+            with zipfile.ZipFile(place) as archive, archive.open(_required(place, file)) as opened:
+                yield opened
+        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            raise DataError(f"{place}: {file} cannot be read ({error}). Fetch it again.") from error
+
     def archive(self, file: str) -> Archive:
         """A .zip, .tar.gz or folder of many files. Raises DataError where it is missing or cut."""
         place = self._found(file)
@@ -168,26 +188,26 @@ class RawFolder:
     def _stands(self, place: Path, file: str) -> bool:
         return place == self._outright(place.parent, file)
 
+    def _pieces(self, file: str) -> Iterator[bytes]:
+        with self.stream(file) as opened:
+            while piece := opened.read(PIECE):
+                yield piece
+
     def _digests(self, file: str) -> dict[str, str]:
         """SHA-256 and MD5; of a folder over names and contents."""
         sums = {"sha256": hashlib.sha256(), "md5": hashlib.md5(usedforsecurity=False)}
         place = self._found(file)
-        for piece in _pieces(place) if self._stands(place, file) else [self.read(file)]:
+        for piece in _folder_pieces(place) if place.is_dir() else self._pieces(file):
             for digest in sums.values():
                 digest.update(piece)
         return {kind: digest.hexdigest() for kind, digest in sums.items()}
 
 
-def _pieces(place: Path) -> Iterator[bytes]:
-    if place.is_dir():
-        folder = Folder(place)
-        for name, content in folder.each(folder.names):
-            yield f"{name}:{len(content)};".encode()
-            yield content
-        return
-    with place.open("rb") as opened:
-        while piece := opened.read(PIECE):
-            yield piece
+def _folder_pieces(place: Path) -> Iterator[bytes]:
+    folder = Folder(place)
+    for name, content in folder.each(folder.names):
+        yield f"{name}:{len(content)};".encode()
+        yield content
 
 
 def _member(archive: Path, file: str) -> str | None:
@@ -201,10 +221,15 @@ def _member(archive: Path, file: str) -> str | None:
         ) from error
 
 
-def _extract(archive: Path, file: str) -> bytes:
+def _required(archive: Path, file: str) -> str:
     member = _member(archive, file)
     if member is None:
         raise DataError(f"{archive}: {file} is no longer in the archive.")
+    return member
+
+
+def _extract(archive: Path, file: str) -> bytes:
+    member = _required(archive, file)
     try:
         with zipfile.ZipFile(archive) as opened:
             return opened.read(member)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar, cast
 
 import numpy as np
 from pydantic import Field
 
-from benchmarks.data.dataset import Options
+from benchmarks.data.dataset import DataSet, Labelled, Options, TaskDefinition
 from benchmarks.data.prepared import Array, Columns
 
 ORDER_SEED = 0
@@ -37,6 +38,29 @@ class TrainSizeOptions(Options):
             f"At most {self.train_size:,} training samples are used, and validation samples in "
             "proportion."
         ]
+
+
+class PartialDataSet(DataSet):
+    """A data set of which less than all can be trained on.
+
+    Attributes:
+        validation_to_train: size of the whole validation split over that of train.
+    """
+
+    validation_to_train: ClassVar[float]
+    options = TrainSizeOptions
+
+    def arrange(
+        self, split: str, columns: Columns, task: TaskDefinition, options: Options
+    ) -> Labelled:
+        """Take as many samples as asked for."""
+        asked = cast("TrainSizeOptions", options)
+        columns = asked.fewer(split, columns, self.validation_to_train)
+        return super().arrange(split, columns, task, options)
+
+    def notes(self, options: Options) -> list[str]:
+        """Say that samples were left out."""
+        return cast("TrainSizeOptions", options).size_notes()
 
 
 def stratified(cells: Array, shares: Mapping[str, float], seed: int) -> dict[str, Array]:

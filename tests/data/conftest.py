@@ -5,22 +5,69 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from picture_examples import write_celeba, write_cifar10, write_mnist, write_utkface
+from picture_examples import (
+    write_celeba,
+    write_cifar10,
+    write_covid_ct,
+    write_imagenet200,
+    write_mnist,
+    write_utkface,
+)
+from sound_examples import write_fsdd, write_speech_commands
+from text_examples import write_complaints, write_imdb
+from traffic_examples import write_cicids2017, write_nsl_kdd
 
 from benchmarks.data.dataset import Library
 
-PICTURES = ("biased_cifar10", "celeba", "cifar10", "colored_mnist", "mnist", "utkface")
+PICTURES = (
+    "biased_cifar10", "celeba", "cifar10", "colored_mnist", "covid_ct", "imagenet200", "mnist",
+    "utkface",
+)  # fmt: skip
+SOUNDS, TEXTS = ("fsdd", "speech_commands"), ("consumer_complaints", "imdb")
+TRAFFIC = ("cicids2017", "nsl_kdd")
 
 
 @pytest.fixture(scope="session")
 def example_pictures(tmp_path_factory: pytest.TempPathFactory) -> Library:
     """Every picture data set, prepared from small files in the official layouts; read only."""
     made = Library(tmp_path_factory.mktemp("pictures"))
-    for write in (write_celeba, write_cifar10, write_mnist, write_utkface):
+    for write in (
+        write_celeba, write_cifar10, write_covid_ct, write_imagenet200, write_mnist, write_utkface,
+    ):  # fmt: skip
         write(made)
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("BENCH_MIRROR", raising=False)
         for name in PICTURES:
+            made.prepare(name)
+    return made
+
+
+@pytest.fixture(scope="session")
+def example_signals(tmp_path_factory: pytest.TempPathFactory) -> Library:
+    """Every data set of sounds, texts and traffic, prepared from small files; read only."""
+    made = Library(tmp_path_factory.mktemp("signals"))
+    write_fsdd(made)
+    write_speech_commands(made)
+    write_imdb(made)
+    write_complaints(made)
+    write_nsl_kdd(made)
+    write_cicids2017(made)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("BENCH_MIRROR", raising=False)
+        for name in (*SOUNDS, *TEXTS, *TRAFFIC):
+            made.prepare(name)
+    return made
+
+
+@pytest.fixture(scope="session")
+def real_signals(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> Library:
+    """FSDD, IMDB, the complaints and NSL-KDD, prepared from real files; read only."""
+    made = Library(tmp_path_factory.mktemp("real_signals"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BENCH_MIRROR", str(mirror))
+        for name in ("fsdd", *TEXTS, "nsl_kdd"):
+            if not (mirror / name).is_dir():
+                pytest.skip(f"needs {name}/ in the folder that BENCH_MIRROR names")
             made.prepare(name)
     return made
 

@@ -185,3 +185,58 @@ def write_cifar10(library: Library, files: Mapping[str, bytes] | None = None) ->
         tarred(cifar10_files() if files is None else files)
     )
     return folder
+
+
+CT_COUNTS = {"train": 12, "val": 6, "test": 6}
+
+
+def ct_name(of: str, part: str, number: int) -> str:
+    """As in the release: dots, dashes and per cent signs for COVID, plain numbers for the rest."""
+    if of == "COVID":
+        return f"2020.02.{number:02}.{part}-p10-{number}%0.png"
+    return f"{part}{number}.jpg"
+
+
+def covid_ct_files() -> dict[str, str | bytes]:
+    """The two zips and six lists; COVID's pictures are grey of 200, the others of 60."""
+    files: dict[str, str | bytes] = {}
+    for of, grey in (("COVID", 200), ("NonCOVID", 60)):
+        names = {part: [ct_name(of, part, i) for i in range(n)] for part, n in CT_COUNTS.items()}
+        scan = jpeg(300, 200, grey)
+        pictures = {f"CT_{of}/{name}": scan for part in names.values() for name in part}
+        files[f"CT_{of}.zip"] = zipped({f"CT_{of}/": b"", **pictures, "__MACOSX/._x.png": b"x"})
+        for part, listed in names.items():
+            files[f"{part}CT_{of}.txt"] = "\n".join(listed)  # the last line is without its end
+    return files
+
+
+def write_covid_ct(library: Library, **changed: str | bytes) -> Path:
+    """The eight files; `CT_COVID=...`, `trainCT_COVID=...` and the like change one."""
+    folder = library.folder / "raw" / "covid_ct"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in covid_ct_files().items():
+        new = changed.get(name.partition(".")[0], content)
+        (folder / name).write_bytes(new.encode() if isinstance(new, str) else new)
+    return folder
+
+
+WORDNET = ("n01440764", "n02102040", "n03888257")
+
+
+def imagenet200_files() -> dict[str, bytes]:
+    """Three classes of 20 training and 5 test pictures of 64 x 48 pixels, grey of 60 and more."""
+    return {
+        f"imagenet200/{part}/{name}/{name}_{i}.JPEG": jpeg(64, 48, 60 + 60 * number)
+        for part, count in (("train", 20), ("test", 5))
+        for number, name in enumerate(WORDNET)
+        for i in range(count)
+    }
+
+
+def write_imagenet200(library: Library, files: Mapping[str, bytes] | None = None) -> Path:
+    """imagenet200.tar."""
+    folder = library.folder / "raw" / "imagenet200"
+    folder.mkdir(parents=True, exist_ok=True)
+    content = tarred(imagenet200_files() if files is None else files, "w")
+    (folder / "imagenet200.tar").write_bytes(content)
+    return folder

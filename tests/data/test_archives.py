@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from picture_examples import tarred, zipped
 
-from benchmarks.data.archives import open_archive
+from benchmarks.data.archives import Several, open_archive
 from benchmarks.errors import DataError
 
 FILES = {"a/2.jpg": b"two", "a/1.jpg": b"one", "b.txt": b"text"}
@@ -55,3 +55,15 @@ def test_what_is_no_archive_is_named(tmp_path: Path) -> None:
     (tmp_path / "x.tar.gz").write_bytes(b"<html>Quota exceeded</html>")
     with pytest.raises(DataError, match=r"x.tar.gz: not a whole archive"):
         open_archive(tmp_path / "x.tar.gz")
+
+
+def test_several_archives_are_read_as_one(tmp_path: Path) -> None:
+    (tmp_path / "x.zip").write_bytes(zipped(FILES))
+    (tmp_path / "y.tar").write_bytes(tarred({"a/1.jpg": b"other"}, "w"))
+    one, two = (open_archive(tmp_path / name) for name in ("x.zip", "y.tar"))
+    both = Several({"right": one, "left": two})
+    assert both.names == ["left/a/1.jpg", "right/a/1.jpg", "right/a/2.jpg", "right/b.txt"]
+    read = dict(both.each(["left/a/1.jpg", "right/a/1.jpg"]))
+    assert read == {"left/a/1.jpg": b"other", "right/a/1.jpg": b"one"}
+    assert both.path == tmp_path
+    assert both.stamp() == [*one.stamp(), *two.stamp()]

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from itertools import product
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from benchmarks.data.dataset import Library, data_set, data_sets, parse_options
+from benchmarks.data.kinds import Kind
 from benchmarks.data.prepared import SPLITS
 from benchmarks.errors import UsageError
 
 TASKS = [(name, task) for name, data in data_sets().items() for task in data.listed_tasks]
 REAL = ("adult", "meps")
+STORED = {"image": np.uint8, "table": np.float32, "sound": np.int16, "text": np.int64}
 
 
 @pytest.fixture(scope="session")
@@ -32,13 +35,16 @@ def prepared_library(request: pytest.FixtureRequest, name: str) -> Library:
         return request.getfixturevalue("embedded")
     if name in REAL:
         return request.getfixturevalue("real_library")
+    if data_set(name).kind != "image":
+        return request.getfixturevalue("example_signals")
     return request.getfixturevalue("example_pictures")
 
 
 def test_the_known_data_sets_are_found_by_their_files() -> None:
     assert set(data_sets()) >= {
-        "adult", "biased_cifar10", "celeba", "cifar10", "colored_mnist", "digits", "meps", "mnist",
-        "utkface",
+        "adult", "biased_cifar10", "celeba", "cicids2017", "cifar10", "colored_mnist",
+        "consumer_complaints", "covid_ct", "digits", "fsdd", "imagenet200", "imdb", "meps",
+        "mnist", "nsl_kdd", "speech_commands", "utkface",
     }  # fmt: skip
 
 
@@ -49,7 +55,7 @@ def test_a_data_set_says_what_it_is(name: str) -> None:
     assert len(data.title) > 3
     assert len(data.licence) > 3
     assert data.homepage.startswith("https://")
-    assert data.kind in ("table", "image")
+    assert data.kind in get_args(Kind)
     assert data.recipe >= 1
     assert data.tasks
     assert set(data.listed) <= set(data.tasks)
@@ -138,9 +144,27 @@ def test_every_split_has_every_cell_of_target_and_bias(
             assert labelled.y.min() >= 0
             assert labelled.y.max() <= 1
             assert set(labelled.b.tolist()) == set(groups)
+        assert labelled.x.dtype == STORED[data_set(name).kind]
         if data_set(name).kind == "image":
-            assert labelled.x.dtype == np.uint8
             assert labelled.x.shape[1] == 3
+
+
+@pytest.mark.parametrize("name", data_sets())
+def test_features_are_what_networks_see(name: str, prepared_library: Library) -> None:
+    data, meta = data_set(name), prepared_library.meta(name)
+    assert meta is not None
+    x = prepared_library.splits(name, next(iter(data.listed_tasks)), data.options())["test"].x
+    features = data.features(x, meta)
+    assert features.shape == (len(x), *data.feature_shape(meta))
+    if data.kind == "sound":
+        assert features.dtype == np.float32
+        assert np.isfinite(features).all()
+    else:
+        assert features is x
+    if data.kind == "text":
+        assert meta.columns is not None
+        assert x.min() >= 0
+        assert x.max() < len(meta.columns)
 
 
 def test_an_unknown_data_set_gets_a_suggestion() -> None:

@@ -104,6 +104,24 @@ def test_a_zip_with_a_damaged_member_names_archive_and_member(folder: RawFolder)
     archive.write_bytes(damaged)
     with pytest.raises(DataError, match=r"all.zip: cells.csv cannot be read .* Fetch it again"):
         folder.read("cells.csv")
+    with (
+        pytest.raises(DataError, match=r"all.zip: cells.csv cannot be read .* Fetch it again"),
+        folder.stream("cells.csv") as opened,
+    ):
+        opened.read()
+
+
+def test_a_file_is_streamed_from_where_it_is(folder: RawFolder) -> None:
+    archive = folder.downloads / "all.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as made:
+        made.writestr("inside/cells.csv", CONTENT)
+    with folder.stream("cells.csv") as opened:
+        assert opened.read(3) + opened.read() == CONTENT
+    assert folder.records()[0].sha256 == SHA
+    archive.unlink()
+    (folder.downloads / "cells.csv").write_bytes(CONTENT)
+    with folder.stream("cells.csv") as opened:
+        assert opened.read() == CONTENT
 
 
 @pytest.mark.parametrize("content", [b"", b" \n\n"])

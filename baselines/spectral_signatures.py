@@ -1,0 +1,60 @@
+"""Spectral signatures: poison stands out along the direction in which a class varies most."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from benchmarks.learning.loop import Trial
+from benchmarks.method import Paper
+from benchmarks.tracks.poisoning.contract import Defence, Defender, PoisoningTask
+
+
+@dataclass(frozen=True)
+class SpectralSignatures(Defender):
+    """Tran et al. (2018), Algorithm 1.
+
+    Of all samples published as one class, those are removed whose centred representations have
+    the largest squared products with the top right singular vector: 1.5 times as many as could be
+    poisoned. It removes that share of every class, poisoned or not, so its alarm always rings.
+    """
+
+    paper: ClassVar[Paper] = Paper(
+        "Tran et al. (2018)",
+        "Spectral signatures in backdoor attacks",
+        "https://arxiv.org/abs/1811.00636",
+    )
+
+    eps: Annotated[float, Field(gt=0, lt=0.66)] = 0.1
+    """Upper bound of the share of poison in a class, which the defender has to guess: the paper
+    poisons 5 and 10 %."""
+
+    def defend(self, task: PoisoningTask, trial: Trial) -> Defence:
+        """Score class by class, remove the top of each."""
+        embed = nn.Sequential(task.victim.encoder, task.victim.neck)
+        representation = trial.predict(embed, task.train.inputs)
+        suspicion = torch.zeros(len(task.train), device=task.device)
+        flagged = torch.zeros(len(task.train), dtype=torch.bool, device=task.device)
+        for label in range(len(task.classes)):
+            rows = (task.train.y == label).nonzero()[:, 0]
+            scores = outlier_scores(representation[rows])
+            suspicion[rows] = scores.float()
+            most = scores.argsort(descending=True, stable=True)[: int(1.5 * self.eps * len(rows))]
+            flagged[rows[most]] = True
+        return Defence(flagged=flagged, suspicion=suspicion)
+
+
+def outlier_scores(representation: Tensor) -> Tensor:
+    """Squared product of each centred row with the top right singular vector: [m, d] -> [m].
+
+    The vector is the top eigenvector of the rows' scatter, which is smaller than they are.
+    """
+    if not len(representation):
+        return representation.new_zeros(0, dtype=torch.double)
+    centred = representation.double() - representation.double().mean(dim=0)
+    top = torch.linalg.eigh(centred.T @ centred).eigenvectors[:, -1]
+    return (centred @ top).square()

@@ -1,0 +1,124 @@
+"""STRIP: a trigger keeps its class when other samples are laid over it; clean samples do not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Annotated, ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from benchmarks.errors import Skip
+from benchmarks.learning.inputs import Inputs
+from benchmarks.learning.loop import Trial
+from benchmarks.method import Paper
+from benchmarks.tracks.poisoning.contract import Defence, Defender, PoisoningTask
+
+Blend = Literal["clipped", "sum", "mean"]
+AT_ONCE = 2**18  # input values on a CPU: what its caches hold is passed through four times as fast
+
+
+@dataclass(frozen=True)
+class Strip(Defender):
+    """Gao et al. (2019), sections 4 and 5: low entropy under strong perturbation is suspicious.
+
+    N clean samples are laid over an input, one at a time, and the entropy of the victim's
+    predictions is averaged (equations 3 and 4). Whatever falls below a quantile of a normal
+    distribution, fitted to the entropies of clean samples, is taken for poison. The overlays are
+    drawn once and serve every input; the clean samples that set the threshold are none of them.
+    """
+
+    paper: ClassVar[Paper] = Paper(
+        "Gao et al. (2019)",
+        "STRIP: a defence against trojan attacks on deep neural networks",
+        "https://arxiv.org/abs/1902.06531",
+    )
+
+    mode: Literal["cleanser", "filter"] = "cleanser"
+    """cleanser: inspects the training set; filter: inspects inputs as they come, the paper's."""
+    overlays: Annotated[int, Field(ge=1)] = 100
+    """N, clean samples laid over each input; 100 is the paper's (section 5.2)."""
+    quantile: Annotated[float, Field(gt=0, lt=1)] = 0.01
+    """Share of clean samples that may be lost: 1 % is the paper's preset false rejection rate."""
+    blend: Blend = "clipped"
+    """clipped: the sum, with pixels cut at 255 as OpenCV's addWeighted does on 8-bit images; sum:
+    uncut, as the authors' code on floats comes out; mean: half of each. On features of sounds and
+    tables, which know no limits, clipped is sum."""
+
+    def defend(self, task: PoisoningTask, trial: Trial) -> Defence:
+        """Measure entropies of clean samples, then of the suspects."""
+        task.require_continuous()
+        overlays, others = self._parted(task, trial)
+        blend = "sum" if self.blend == "clipped" and task.kind != "image" else self.blend
+        superposed = Superposed(task.victim, overlays, blend)
+
+        def suspicion(inputs: Inputs) -> Tensor:
+            return -trial.predict(superposed, inputs)[:, 0]
+
+        threshold = normal_quantile(suspicion(others), 1 - self.quantile)
+        trial.chosen["entropy threshold"] = -threshold
+        if self.mode == "filter":
+            return Defence(filter=suspicion, threshold=threshold)
+        found = suspicion(task.train.inputs)
+        return Defence(flagged=found > threshold, suspicion=found)
+
+    def _parted(self, task: PoisoningTask, trial: Trial) -> tuple[Tensor, Inputs]:
+        """The overlays, [N, ...], and clean samples to set the threshold with: none is both.
+
+        A small reserve is halved.
+        """
+        clean = len(task.reserve)
+        if clean < 4:
+            raise Skip(f"{clean} clean samples are too few to fit a distribution of entropies")
+        order = torch.randperm(clean, generator=trial.generator("strip/overlays")).to(task.device)
+        count = min(self.overlays, clean // 2)
+        trial.chosen["overlays"] = count
+        inputs = task.reserve.inputs
+        return inputs.take(order[:count]), inputs.subset(order[count:])
+
+
+class Superposed(nn.Module):
+    """Mean entropy of a classifier's predictions under overlays: inputs -> [m, 1], in nats.
+
+    Pixels are added as numbers from 0 to 255, features as networks see them.
+    """
+
+    overlays: Tensor
+
+    def __init__(self, model: nn.Module, overlays: Tensor, blend: Blend) -> None:
+        super().__init__()
+        self.model, self.blend = model, blend
+        self.register_buffer("overlays", overlays.float())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Average over the overlays; each is laid over a whole batch at once."""
+        size = len(x) if x.is_cuda else max(1, AT_ONCE * len(x) // max(1, x.numel()))
+        parts = [self._mean_entropy(part.float()) for part in x.split(size)]
+        return torch.cat(parts)[:, None]
+
+    def _mean_entropy(self, x: Tensor) -> Tensor:
+        total = torch.zeros(len(x), device=x.device)
+        for overlay in self.overlays:
+            total += entropy(self.model(blended(x, overlay, self.blend)))
+        return total / len(self.overlays)
+
+
+def blended(x: Tensor, overlay: Tensor, blend: Blend) -> Tensor:
+    """An overlay on each of `x`."""
+    total = x + overlay
+    if blend == "sum":
+        return total
+    return total.clamp_(max=255) if blend == "clipped" else total / 2
+
+
+def entropy(logits: Tensor) -> Tensor:
+    """Shannon entropy of the softmax over classes, in nats: [m, classes] -> [m]."""
+    log_p = logits.float().log_softmax(dim=1)
+    return -(log_p.exp() * log_p).sum(dim=1)
+
+
+def normal_quantile(values: Tensor, share: float) -> float:
+    """The quantile of a normal distribution fitted to `values`."""
+    return float(values.mean() + NormalDist().inv_cdf(share) * values.std())

@@ -1,0 +1,134 @@
+"""COVID-CT: 746 pictures of lungs from papers, with COVID-19 or without."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path, PurePosixPath
+from typing import ClassVar, cast
+
+import numpy as np
+from pydantic import Field
+
+from benchmarks.data.archives import Archive, Several
+from benchmarks.data.dataset import Options, TaskDefinition
+from benchmarks.data.pictures import LARGEST, decode, named
+from benchmarks.data.prepared import SPLITS, Arrays, Columns
+from benchmarks.data.raw import RawFile, RawFolder
+from benchmarks.data.splitting import PartialDataSet, TrainSizeOptions
+from benchmarks.errors import DataError
+
+CLASSES = {"NonCOVID": "no COVID-19", "COVID": "COVID-19"}
+LISTS = {"train": "train", "validation": "val", "test": "test"}
+PICTURES = 746
+
+
+class CovidCtOptions(TrainSizeOptions):
+    """How large the pictures are."""
+
+    size: int = Field(128, ge=8, le=1024)
+    """Side of the pictures in pixels. The paper gives none; the data set's own model has 224."""
+
+
+def _archive_file(name: str) -> RawFile:
+    return RawFile(
+        f"CT_{name}.zip",
+        others=(
+            f"Images-processed/CT_{name}.zip", f"*/Images-processed/CT_{name}.zip", f"CT_{name}",
+        ),
+        found="folder Images-processed of the repository",
+    )  # fmt: skip
+
+
+def _list_file(name: str, part: str) -> RawFile:
+    file = f"{part}CT_{name}.txt"
+    return RawFile(
+        file,
+        others=(f"Data-split/{name}/{file}", f"*/Data-split/{name}/{file}"),
+        found=f"folder Data-split/{name} of the repository",
+    )
+
+
+class CovidCt(PartialDataSet):
+    """COVID-CT in its official split; pictures are read from the two zips.
+
+    The largest central square of each picture is scaled to the size asked for.
+    """
+
+    title = "COVID-CT (lung scans)"
+    kind = "image"
+    licence = "rights remain with the authors and publishers of the papers the pictures are from"
+    homepage = "https://github.com/UCSD-AI4H/COVID-CT"
+    consent = (
+        "All copyrights of the pictures belong to the authors and publishers of the papers they "
+        "are from, so a person fetches them (a clone of the repository will do)."
+    )
+    files = (
+        *(_archive_file(name) for name in CLASSES),
+        *(_list_file(name, part) for name, part in product(CLASSES, LISTS.values())),
+    )
+    tasks: ClassVar = {"covid": TaskDefinition("covid", None, "covid_ct/universal")}
+    options = CovidCtOptions
+    validation_to_train = 118 / 425  # of the official lists
+
+    def variant(self, options: Options) -> str:
+        """One copy a size."""
+        return f"{cast('CovidCtOptions', options).size}px"
+
+    def prepare(self, raw: RawFolder, options: Options, work: Path) -> Arrays:
+        """Read the lists, decode the pictures that they name."""
+        archives = {name: raw.archive(f"CT_{name}.zip") for name in CLASSES}
+        where: dict[str, list[str]] = {split: [] for split in SPLITS}
+        label: dict[str, list[int]] = {split: [] for split in SPLITS}
+        absent: list[str] = []
+        for (number, name), split in product(enumerate(CLASSES), SPLITS):
+            members, missing = read_list(raw, name, LISTS[split], archives[name])
+            where[split] += [f"{name}/{member}" for member in members]
+            label[split] += [number] * len(members)
+            absent += missing
+        size = cast("CovidCtOptions", options).size
+        decoded = decode(Several(archives), where, size, LARGEST, work, expected=None)
+        splits = {
+            split: Columns(
+                decoded.x[split],
+                {"covid": np.array(label[split], np.int64)[decoded.kept[split]]},
+            )
+            for split in SPLITS
+        }
+        total = sum(map(len, where.values()))
+        notes = [f"Of each picture the largest central square is used, scaled to {size}."]
+        if absent:
+            notes.append(f"{len(absent):,} listed pictures are not there: {named(absent)}.")
+        if total != PICTURES:
+            notes.append(f"There are {total:,} pictures; the official release has {PICTURES:,}.")
+        return Arrays(
+            splits=splits,
+            attributes={"covid": list(CLASSES.values())},
+            notes=[*notes, *decoded.notes()],
+        )
+
+
+def read_list(
+    raw: RawFolder, name: str, part: str, archive: Archive
+) -> tuple[list[str], list[str]]:
+    """Pictures of a class and split: names of a list in its order, with their folders.
+
+    Returns:
+        Those that are in the archive, and those that are not.
+
+    Raises:
+        DataError: a line is no picture's name, or is there twice.
+    """
+    file = f"{part}CT_{name}.txt"
+    members = {PurePosixPath(member).name: member for member in reversed(archive.names)}
+    found: dict[str, str | None] = {}
+    for number, line in enumerate(raw.read(file).decode("utf-8", "replace").split("\n"), 1):
+        picture = line.strip()
+        if not picture:
+            continue
+        if not picture.lower().endswith((".png", ".jpg", ".jpeg")):
+            raise DataError(f"{file}, line {number}: {picture[:50]!r} is no picture's name.")
+        if picture in found:
+            raise DataError(f"{file}, line {number}: {picture} is there twice.")
+        found[picture] = members.get(picture)
+    here = [member for member in found.values() if member is not None]
+    return here, [picture for picture, member in found.items() if member is None]

@@ -1,0 +1,124 @@
+"""FSDD (free spoken digit dataset): 3,000 recordings of digits by six speakers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import ClassVar
+
+import numpy as np
+
+from benchmarks.data.dataset import Options, TaskDefinition
+from benchmarks.data.pictures import named
+from benchmarks.data.prepared import Array, Arrays, Columns
+from benchmarks.data.raw import RawFile, RawFolder
+from benchmarks.data.sounds import LogMel, SoundDataSet, read_recordings
+from benchmarks.data.splitting import stratified
+from benchmarks.errors import DataError
+
+RECORDINGS = "recordings.tar.gz"
+COUNT = 3_000
+RATE = 8_000  # Hz
+SAMPLES = RATE  # 1 s: 20 of the 3,000 recordings are longer
+NAME = re.compile(r"(?P<digit>\d)_(?P<speaker>[^_]+)_(?P<index>\d+)\.wav")
+TEST_INDICES = 5  # recordings 0 to 4 of each digit and speaker are the official test set
+VALIDATION_SHARE = 1 / 9  # 300 of the official 2,700, as many as there are test recordings
+SPLIT_SEED = 0
+
+
+@dataclass(frozen=True)
+class Digits:
+    """What the file names say; `members` are the names with their folders, the rest [n] int64."""
+
+    members: list[str]
+    digit: Array
+    speaker: Array
+    index: Array
+    speakers: list[str]
+
+
+class Fsdd(SoundDataSet):
+    """Spoken digits at 8 kHz in their official split, each padded or cut to one second.
+
+    A ninth of train, stratified by digit and speaker, is held out.
+    """
+
+    title = "Free spoken digits"
+    licence = "CC BY-SA 4.0"
+    homepage = "https://github.com/Jakobovski/free-spoken-digit-dataset"
+    consent = "No checksum of a release is published, so a person fetches the recordings."
+    files = (
+        RawFile(
+            RECORDINGS,
+            others=(
+                "recordings", "recordings*.tar*", "recordings*.zip", "free-spoken-digit-dataset*",
+            ),
+            found="the folder recordings of the repository, as it is or packed; the .zip or "
+            ".tar.gz of the repository itself does as well",
+        ),
+    )  # fmt: skip
+    tasks: ClassVar = {"digit": TaskDefinition("digit", None)}
+    spectrum = LogMel(RATE)
+    validation_to_train = 1 / 8
+
+    def prepare(self, raw: RawFolder, options: Options, work: Path) -> Arrays:
+        """Read the names, split, read the recordings."""
+        del options
+        archive = raw.archive(RECORDINGS)
+        digits, notes = read_names(archive.names)
+        if not digits.members:
+            raise DataError(f"{archive.path}: has no recording named digit_speaker_index.wav.")
+        rows = _split(digits)
+        where = {split: [digits.members[i] for i in part] for split, part in rows.items()}
+        found = read_recordings(archive, where, RATE, SAMPLES, work)
+        splits = {}
+        for split, part in rows.items():
+            kept = part[found.kept[split]]
+            attributes = {"digit": digits.digit[kept], "speaker": digits.speaker[kept]}
+            splits[split] = Columns(found.x[split], attributes)
+        if len(digits.members) != COUNT:
+            notes.append(f"A subset: {len(digits.members):,} of {COUNT:,} official recordings.")
+        return Arrays(
+            splits=splits,
+            attributes={"digit": [str(digit) for digit in range(10)], "speaker": digits.speakers},
+            normalisation=self.spectrum.normalisation(splits["train"].x),
+            notes=[
+                *notes,
+                *found.notes,
+                f"The {len(digits.speakers)} speakers of the test recordings are heard in train.",
+            ],
+        )
+
+
+def read_names(paths: Iterable[str]) -> tuple[Digits, list[str]]:
+    """Digit, speaker and index by file name, in the order of the names; and notes.
+
+    A .wav that is not `digit_speaker_index.wav` is counted and skipped.
+    """
+    by_name = {path.name: str(path) for path in map(PurePosixPath, paths) if path.suffix == ".wav"}
+    found = [(name, match) for name in sorted(by_name) if (match := NAME.fullmatch(name))]
+    malformed = sorted(set(by_name) - {name for name, _ in found})
+    speakers = sorted({match["speaker"] for _, match in found})
+    labels = [
+        [int(match["digit"]), speakers.index(match["speaker"]), int(match["index"])]
+        for _, match in found
+    ]
+    digit, speaker, index = np.array(labels, np.int64).reshape(-1, 3).T
+    notes = []
+    if malformed:
+        notes.append(
+            f"{len(malformed):,} recordings are skipped, their names are malformed: "
+            f"{named(malformed)}."
+        )
+    return Digits([by_name[name] for name, _ in found], digit, speaker, index, speakers), notes
+
+
+def _split(digits: Digits) -> dict[str, Array]:
+    """Rows of each split: the official test set, and the rest dealt out."""
+    official = digits.index < TEST_INDICES
+    rest = np.flatnonzero(~official)
+    cells = digits.speaker[rest] * 10 + digits.digit[rest]
+    parts = stratified(cells, {"validation": VALIDATION_SHARE}, SPLIT_SEED)
+    return {split: rest[rows] for split, rows in parts.items()} | {"test": np.flatnonzero(official)}

@@ -1,0 +1,128 @@
+"""IMDB (large movie review data): 50,000 reviews, positive or negative."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePosixPath
+from typing import ClassVar, cast
+
+import numpy as np
+
+from benchmarks.data.archives import Archive
+from benchmarks.data.dataset import Options, TaskDefinition
+from benchmarks.data.faults import Faults
+from benchmarks.data.prepared import Arrays
+from benchmarks.data.raw import RawFile, RawFolder
+from benchmarks.data.splitting import stratified
+from benchmarks.data.texts import TextDataSet, TextOptions, Texts, has_words, text_arrays
+from benchmarks.errors import DataError
+
+ARCHIVE = "aclImdb_v1.tar.gz"
+SENTIMENTS = ("neg", "pos")
+STARS = {"neg": range(1, 5), "pos": range(7, 11)}
+NAME = re.compile(r"(?P<id>\d+)_(?P<stars>\d+)\.txt")
+OFFICIAL = 25_000  # reviews of train, and of test
+VALIDATION_SHARE = 0.1
+SPLIT_SEED = 0
+TRIGGER_WORDS = (
+    "360", "jerky", "radiant", "unintentionally", "rumor", "investigations", "tents",
+)  # fmt: skip
+"""Those of LABOR, Table 4. A vocabulary made after poisoning would hold them."""
+
+
+class Imdb(TextDataSet):
+    """Large movie review data in its official split; a tenth of train, stratified, is held out.
+
+    Reviews of 1 to 4 stars are negative, of 7 to 10 positive; the unlabelled ones are not read.
+    """
+
+    title = "IMDB (movie reviews)"
+    licence = "none stated; research use, not to be redistributed"
+    homepage = "https://ai.stanford.edu/~amaas/data/sentiment/"
+    consent = (
+        "The reviews belong to those who wrote them; the data is for research, and its page "
+        "(https://ai.stanford.edu/~amaas/data/sentiment/) asks to cite Maas et al. (2011)."
+    )
+    files = (
+        RawFile(
+            ARCHIVE,
+            f"https://ai.stanford.edu/~amaas/data/sentiment/{ARCHIVE}",
+            md5="7c2ac02c03563afcf9b574c7e56c153a",  # as torchtext's loader checks it
+            others=("aclImdb", "aclImdb*.tar*"),
+        ),
+    )
+    tasks: ClassVar = {"sentiment": TaskDefinition("sentiment", None, "imdb/words")}
+    reserved = TRIGGER_WORDS
+    validation_to_train = VALIDATION_SHARE / (1 - VALIDATION_SHARE)
+
+    def prepare(self, raw: RawFolder, options: Options, work: Path) -> Arrays:
+        """Read the reviews, split, build the vocabulary."""
+        del work
+        archive = raw.archive(ARCHIVE)
+        reviews, notes = read_reviews(archive)
+        label = reviews["train"].attributes["sentiment"]
+        rows = stratified(label, {"validation": VALIDATION_SHARE}, SPLIT_SEED)
+        parts = {
+            split: Texts([reviews["train"].texts[i] for i in part], {"sentiment": label[part]})
+            for split, part in rows.items()
+        }
+        return text_arrays(
+            {**parts, "test": reviews["test"]},
+            {"sentiment": ["negative", "positive"]},
+            cast("TextOptions", options).length,
+            self.reserved,
+            notes,
+        )
+
+
+def read_reviews(archive: Archive) -> tuple[dict[str, Texts], list[str]]:
+    """The official train and test reviews, by name, and notes.
+
+    Raises:
+        DataError: a split without reviews, or too many that cannot be read.
+    """
+    faults = Faults(archive.path, "reviews")
+    member_of, seen = _members(archive, faults)
+    texts = dict(archive.each(list(member_of)))
+    found: dict[str, list[tuple[str, int]]] = {"train": [], "test": []}
+    for member, (split, sentiment) in member_of.items():
+        try:
+            text = texts[member].decode("utf-8")
+        except UnicodeDecodeError:
+            faults.add(member, "is not text in UTF-8")
+            continue
+        if has_words(text):
+            found[split].append((text, SENTIMENTS.index(sentiment)))
+        else:
+            faults.add(member, "has no words")
+    faults.refuse_many(seen)
+    notes = faults.notes()
+    for split, reviews in found.items():
+        if not reviews:
+            raise DataError(f"{archive.path}: has no {split} reviews. Fetch it again.")
+        if len(reviews) != OFFICIAL:
+            notes.append(f"A subset: {len(reviews):,} of {OFFICIAL:,} official {split} reviews.")
+    return {
+        split: Texts(
+            [text for text, _ in reviews],
+            {"sentiment": np.array([label for _, label in reviews], np.int64)},
+        )
+        for split, reviews in found.items()
+    }, notes
+
+
+def _members(archive: Archive, faults: Faults) -> tuple[dict[str, tuple[str, str]], int]:
+    """Reviews with their split and sentiment, in the order of their names; the number of files."""
+    places = {}
+    for member in archive.names:
+        parts = ("", "", *PurePosixPath(member).parts)[-3:]
+        if parts[0] in ("train", "test") and parts[1] in SENTIMENTS:
+            places[parts] = member
+    members = {}
+    for (split, sentiment, name), member in sorted(places.items()):
+        match = NAME.fullmatch(name)
+        if match and int(match["stars"]) in STARS[sentiment]:
+            members[member] = (split, sentiment)
+        else:
+            faults.add(member, f"is no {sentiment} review named id_stars.txt")
+    return members, len(places)

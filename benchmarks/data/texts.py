@@ -1,0 +1,146 @@
+"""Texts: words by a regular expression, a vocabulary from train alone, ids of one length."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, cast
+
+import numpy as np
+from pydantic import Field
+
+from benchmarks.data.dataset import Labelled, Options, TaskDefinition
+from benchmarks.data.prepared import Array, Arrays, Columns
+from benchmarks.data.splitting import PartialDataSet, TrainSizeOptions
+
+WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
+"""Letters and digits of any script, with apostrophes within: "don't" is one word."""
+MARKUP = re.compile(r"<br\s*/?>", re.IGNORECASE)
+PADDING, UNKNOWN = "<padding>", "<unknown>"
+PADDING_ID, UNKNOWN_ID = 0, 1
+MIN_COUNT = 2  # a word that stands once in train tells a network nothing
+MAX_WORDS = 30_000  # our choice; rarer words are unknown
+
+
+class TextOptions(TrainSizeOptions):
+    """How much of each text is used."""
+
+    length: int = Field(400, ge=8, le=10_000)
+    """Words of each text that are used, from its beginning; shorter ones are padded at the end."""
+
+
+class TextDataSet(PartialDataSet):
+    """Texts as the ids of their words, [length] int64; 0 pads at the end, 1 is an unknown word.
+
+    Attributes:
+        reserved: words that the vocabulary holds however rare they are.
+    """
+
+    kind = "text"
+    reserved: ClassVar[tuple[str, ...]] = ()
+    options = TextOptions
+
+    def variant(self, options: Options) -> str:
+        """One copy a length."""
+        return f"{cast('TextOptions', options).length}words"
+
+    def arrange(
+        self, split: str, columns: Columns, task: TaskDefinition, options: Options
+    ) -> Labelled:
+        """Ids as int64; they are stored in half the space."""
+        part = super().arrange(split, columns, task, options)
+        return Labelled(part.x.astype(np.int64), part.y, part.b)
+
+
+@dataclass(frozen=True)
+class Texts:
+    """One split: texts, and by name the attributes that can be targets, [n] each."""
+
+    texts: Sequence[str]
+    attributes: Mapping[str, Array]
+
+
+def words(text: str) -> list[str]:
+    """Its words in lower case; line breaks of HTML are no words."""
+    found = WORD.findall(MARKUP.sub(" ", text).lower().replace("’", "'"))
+    return [sys.intern(word) for word in found]  # millions of words, of which few are different
+
+
+def has_words(text: str) -> bool:
+    """Whether `words` finds any; much faster."""
+    return WORD.search(MARKUP.sub(" ", text)) is not None
+
+
+def vocabulary(counts: Mapping[str, int], reserved: Sequence[str] = ()) -> list[str]:
+    """Padding, unknown, then words by falling count, those of equal count by the alphabet.
+
+    Args:
+        counts: how often each word stands in the training texts.
+        reserved: words that are in it even where they are rare.
+    """
+    enough = {**counts, **{word: max(counts.get(word, 0), MIN_COUNT) for word in reserved}}
+    frequent = [(word, count) for word, count in enough.items() if count >= MIN_COUNT]
+    frequent.sort(key=lambda found: (-found[1], found[0]))
+    chosen = [word for word, _ in frequent[:MAX_WORDS]]
+    beyond = sorted(set(reserved) - set(chosen))
+    return [PADDING, UNKNOWN, *chosen[: MAX_WORDS - len(beyond)], *beyond]
+
+
+def encode(texts: Sequence[Sequence[str]], vocabulary: Sequence[str], length: int) -> Array:
+    """Words of each text -> ids, [n, length] int32, cut or padded at the end."""
+    id_of = {word: number for number, word in enumerate(vocabulary)}
+    ids = np.full((len(texts), length), PADDING_ID, np.int32)
+    for row, text in enumerate(texts):
+        some = [id_of.get(word, UNKNOWN_ID) for word in text[:length]]
+        ids[row, : len(some)] = some
+    return ids
+
+
+def text_arrays(
+    parts: Mapping[str, Texts],
+    attributes: Mapping[str, list[str]],
+    length: int,
+    reserved: Sequence[str],
+    notes: Sequence[str],
+) -> Arrays:
+    """Texts of all splits as arrays, with notes on what was cut, unknown or repeated.
+
+    Args:
+        parts: train, validation and test.
+        attributes: names of each attribute's values.
+        length: words of each text that are used.
+        reserved: words that the vocabulary holds however rare they are.
+        notes: what else a page must say.
+    """
+    found = {split: [words(text) for text in part.texts] for split, part in parts.items()}
+    counts = Counter(word for text in found["train"] for word in text)
+    known = vocabulary(counts, reserved)
+    ids = {split: encode(texts, known, length) for split, texts in found.items()}
+    used = ids["test"][ids["test"] != PADDING_ID]
+    lengths = [len(text) for texts in found.values() for text in texts]
+    more = [
+        f"The vocabulary has {len(known) - 2:,} words, from train alone; "
+        f"{np.mean(used == UNKNOWN_ID):.1%} of the words in test are unknown.",
+    ]
+    if longer := sum(own > length for own in lengths):
+        more.append(
+            f"{longer:,} of {len(lengths):,} texts are longer than {length} words and are cut "
+            "there."
+        )
+    seen = set(parts["train"].texts)
+    if repeated := sum(text in seen for text in parts["test"].texts):
+        more.append(f"{repeated:,} test texts also stand in train.")
+    if rare := [word for word in reserved if counts[word] < MIN_COUNT]:
+        more.append(
+            "These trigger words of the paper are in the vocabulary although train hardly has "
+            f"them: {', '.join(rare)}."
+        )
+    return Arrays(
+        splits={split: Columns(ids[split], part.attributes) for split, part in parts.items()},
+        attributes=attributes,
+        columns=known,
+        notes=[*notes, *more],
+    )

@@ -1,0 +1,164 @@
+"""`bench label`: from the name of a suite to the address of a page."""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.text import Text
+
+from benchmarks import plan as planning
+from benchmarks.data.dataset import Library
+from benchmarks.errors import BenchError, Skip, UsageError, unknown
+from benchmarks.labelling.server import Desk, addresses, application, serve
+from benchmarks.labelling.session import Labelling, only_one
+from benchmarks.labelling.showing import Shown, published, shown, spectrum_of
+from benchmarks.learning.split import seed_for
+from benchmarks.listening import bound
+from benchmarks.method import Method, make, method_class
+from benchmarks.suite import Suite, find_suite, read_suite
+from benchmarks.suite_tasks import TaskSpec
+from benchmarks.sweep import choose_device, prepare
+from benchmarks.tracks.poisoning.session import PoisoningSession
+from benchmarks.tracks.poisoning.tagging import Asks, Queue
+from benchmarks.tracks.registry import TRACKS
+from benchmarks.trial import Place, question
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the command line asked for, by its options."""
+
+    suite: str
+    task: str
+    method: str
+    seed: int
+    settings: Sequence[str]
+    overrides: Mapping[str, Mapping[str, Any]]
+    tags: Path
+    data: Path
+    out: Path
+    device: str
+    threads: int
+    host: str
+    port: int
+
+
+def label(wanted: Wanted, console: Console) -> None:
+    """Serve the page until Ctrl-C.
+
+    Raises:
+        BenchError: the request makes no sense, or its data is not to be had.
+    """
+    suite = read_suite(find_suite(wanted.suite), wanted.overrides)
+    task, method = the_task(suite, wanted.task), the_method(suite, wanted.method)
+    listening = bound(wanted.host, wanted.port)  # before minutes of work
+    with listening, only_one(wanted.tags):
+        labelling, show = opened(wanted, suite, task, method, console)
+        afterwards = shlex.join(command_afterwards(wanted, task, method))
+        token, names = secrets.token_urlsafe(), addresses(wanted.host, listening.getsockname()[1])
+        queue = labelling.queue
+        listening.listen()  # who opens the address at once waits, and is not refused
+        console.print(
+            f"{len(queue.clusters)} clusters, at most {_most(queue):,} looks; {labelling.step:,} "
+            f"are in {wanted.tags} already.",
+            highlight=False, markup=False, soft_wrap=True,
+        )  # fmt: skip
+        console.print(
+            Text(f"Open http://{names[0]}/?token={token}  (Ctrl-C ends it)"), soft_wrap=True
+        )
+        serve(application(Desk(labelling, show, afterwards), token, names), listening)
+    further = f"Then run: {afterwards}"
+    if labelling.asked:
+        further = f"The same command goes on. {further}"
+    console.print(Text(f"{labelling.step:,} tags are in {wanted.tags}. {further}"), soft_wrap=True)
+
+
+def opened(
+    wanted: Wanted, suite: Suite, task: TaskSpec, method: Method, console: Console
+) -> tuple[Labelling, Any]:
+    """The queue with its answers so far, and what makes a row of the training set visible."""
+    torch.set_num_threads(wanted.threads)  # as in a trial: more of them round differently
+    library = Library(wanted.data)
+    prepare(planning.Selected(suite, (task,), (method,), (wanted.seed,)), library, console)
+    meta = library.meta(task.data, task.options)
+    spec = planning.spec(suite.name, task, method, wanted.seed, meta)
+    place = Place(wanted.data, wanted.out, choose_device(wanted.device), wanted.threads)
+    console.print(f"Opening {task.name}, seed {wanted.seed}.", highlight=False, markup=False)
+    asked = question(spec, place)
+    try:
+        session = TRACKS[task.track].open(asked)
+        assert isinstance(session, PoisoningSession)  # noqa: S101 - `the_task` chose the track
+        assert isinstance(method, Asks)  # noqa: S101 - `the_method` looked
+        torch.manual_seed(seed_for(wanted.seed, "everything else"))
+        queue = method.queue(session.task, session.trial)
+    except Skip as verdict:
+        raise BenchError(f"{task.name}: {verdict}.") from verdict
+    samples, spectrum = published(asked), spectrum_of(asked)
+
+    def show(row: int) -> Shown:
+        return shown(samples, row, spectrum)
+
+    return Labelling(wanted.tags, queue, wanted.seed, spec.data_hash), show
+
+
+def the_task(suite: Suite, name: str) -> TaskSpec:
+    """A task of the poisoning track by its name, or the part of it that tells it apart.
+
+    Raises:
+        UsageError: none, or several.
+    """
+    tasks = {task.name: task for task in suite.tasks if task.track == "poisoning"}
+    if not tasks:
+        raise UsageError(f"{suite.name} has no task with an attack: nothing to label.")
+    if name in tasks:
+        return tasks[name]
+    found = [task for known, task in tasks.items() if name in known]
+    if not found:
+        raise UsageError("--task: " + unknown("task", name, tasks))
+    if len(found) > 1:
+        raise UsageError(
+            f"--task: choose one of {', '.join(shlex.quote(task.name) for task in found)}."
+        )
+    return found[0]
+
+
+def the_method(suite: Suite, name: str) -> Method:
+    """A method that asks a person, by its name or label.
+
+    Raises:
+        UsageError: none, or several.
+    """
+    method_class(name.partition("[")[0])
+    selected = planning.select(suite, wanted=[name]).methods
+    found = [method for method in selected if method.label == name] or selected
+    if len(found) > 1:
+        raise UsageError(
+            f"--method: choose one of {', '.join(shlex.quote(method.label) for method in found)}."
+        )
+    [method] = found
+    if not isinstance(method, Asks):
+        raise UsageError(f"--method: {method.name} asks nobody about samples.")
+    return method
+
+
+def command_afterwards(wanted: Wanted, task: TaskSpec, method: Method) -> list[str]:
+    """The command that runs the method on the tags: they are of one task and one seed."""
+    known = {field.name: field.default for field in fields(method)}
+    given = {name: value for name, value in method.parameters.items() if value != known[name]}
+    recorded = {"annotator": "recorded", "tags": str(wanted.tags)}
+    given |= {name: value for name, value in recorded.items() if name in known}
+    words = ["bench", "--suite", wanted.suite, "--tasks", task.name]
+    words += ["--seeds", f"{wanted.seed}-{wanted.seed}"]
+    words += ["--methods", make(method.name, given).label]
+    return words + [word for setting in wanted.settings for word in ("--set", setting)]
+
+
+def _most(queue: Queue) -> int:
+    return sum(min(queue.most, len(cluster.rows)) for cluster in queue.clusters)

@@ -1,0 +1,14 @@
+"""Oracle filter: the upper bound, filled in by the judge."""
+
+from __future__ import annotations
+
+import tiny_poison
+
+from baselines.oracle_filter import OracleFilter
+from benchmarks.tracks.poisoning.contract import Defence
+
+
+def test_the_judge_is_asked_for_the_poison_and_pages_do_not_rank_it() -> None:
+    task = tiny_poison.poisoned().task
+    assert OracleFilter().defend(task, tiny_poison.trial_on(task)) == Defence(bound="poison")
+    assert "which samples are poisoned" in (OracleFilter().caveat or "")

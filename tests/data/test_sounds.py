@@ -1,0 +1,189 @@
+"""Log-mel spectra against computation by hand; .wav files that are what they should not be."""
+
+from __future__ import annotations
+
+import io
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+from picture_examples import zipped
+from sound_examples import tone, wav
+
+from benchmarks.data.archives import Zip
+from benchmarks.data.sounds import FLOOR, LogMel, read_recordings, read_wav
+from benchmarks.errors import DataError
+
+RATES = (8_000, 16_000)
+
+
+def mel(hertz: float) -> float:
+    return 2595 * np.log10(1 + hertz / 700)
+
+
+def test_a_window_is_25_ms_and_a_hop_10_ms() -> None:
+    found = LogMel(16_000)
+    assert (found.window, found.hop, found.fft) == (400, 160, 512)
+    assert (LogMel(8_000).window, LogMel(8_000).hop, LogMel(8_000).fft) == (200, 80, 256)
+    assert found.frames(16_000) == 101  # windows are centred at 0, 160, ..., 16,000
+
+
+@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("frequency", [200, 440, 1000, 2500, 3500])
+def test_a_pure_tone_lands_in_its_band(rate: int, frequency: int) -> None:
+    spectrum = LogMel(rate)(tone(frequency, rate, rate)[None])[0]
+    # Centres of the 40 bands are the inner points of 42 that are equally far apart in mel.
+    centres = np.arange(1, 41) * mel(rate / 2) / 41
+    nearest = int(np.abs(centres - mel(frequency)).argmin())
+    middle = spectrum[:, 20:80]
+    assert set(middle.argmax(axis=0).tolist()) == {nearest}
+    assert spectrum.shape == (40, 101)
+
+
+def test_the_energy_of_a_tone_is_that_of_the_formula() -> None:
+    # 1,000 Hz is bin 32 of 256 at 8,000 Hz: no leak from the sampling of frequencies. By hand:
+    # |X|^2 of each bin is the window's own spectrum, shifted, times half the amplitude, squared.
+    rate, amplitude = 8_000, 0.5
+    found = LogMel(rate)(tone(1_000, rate, rate, amplitude)[None])[0, :, 50]
+    n = np.arange(200)
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * n / 200)
+    bins = np.arange(129)
+    leak = np.array(
+        [np.abs((window * np.exp(-2j * np.pi * (k - 32) * n / 256)).sum()) for k in bins]
+    )
+    energy = (amplitude / 2 * leak) ** 2
+    top = mel(4_000)
+    for band in (18, 19, 20, 21):
+        low, centre, high = (700 * (10 ** (top * (band + i) / 41 / 2595) - 1) for i in range(3))
+        hertz = bins * rate / 256
+        triangle = np.minimum((hertz - low) / (centre - low), (high - hertz) / (high - centre))
+        expected = np.log(max((energy * triangle.clip(0)).sum(), FLOOR))
+        if expected > np.log(1e-3):  # elsewhere rounding to 16 bits is all there is
+            assert found[band] == pytest.approx(expected, abs=0.02)
+    assert np.log(energy.sum()) > found.max() > np.log(energy.max() / 2)
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_every_band_holds_a_frequency_and_bands_are_triangles_of_height_one(rate: int) -> None:
+    filters = LogMel(rate).filters().numpy()
+    assert filters.shape == (40, LogMel(rate).fft // 2 + 1)
+    assert filters.min() >= 0
+    assert filters.max() <= 1
+    assert (filters.max(axis=1) > 0.2).all()
+    between = filters[:, 5:-5].sum(axis=0)  # a band falls as the next one rises
+    assert np.allclose(between[between > 0.99], 1, atol=1e-5)
+
+
+def test_silence_is_finite_and_the_floor() -> None:
+    spectra = LogMel(8_000)(np.zeros((2, 8_000), np.int16))
+    assert np.allclose(spectra, np.log(FLOOR))
+    statistics = LogMel(8_000).normalisation(np.zeros((2, 8_000), np.int16))
+    assert statistics["band 0"]["std"] == pytest.approx(1.0)
+
+
+def test_chunks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    waveforms = np.random.default_rng(0).integers(-3000, 3000, (7, 1_600)).astype(np.int16)
+    whole = LogMel(8_000)(waveforms)
+    known = LogMel(8_000).normalisation(waveforms)
+    monkeypatch.setattr("benchmarks.data.sounds.CHUNK", 2)
+    assert np.allclose(LogMel(8_000)(waveforms), whole, atol=1e-5)
+    for band, values in LogMel(8_000).normalisation(waveforms).items():
+        assert values == pytest.approx(known[band], rel=1e-5)
+    assert known["band 3"]["mean"] == pytest.approx(float(whole[:, 3].mean()), rel=1e-5)
+    assert known["band 3"]["std"] == pytest.approx(float(whole[:, 3].std()), rel=1e-4)
+
+
+def test_a_wav_file_is_read_sample_by_sample() -> None:
+    samples = np.array([0, 1, -1, 32767, -32768], np.int16)
+    assert read_wav(wav(samples, 8_000), 8_000).tolist() == samples.tolist()
+
+
+WHOLE = wav(np.arange(100), 8_000)
+BROKEN = {
+    "of another rate": (wav(np.arange(9), 16_000), "at 16,000 Hz, not 1 of 16 at 8,000"),
+    "in stereo": (wav(np.arange(10), 8_000, channels=2), "2 channel(s) of 16 bits"),
+    "empty": (b"", "no .wav file"),
+    "a web page": (b"<html>not found</html>", "no .wav file"),
+    "cut short": (WHOLE[:-20], "announces 100 samples but has 90"),
+    "cut in its header": (WHOLE[:30], "no .wav file"),
+    "without samples": (wav(np.zeros(0), 8_000), "has no samples"),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_a_broken_wav_file_says_what_is_wrong(what: str) -> None:
+    content, message = BROKEN[what]
+    with pytest.raises(ValueError, match=r".") as error:
+        read_wav(content, 8_000)
+    assert message in str(error.value)
+
+
+def test_8_bit_samples_are_refused() -> None:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as opened:
+        opened.setparams((1, 1, 8_000, 0, "NONE", ""))
+        opened.writeframes(bytes(10))
+    with pytest.raises(ValueError, match=r"1 channel\(s\) of 8 bits"):
+        read_wav(file.getvalue(), 8_000)
+
+
+def test_bytes_at_random_are_read_or_refused_and_never_worse() -> None:
+    random = np.random.default_rng(0)
+    for _ in range(300):
+        content = bytearray(WHOLE)
+        for place in random.integers(0, 44, 3):
+            content[place] = random.integers(0, 256)
+        try:
+            assert read_wav(bytes(content), 8_000).dtype == np.int16
+        except ValueError as error:
+            assert str(error)  # noqa: PT017 - either outcome is right
+
+
+def archive(folder: Path, files: dict[str, bytes]) -> Zip:
+    path = folder / "sounds.zip"
+    path.write_bytes(zipped(files))
+    return Zip(path)
+
+
+def test_short_recordings_are_followed_by_silence_and_long_ones_cut(tmp_path: Path) -> None:
+    files = {f"{n}.wav": wav(np.full(n, n), 8_000) for n in (3, 4, 10, 12)}
+    where = {"train": ["12.wav", "bad.wav", "3.wav"], "validation": ["10.wav"], "test": ["4.wav"]}
+    sounds = archive(tmp_path, files | {"bad.wav": b"?"})
+    found = read_recordings(sounds, where, 8_000, 10, tmp_path / "work")
+    assert found.x["train"].tolist() == [[12] * 10, [3, 3, 3, *[0] * 7]]
+    assert found.x["test"].tolist() == [[4, 4, 4, 4, *[0] * 6]]
+    assert found.kept["train"].tolist() == [True, False, True]
+    assert found.notes[0].startswith("1 unusable recordings are left out: bad.wav (no .wav file: ")
+    assert found.notes[1] == "1 of 5 recordings are longer than 0.00125 s and are cut there."
+
+
+def test_too_many_broken_recordings_are_a_broken_archive(tmp_path: Path) -> None:
+    broken = {f"bad{i}.wav": WHOLE[:-2] for i in range(11)}
+    sounds = archive(tmp_path, {"a.wav": WHOLE, "b.wav": WHOLE} | broken)
+    where = {"train": list(broken), "validation": ["a.wav"], "test": ["b.wav"]}
+    with pytest.raises(DataError) as error:
+        read_recordings(sounds, where, 8_000, 10, tmp_path / "work")
+    assert "11 of 13 recordings cannot be used, more than the 10 that are" in str(error.value)
+    assert "bad0.wav (announces 100 samples but has 99)" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        (
+            {"train": ["a.wav"], "validation": [], "test": []},
+            "has no recordings for validation and test",
+        ),
+        (
+            {"train": ["a.wav"], "validation": ["b.wav"], "test": ["a.wav"]},
+            "a recording is in two splits",
+        ),
+    ],
+)
+def test_splits_are_neither_empty_nor_the_same(
+    tmp_path: Path, where: dict[str, list[str]], message: str
+) -> None:
+    sounds = archive(tmp_path, {"a.wav": WHOLE, "b.wav": WHOLE})
+    with pytest.raises(DataError, match=message):
+        read_recordings(sounds, where, 8_000, 10, tmp_path / "work")

@@ -46,7 +46,8 @@ class Labor(Defender):
     clusters_per_class: Annotated[int, Field(ge=1)] = 1
     """1 is the paper's; more clusters are purer and cost more looks."""
     components: Annotated[int, Field(ge=0)] = 50
-    """Principal components in which inputs are clustered; 0 takes them as they are."""
+    """Principal components in which inputs are clustered; 0 takes them as they are. Of texts: of
+    their words' tf-idf."""
     tagger: Literal["majority", "model"] = "majority"
     """majority: a cluster has the class that most of its inspected members show; model: our own
     variant, a classifier fitted to the inspected samples names every sample by itself."""
@@ -95,9 +96,8 @@ class Labor(Defender):
             features = trial.predict(self._moco(task, trial), task.train.inputs)
             return torch.nn.functional.normalize(features, dim=1).cpu()
         if task.kind == "text":
-            x = word_counts(task.train.x.cpu(), task.shape[1])
-        else:
-            x = task.train.x.flatten(1).float().cpu()
+            return topics(task.train.x.cpu(), task.shape[1], self.components)
+        x = task.train.x.flatten(1).float().cpu()
         return principal(x, self.components) if self.components else x
 
     def _moco(self, task: PoisoningTask, trial: Trial) -> MoCo:
@@ -173,23 +173,27 @@ def principal(x: Tensor, components: int) -> Tensor:
     return torch.from_numpy(PCA(count, random_state=0).fit_transform(x.numpy())).float()
 
 
-def word_counts(x: Tensor, words: int) -> Tensor:
-    """How often each word stands in a text, as log(1 + count) times inverse document frequency.
+def topics(x: Tensor, words: int, components: int) -> Tensor:
+    """Texts as weighted word counts (tf-idf), in their main directions, each of length one.
 
     Args:
-        x: token ids, [n, length]; 0 pads.
+        x: token ids, [n, length]; 0 pads and 1 is an unknown word.
         words: in the vocabulary.
+        components: directions (truncated singular value decomposition), or 0 for all words.
     """
-    from scipy.sparse import csr_matrix  # noqa: PLC0415
+    from scipy.sparse import csr_matrix  # noqa: PLC0415 - slow to import
+    from sklearn.decomposition import TruncatedSVD  # noqa: PLC0415
     from sklearn.feature_extraction.text import TfidfTransformer  # noqa: PLC0415
 
+    real = x > 1
     row = torch.arange(len(x))[:, None].expand_as(x)
-    real = x > 1  # 0 pads, 1 is an unknown word
-    count = csr_matrix(
-        (np.ones(int(real.sum()), np.float32), (row[real].numpy(), x[real].numpy())),
-        shape=(len(x), words),
-    )
-    return torch.from_numpy(TfidfTransformer(sublinear_tf=True).fit_transform(count).toarray())
+    ones = np.ones(int(real.sum()), np.float32)
+    count = csr_matrix((ones, (row[real].numpy(), x[real].numpy())), shape=(len(x), words))
+    weighted = TfidfTransformer(sublinear_tf=True).fit_transform(count)
+    if not components:
+        return torch.from_numpy(weighted.toarray()).float()
+    found = TruncatedSVD(min(components, words - 1), random_state=0).fit_transform(weighted)
+    return torch.nn.functional.normalize(torch.from_numpy(found).float(), dim=1)
 
 
 def fitted(space: Tensor, seen: dict[int, int], classes: int) -> Tensor:

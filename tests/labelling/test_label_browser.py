@@ -1,4 +1,4 @@
-"""A person at the page, in a real browser: with the keyboard, by ear, on a phone, without scripts."""
+"""A person at the page, in a real browser: by keyboard, by ear, on a phone, without scripts."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from benchmarks.learning.backbones import Backbone
 from benchmarks.learning.split import Split
 from benchmarks.tracks.poisoning import Human, PoisoningTask
 from benchmarks.tracks.poisoning.human import Oracle, Recorded
-from methods.labor import Labor, fitted, principal, word_counts
+from methods.labor import Labor, fitted, principal, topics
 
 CPU = torch.device("cpu")
 
@@ -191,12 +191,21 @@ def test_principal_components_keep_distances_of_what_varies() -> None:
     assert torch.allclose(found[:, 0].diff().abs(), torch.ones(29), atol=1e-4)
 
 
-def test_word_counts_ignore_padding_and_the_unknown_word() -> None:
-    counts = word_counts(torch.tensor([[2, 2, 3, 0], [3, 1, 1, 0], [4, 0, 0, 0]]), 5)
+def test_topics_ignore_padding_and_the_unknown_word() -> None:
+    texts = torch.tensor([[2, 2, 3, 0], [3, 1, 1, 0], [4, 0, 0, 0]])
+    counts = topics(texts, 5, 0)
     assert counts.shape == (3, 5)
     assert (counts[:, :2] == 0).all()
     assert torch.allclose(counts.norm(dim=1), torch.ones(3))
     assert counts[0, 2] > counts[0, 3] > 0
+
+
+def test_topics_keep_texts_of_the_same_words_together() -> None:
+    texts = torch.tensor([[2, 3, 2], [3, 2, 3], [4, 5, 4], [5, 4, 4]])
+    found = topics(texts, 6, 2)
+    near = found @ found.T
+    assert near[0, 1] > 0.9 < near[2, 3]
+    assert near[:2, 2:].abs().max() < 0.1
 
 
 def test_a_tag_model_of_one_class_names_all_of_it() -> None:

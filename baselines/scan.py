@@ -121,7 +121,8 @@ def untangle(white: Tensor, rounds: int) -> Untangled:
 
 def anomaly(statistics: Tensor) -> Tensor:
     """J* = |J - median| / (1.4826 MAD), for classes above the median; medians are the mean of the
-    middle two."""
+    middle two.
+    """
     apart = statistics - statistics.quantile(0.5)
     spread = CONSISTENT * apart.abs().quantile(0.5)
     return torch.where(apart > 0, apart / spread, 0)

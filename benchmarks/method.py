@@ -96,6 +96,11 @@ class Method(Configured):
         """What makes the entry's numbers incomparable with the others', in a sentence, or None."""
         return None
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Files whose content, not whose name, decides the method's numbers."""
+        return ()
+
     def picture(self) -> Picture | None:
         """What the method stamps on images, if it does."""
         return None

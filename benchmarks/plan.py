@@ -145,6 +145,7 @@ def spec(suite: str, task: TaskSpec, method: Method, seed: int, meta: Meta | Non
             "method": method.name,
             "parameters": method.parameters,
             "revision": method.revision,
+            **_contents(method),
         }
     )
     return TrialSpec(suite, key, task, method, seed, data_hash)
@@ -278,6 +279,13 @@ def _attack(task: TaskSpec) -> dict[str, object]:
         return {}
     told = {"name": attack.name, "parameters": attack.parameters, "revision": attack.revision}
     return {"attack": told}
+
+
+def _contents(method: Method) -> dict[str, object]:
+    missing = [str(path) for path in method.files if not path.is_file()]
+    if missing:
+        raise UsageError(f"{method.label}: {missing[0]}: no such file.")
+    return {"files": [sha256_of(path) for path in method.files]} if method.files else {}
 
 
 def _digest_of(weights: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -68,6 +69,11 @@ class Labor(Defender):
     flip: bool = True
     """Whether MoCo takes mirror images for the same thing."""
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The tags decide, wherever they lie."""
+        return (Path(self.tags),) if self.annotator == "recorded" else ()
+
     def defend(self, task: PoisoningTask, trial: Trial) -> Defence:
         """Cluster, ask, compare with the classifier."""
         space = self._space(task, trial)
@@ -130,12 +136,15 @@ class Labor(Defender):
     def _clusters(self, space: Tensor, task: PoisoningTask, trial: Trial) -> Tensor:
         """Cluster of each sample, [n] int64: k-means++ of section 4.1.3."""
         from sklearn.cluster import KMeans  # noqa: PLC0415 - slow to import
+        from threadpoolctl import threadpool_limits  # noqa: PLC0415
 
         state = int(torch.randint(2**31, (), generator=trial.generator("labor/k-means")))
         k = self.clusters_per_class * len(task.classes)
         if k > len(space):
             raise Skip(f"{k} clusters of {len(space)} samples cannot be")
-        found = KMeans(k, init="k-means++", n_init=1, max_iter=ITERATIONS, tol=TOLERANCE,
+        # On several threads its sums, and so its clusters, may differ from run to run.
+        with threadpool_limits(1):
+            found = KMeans(k, init="k-means++", n_init=1, max_iter=ITERATIONS, tol=TOLERANCE,
                        random_state=state).fit_predict(space.numpy())  # fmt: skip
         return torch.from_numpy(found.astype(np.int64))
 

@@ -55,9 +55,12 @@ def rows_of_a_table(y: Tensor, seed: int) -> Tensor:
 
 
 def with_trigger(x: Tensor) -> Tensor:
-    """The attacker's trigger: a bright last column of a picture, a large last value of a row."""
+    """The attacker's trigger: a bright corner of a picture, a large last value of a row."""
     x = x.clone()
-    x[..., -1] = 255 if x.dim() == 4 else 6
+    if x.dim() == 4:
+        x[..., -2:, -1] = 255
+    else:
+        x[:, -1] = 6
     return x
 
 

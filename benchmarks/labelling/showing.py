@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import wave
 from dataclasses import dataclass
 from typing import cast
@@ -117,8 +118,8 @@ def pairs(values: Array, samples: Samples) -> tuple[tuple[str, str], ...]:
     for name, value in zip(samples.columns, values.tolist(), strict=True):
         category, equals, chosen = name.partition("=")
         if name in samples.normalisation:
-            scale = samples.normalisation[name]
-            found.append((name, _number(value * scale["std"] + scale["mean"])))
+            mean, std = (samples.normalisation[name][part] for part in ("mean", "std"))
+            found.append((name, _number(value * std + mean, abs(mean))))
         elif equals and value in (0, 1):
             if value == 1:
                 found.append((category, chosen))
@@ -127,9 +128,11 @@ def pairs(values: Array, samples: Samples) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def _number(value: float) -> str:
-    """Four digits, which hides what float32 lost on the way; -0 is 0."""
-    return f"{round(value, 6) + 0.0:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
+def _number(value: float, mean: float = 0.0) -> str:
+    """Four digits, but none beyond what float32 kept where the mean was taken out."""
+    lost = max(mean * float(np.finfo(np.float32).eps), 1e-9)
+    value = round(value, math.floor(-math.log10(lost))) + 0.0  # no -0
+    return f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
 
 
 def _channels_last(x: Array) -> Array:

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 import pytest
 import tiny_poison
 import torch
+from sklearn.decomposition import PCA, FastICA
+from torch import Tensor
 
-from baselines.activation_clustering import ActivationClustering
+from baselines.activation_clustering import ActivationClustering, reduced
 
 METHODS = [ActivationClustering(reduction="pca"), ActivationClustering(reduction="ica")]
 either = pytest.mark.parametrize("method", METHODS, ids=["pca", "ica"])
 
 
-def blobs(first: int, second: int, apart: float = 20.0, width: int = 4) -> npt.NDArray[Any]:
+def noise(rows: int, width: int) -> Tensor:
+    return torch.randn(rows, width, generator=tiny_poison.generator(0))
+
+
+def blobs(first: int, second: int, apart: float = 20.0) -> Tensor:
     """Unit noise around two centres; the second's samples come last."""
-    random = np.random.default_rng(0)
-    x = random.normal(size=(first + second, width))
+    x = noise(first + second, 4)
     x[first:] += apart
-    return x.astype(np.float32)
+    return x
 
 
 @either
@@ -32,9 +34,9 @@ def test_of_two_blobs_the_smaller_is_flagged(method: ActivationClustering) -> No
 
 @either
 def test_permuting_the_samples_permutes_the_flags(method: ActivationClustering) -> None:
-    order = np.random.default_rng(1).permutation(100)
+    order = torch.randperm(100, generator=tiny_poison.generator(1))
     x = blobs(80, 20)
-    assert np.array_equal(method.suspects(x[order], 0), method.suspects(x, 0)[order])
+    assert torch.equal(method.suspects(x[order], 0), method.suspects(x, 0)[order])
 
 
 @either
@@ -54,15 +56,34 @@ def test_clusters_that_do_not_stand_apart_are_left() -> None:
 def test_a_class_of_few_or_equal_samples_has_no_clusters(
     method: ActivationClustering, rows: int
 ) -> None:
-    assert method.suspects(np.ones((rows, 4), np.float32), seed=0).tolist() == [False] * rows
+    assert method.suspects(torch.ones(rows, 4), seed=0).tolist() == [False] * rows
 
 
-def test_activations_of_ten_dimensions_and_more_come_down_to_ten() -> None:
-    method = ActivationClustering(reduction="pca")
-    x = np.random.default_rng(0).normal(size=(50, 30))
-    assert method._reduced(x, 0).shape == (50, 10)
-    assert method._reduced(x[:, :3], 0).shape == (50, 3)
-    assert method._reduced(np.repeat(x[:, :2], 8, axis=1), 0).shape == (50, 2)
+@pytest.mark.parametrize(
+    ("width", "dimensions", "left"), [(30, 10, 10), (3, 10, 3), (30, 4, 4), (30, 100, 30)]
+)
+def test_activations_come_down_to_ten_dimensions_or_what_they_span(
+    width: int, dimensions: int, left: int
+) -> None:
+    assert reduced(noise(50, width), dimensions, whiten=True).shape == (50, left)
+    # Repeated columns span no more.
+    assert reduced(noise(50, width).repeat(1, 3), dimensions, whiten=False).shape == (50, left)
+
+
+def test_unwhitened_components_are_scikit_learns() -> None:
+    x = noise(60, 8) * torch.arange(1, 9)
+    ours, theirs = reduced(x, 3, whiten=False).flip(1), PCA(3).fit_transform(x.double().numpy())
+    assert np.allclose(ours.abs(), np.abs(theirs))
+
+
+def test_distances_between_whitened_components_are_those_between_independent_ones() -> None:
+    x = noise(300, 6).exp()  # skewed, so that there is something to find
+    independent = FastICA(4, whiten="unit-variance", random_state=0).fit_transform(
+        x.double().numpy()
+    )
+    theirs = torch.from_numpy(independent)
+    ours = reduced(x, 4, whiten=True)
+    assert torch.allclose(torch.cdist(ours, ours), torch.cdist(theirs, theirs), atol=1e-6)
 
 
 def test_it_flags_within_published_classes_and_gives_no_scores() -> None:
@@ -71,9 +92,7 @@ def test_it_flags_within_published_classes_and_gives_no_scores() -> None:
     found = method.defend(made.task, tiny_poison.trial_on(made.task))
     assert found.flagged is not None
     assert found.suspicion is None
-    embedded = made.task.victim.embed(made.task.train.x).numpy()
+    embedded = made.task.victim.embed(made.task.train.x)
     for label in range(tiny_poison.CLASSES):
         rows = made.task.train.y == label
-        assert torch.equal(
-            found.flagged[rows], torch.from_numpy(method.suspects(embedded[rows.numpy()], 0))
-        )
+        assert torch.equal(found.flagged[rows], method.suspects(embedded[rows], 0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import wave
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -65,6 +66,15 @@ def test_a_row_has_the_tables_own_units_and_one_pair_a_category() -> None:
         ("bytes", "232"), ("rate", "0.75"), ("flag", "SF"), ("land", "0"),
     )  # fmt: skip
     assert shown(samples, 0).pairs == pairs(samples.x[0].numpy(), samples)
+
+
+@pytest.mark.parametrize("true", [0.0, 1.0, 232.0, 5_134_218.0])
+def test_a_number_comes_back_as_it_was_before_it_was_standardised(true: float) -> None:
+    mean, std = 45566.743, 5870331.2  # bytes of a connection, NSL-KDD
+    samples = make_samples("table")
+    scaled = np.array([(true - mean) / std], np.float32)
+    one = replace(samples, columns=("bytes",), normalisation={"bytes": {"mean": mean, "std": std}})
+    assert pairs(scaled, one) == (("bytes", f"{true:,.0f}"),)
 
 
 @pytest.mark.parametrize(

@@ -111,9 +111,7 @@ def test_texts_are_inspected_or_skipped_with_a_reason(cls: type[Method]) -> None
     words = nn.Sequential(nn.Embedding(9, 6), nn.Flatten(), nn.Linear(36, 512), nn.ReLU())
     victim = tiny_poison.poisoned("table").task.victim
     victim.encoder = words.requires_grad_(False)
-    text = replace(
-        task, kind="text", shape=(6, 9), train=train, reserve=reserve, victim=victim
-    )
+    text = replace(task, kind="text", shape=(6, 9), train=train, reserve=reserve, victim=victim)
     try:
         found = defended(cls, text)
     except Skip as verdict:

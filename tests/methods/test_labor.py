@@ -149,6 +149,11 @@ def test_recorded_tags_do_what_the_oracle_did(tmp_path: Path) -> None:
     assert torch.equal(torch.as_tensor(defence.flagged), torch.as_tensor(oracle.flagged))
 
 
+def test_the_content_of_the_tags_decides_the_key_of_a_result() -> None:
+    assert Labor().files == ()
+    assert Labor(annotator="recorded", tags="x.json").files == (Path("x.json"),)
+
+
 def test_the_same_seed_asks_about_the_same_samples() -> None:
     task, _, _, _ = blobs()
     assert Labor().queue(task, trial()) == Labor().queue(task, trial())

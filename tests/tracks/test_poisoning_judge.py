@@ -77,6 +77,14 @@ def test_a_damaged_file_of_tags_is_named(tmp_path: Path, content: str, message: 
     assert str(path) in str(raised.value)
 
 
+def test_tags_of_another_seed_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "tags.json"
+    path.write_text(json.dumps({"tags": {"4": "dog"}, "seed": 1, "task": "t"}))
+    assert Recorded(path, ("cat", "dog"), {"seed": 1, "task": "t", "data_hash": "x"}).tag(4) == 1
+    with pytest.raises(BenchError, match="these tags are of seed 1, this is 0"):
+        Recorded(path, ("cat", "dog"), {"seed": 0})
+
+
 def test_every_metric_that_is_missing_has_a_reason() -> None:
     for poisoned in (True, False):
         reasons = judge.undefined({"cda": 1.0}, poisoned)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -52,9 +53,14 @@ class Oracle(Human):
 
 
 class Recorded(Human):
-    """Reads the tags that someone left in a file, {"tags": {"<row>": "<class>" or "unsure"}}."""
+    """Reads the tags that someone left in a file, {"tags": {"<row>": "<class>" or "unsure"}}.
 
-    def __init__(self, path: Path, classes: tuple[str, ...]) -> None:
+    Where the file says of which task, seed or data they are, it must be these.
+    """
+
+    def __init__(
+        self, path: Path, classes: tuple[str, ...], about: Mapping[str, object] | None = None
+    ) -> None:
         super().__init__()
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
@@ -63,6 +69,11 @@ class Recorded(Human):
             raise BenchError(
                 f"{path}: no readable tags ({error}). `bench label` writes such a file."
             ) from error
+        for name, value in (about or {}).items():
+            if content.get(name, value) != value:
+                raise BenchError(
+                    f"{path}: these tags are of {name} {content[name]}, this is {value}."
+                )
         strange = sorted(set(found.values()) - {*classes, UNSURE})
         if strange:
             raise BenchError(

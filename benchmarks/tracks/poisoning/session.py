@@ -184,7 +184,13 @@ class PoisoningSession(Session):
         classes = self.question.classes
         human: Human
         if annotator == "recorded":
-            human = Recorded(Path(path), classes)
+            question = self.question
+            about = {
+                "task": question.name,
+                "seed": question.seed,
+                "data_hash": question.meta.hash,
+            }
+            human = Recorded(Path(path), classes, about)
         else:
             random = generator(self.question.seed, "human")
             human = Oracle(self.truth, len(classes), careless, random)

@@ -11,15 +11,17 @@ BENCH_ARGS ?=
 #   make demo TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu
 TORCH_INDEX_URL ?=
 
-# Every table and figure of the papers in its small form. MNIST and Adult are downloaded, or read from
-# BENCH_MIRROR.
-SMALL := digits $(sort $(basename $(notdir $(wildcard benchmarks/suites/*_small.yaml)))) colored_mnist
+# Every table and figure of a paper in its small form: make demo-all PAPER=labor for LABOR's. Raw
+# files are downloaded where that is possible, or read from BENCH_MIRROR.
+PAPER ?= bade
+SMALL := $(sort $(basename $(notdir $(wildcard benchmarks/suites/$(PAPER)_*_small.yaml))))
+SMALL += $(if $(filter bade,$(PAPER)),digits colored_mnist)
 
 .PHONY: demo demo-all test test-all container-test lint format bench-speed repro clean help
 
 help:
 	@echo "make demo         run --suite $(SUITE) and build its pages"
-	@echo "make demo-all     every table and figure in its small form, about half an hour"
+	@echo "make demo-all     every table and figure of BaDe (PAPER=labor: of LABOR) in its small form"
 	@echo "make test         quick tests, lint and types"
 	@echo "make test-all     every test, the slow ones too"
 	@echo "make bench-speed  training throughput beside a plain DataLoader loop"

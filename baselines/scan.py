@@ -120,8 +120,9 @@ def untangle(white: Tensor, rounds: int) -> Untangled:
 
 
 def anomaly(statistics: Tensor) -> Tensor:
-    """J* = |J - median| / (1.4826 MAD), for classes above the median; medians are the mean of the
-    middle two.
+    """J* = |J - median| / (1.4826 MAD), or 0 for a class that lies below the median.
+
+    Medians are the mean of the middle two.
     """
     apart = statistics - statistics.quantile(0.5)
     spread = CONSISTENT * apart.abs().quantile(0.5)

@@ -16,6 +16,8 @@ from typing import Any
 import psutil
 import pytest
 
+from reports.tables import COST_METRICS
+
 SUITE = """
 title: Small trials
 seeds: 3
@@ -25,7 +27,6 @@ tasks:
 methods: [standard, undersampling, mfd, bade]
 """
 TRIALS = 12
-COSTS = {"seconds", "shared_seconds", "total_seconds", "peak_memory_mib"}
 
 
 def start(folder: Path) -> subprocess.Popen[bytes]:
@@ -59,7 +60,7 @@ def table(folder: Path) -> list[dict[str, Any]]:
     """What the pages show, less what a clock measured."""
     rows = json.loads((folder / "site" / "small" / "results.json").read_text())
     rows = rows["results"] if isinstance(rows, dict) else rows
-    return [row for row in rows if row["metric"] not in COSTS]
+    return [row for row in rows if row["metric"] not in COST_METRICS]
 
 
 def kill_at_random(folder: Path, luck: random.Random, kind: str) -> None:

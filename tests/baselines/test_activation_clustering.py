@@ -6,10 +6,17 @@ import numpy as np
 import pytest
 import tiny_poison
 import torch
+from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA, FastICA
+from sklearn.metrics import silhouette_score
 from torch import Tensor
 
-from baselines.activation_clustering import ActivationClustering, reduced
+from baselines.activation_clustering import (
+    ActivationClustering,
+    reduced,
+    silhouette,
+    two_means,
+)
 
 METHODS = [ActivationClustering(reduction="pca"), ActivationClustering(reduction="ica")]
 either = pytest.mark.parametrize("method", METHODS, ids=["pca", "ica"])
@@ -28,7 +35,7 @@ def blobs(first: int, second: int, apart: float = 20.0) -> Tensor:
 
 @either
 def test_of_two_blobs_the_smaller_is_flagged(method: ActivationClustering) -> None:
-    flagged = method.suspects(blobs(80, 20), seed=0)
+    flagged = method.suspects(blobs(80, 20), tiny_poison.generator(0))
     assert flagged.tolist() == [False] * 80 + [True] * 20
 
 
@@ -36,19 +43,22 @@ def test_of_two_blobs_the_smaller_is_flagged(method: ActivationClustering) -> No
 def test_permuting_the_samples_permutes_the_flags(method: ActivationClustering) -> None:
     order = torch.randperm(100, generator=tiny_poison.generator(1))
     x = blobs(80, 20)
-    assert torch.equal(method.suspects(x[order], 0), method.suspects(x, 0)[order])
+    assert torch.equal(
+        method.suspects(x[order], tiny_poison.generator(0)),
+        method.suspects(x, tiny_poison.generator(0))[order],
+    )
 
 
 @either
 def test_a_smaller_cluster_that_is_not_small_is_left(method: ActivationClustering) -> None:
-    assert not method.suspects(blobs(60, 40), seed=0).any()
-    assert method.suspects(blobs(66, 34), seed=0).sum() == 34
+    assert not method.suspects(blobs(60, 40), tiny_poison.generator(0)).any()
+    assert method.suspects(blobs(66, 34), tiny_poison.generator(0)).sum() == 34
 
 
 def test_clusters_that_do_not_stand_apart_are_left() -> None:
     x = blobs(80, 20)
     strict = ActivationClustering(reduction="pca", silhouette=0.99)
-    assert not strict.suspects(x, seed=0).any()
+    assert not strict.suspects(x, tiny_poison.generator(0)).any()
 
 
 @either
@@ -56,7 +66,7 @@ def test_clusters_that_do_not_stand_apart_are_left() -> None:
 def test_a_class_of_few_or_equal_samples_has_no_clusters(
     method: ActivationClustering, rows: int
 ) -> None:
-    assert method.suspects(torch.ones(rows, 4), seed=0).tolist() == [False] * rows
+    assert method.suspects(torch.ones(rows, 4), tiny_poison.generator(0)).tolist() == [False] * rows
 
 
 @pytest.mark.parametrize(
@@ -86,6 +96,23 @@ def test_distances_between_whitened_components_are_those_between_independent_one
     assert torch.allclose(torch.cdist(ours, ours), torch.cdist(theirs, theirs), atol=1e-6)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_two_means_finds_what_scikit_learn_finds_with_as_many_starts(seed: int) -> None:
+    x = torch.randn(200, 3, generator=tiny_poison.generator(seed), dtype=torch.double).exp()
+    theirs = KMeans(2, n_init=100, random_state=0).fit(x.numpy())
+    second = two_means(x, 100, tiny_poison.generator(0))
+    clusters = [x[second], x[~second]]
+    within = sum((c - c.mean(dim=0)).square().sum().item() for c in clusters)
+    assert within == pytest.approx(theirs.inertia_, rel=1e-6)
+
+
+def test_silhouettes_are_scikit_learns() -> None:
+    x = blobs(70, 30, apart=2).double()
+    for second in (torch.arange(100) >= 70, torch.arange(100) == 5):
+        expected = silhouette_score(x.numpy(), second.numpy())
+        assert silhouette(x, second) == pytest.approx(expected)
+
+
 def test_it_flags_within_published_classes_and_gives_no_scores() -> None:
     made = tiny_poison.poisoned(epochs=15)
     method = ActivationClustering(reduction="pca")
@@ -95,4 +122,6 @@ def test_it_flags_within_published_classes_and_gives_no_scores() -> None:
     embedded = made.task.victim.embed(made.task.train.x)
     for label in range(tiny_poison.CLASSES):
         rows = made.task.train.y == label
-        assert torch.equal(found.flagged[rows], method.suspects(embedded[rows], 0))
+        assert torch.equal(
+            found.flagged[rows], method.suspects(embedded[rows], tiny_poison.generator(label))
+        )

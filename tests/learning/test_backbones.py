@@ -247,7 +247,7 @@ def test_shapes_that_it_does_not_and_what_would_help(
 
 def test_the_networks_that_fit_are_named() -> None:
     with pytest.raises(
-        SuiteError, match="use small_cnn, resnet18_small, resnet18, vgg16, vit_b_16"
+        SuiteError, match="use small_cnn, max_pool_cnn, resnet18_small, resnet18, vgg16, vit_b_16"
     ):
         check_shape("inception_v4", (3, 64, 64))
 

@@ -8,13 +8,13 @@ from typing import Literal
 import pytest
 import tiny_poison
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from benchmarks.errors import Skip
 from benchmarks.method import Method, methods
-from benchmarks.tracks.poisoning.contract import Defence, Defender, PoisoningTask
+from benchmarks.tracks.poisoning.contract import Defence, Defender, PoisoningTask, network
 
-FASTER = {"neural_cleanse": {"rounds": 3, "epochs": 1}}
+FASTER = {"confusion_training": {"steps": 3}, "neural_cleanse": {"rounds": 3, "epochs": 1}}
 """Settings under which a defence that takes long is tried here."""
 DEFENDERS = {name: cls for name, cls in methods().items() if issubclass(cls, Defender)}
 
@@ -40,8 +40,8 @@ def told(defence: Defence, task: PoisoningTask) -> list[Tensor]:
 
 def test_the_defences_beside_labor_are_all_there() -> None:
     expected = {
-        "activation_clustering", "neural_cleanse", "no_defence", "oracle_filter", "random_filter",
-        "scan", "spectral_signatures", "strip",
+        "activation_clustering", "confusion_training", "neural_cleanse", "no_defence",
+        "oracle_filter", "random_filter", "scan", "spectral_signatures", "strip",
     }  # fmt: skip
     assert expected <= DEFENDERS.keys()
 
@@ -104,16 +104,16 @@ def test_a_class_without_samples_stops_nobody(cls: type[Method]) -> None:
 
 @every_defence
 def test_texts_are_inspected_or_skipped_with_a_reason(cls: type[Method]) -> None:
-    task = tiny_poison.poisoned("table").task
-    ids = torch.randint(0, 9, (len(task.train), 6), generator=tiny_poison.generator(0))
-    train = task.train.with_x(ids)
-    reserve = task.reserve.with_x(ids[: len(task.reserve)])
-    words = nn.Sequential(nn.Embedding(9, 6), nn.Flatten(), nn.Linear(36, 512), nn.ReLU())
-    victim = tiny_poison.poisoned("table").task.victim
-    victim.encoder = words.requires_grad_(False)
-    text = replace(task, kind="text", shape=(6, 9), train=train, reserve=reserve, victim=victim)
+    made = tiny_poison.poisoned("table").task
+    train, reserve = (
+        split.with_x(torch.randint(1, 9, (len(split), 12), generator=tiny_poison.generator(0)))
+        for split in (made.train, made.reserve)
+    )
+    shape = (12, 9)  # words of a text, words of the vocabulary
+    victim = network("text_cnn", shape, tiny_poison.CLASSES, 0, tiny_poison.CPU)
+    task = replace(tiny_poison.of("text", shape, train, reserve, victim), backbone="text_cnn")
     try:
-        found = defended(cls, text)
+        found = defended(cls, task)
     except Skip as verdict:
         assert "words" in str(verdict)  # noqa: PT017 - either is right
     else:

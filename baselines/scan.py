@@ -126,4 +126,4 @@ def anomaly(statistics: Tensor) -> Tensor:
     """
     apart = statistics - statistics.quantile(0.5)
     spread = CONSISTENT * apart.abs().quantile(0.5)
-    return torch.where(apart > 0, apart / spread, 0)
+    return apart.clamp_min(0) / spread.clamp_min(1e-9)  # finite where most are equal

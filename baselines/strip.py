@@ -26,7 +26,8 @@ class Strip(Defender):
 
     N clean samples are laid over an input, one at a time, and the entropy of the victim's
     predictions is averaged (equations 3 and 4). Whatever falls below a quantile of a normal
-    distribution, fitted to the entropies of clean samples, is taken for poison. The overlays are
+    distribution, fitted to the entropies of clean samples, is taken for poison; where that
+    quantile is negative, below their own quantile. The overlays are
     drawn once and serve every input; the clean samples that set the threshold are none of them.
     """
 
@@ -57,8 +58,9 @@ class Strip(Defender):
         def suspicion(inputs: Inputs) -> Tensor:
             return -trial.predict(superposed, inputs)[:, 0]
 
-        threshold = normal_quantile(suspicion(others), 1 - self.quantile)
-        trial.chosen["entropy threshold"] = -threshold
+        lowest, source = low_quantile(-suspicion(others), self.quantile)
+        trial.chosen["entropy threshold"], trial.chosen["threshold from"] = lowest, source
+        threshold = -lowest
         if self.mode == "filter":
             return Defence(filter=suspicion, threshold=threshold)
         found = suspicion(task.train.inputs)
@@ -119,6 +121,13 @@ def entropy(logits: Tensor) -> Tensor:
     return -(log_p.exp() * log_p).sum(dim=1)
 
 
-def normal_quantile(values: Tensor, share: float) -> float:
-    """The quantile of a normal distribution fitted to `values`."""
-    return float(values.mean() + NormalDist().inv_cdf(share) * values.std())
+def low_quantile(entropies: Tensor, share: float) -> tuple[float, str]:
+    """The entropy below which that share of clean samples lies, and what says so.
+
+    A normal fitted to them, as in the paper; but where a victim is sure of most superpositions
+    that quantile is negative, which no entropy is, and their own quantile takes its place.
+    """
+    fitted = float(entropies.mean() + NormalDist().inv_cdf(share) * entropies.std())
+    if fitted > 0:
+        return fitted, "fitted normal"
+    return float(entropies.quantile(share)), "clean samples"

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import tiny_poison
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -38,7 +38,9 @@ def test_the_anomaly_index_by_hand(norms: list[float], expected: list[float]) ->
 
 def test_norms_that_are_all_alike_are_no_outliers() -> None:
     assert anomaly_index(torch.full((5,), 3.0)).tolist() == [0] * 5
-    assert anomaly_index(torch.tensor([3.0, 3, 3, 3, 1])).tolist() == [0, 0, 0, 0, torch.inf]
+    one = anomaly_index(torch.tensor([3.0, 3, 3, 3, 1]))
+    assert one[:4].tolist() == [0] * 4
+    assert 1e6 < one[4] < torch.inf
 
 
 @unhurried
@@ -48,7 +50,8 @@ def test_the_index_ignores_scale_and_follows_permutations(
 ) -> None:
     values = torch.tensor(norms, dtype=torch.double)
     index = anomaly_index(values)
-    assert torch.allclose(anomaly_index(values * scale), index, rtol=1e-6, equal_nan=True)
+    assume(index.max() < 1e6)  # most norms are equal
+    assert torch.allclose(anomaly_index(values * scale), index, rtol=1e-6)
     order = torch.randperm(len(norms), generator=tiny_poison.generator(hash(str(random)) % 99))
     assert torch.equal(anomaly_index(values[order]), index[order])
 
@@ -111,6 +114,13 @@ def test_all_classes_at_once_come_to_what_one_by_one_comes_to(kind: str) -> None
         alone = after_a_round(task, [label])
         assert torch.allclose(together.mask[label], alone.mask[label], atol=1e-3)
         assert not torch.allclose(alone.mask[label], alone.mask[label - 1], atol=1e-3)
+
+
+def test_in_parts_the_gradients_are_those_of_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = tiny_poison.poisoned(epochs=3).task
+    together = after_a_round(task, [0, 1, 2, 3])
+    monkeypatch.setattr(neural_cleanse, "STAMPED", 8)  # one class at a time
+    assert torch.allclose(after_a_round(task, [0, 1, 2, 3]).mask, together.mask, atol=1e-3)
 
 
 def ends(running: Search, *rates: list[float]) -> list[list[float]]:

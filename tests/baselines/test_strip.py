@@ -14,7 +14,7 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
 from baselines import strip
-from baselines.strip import Blend, Strip, Superposed, blended, entropy, normal_quantile
+from baselines.strip import Blend, Strip, Superposed, blended, entropy, low_quantile
 from benchmarks.errors import Skip
 
 
@@ -89,10 +89,15 @@ def test_in_a_batch_and_one_by_one_the_entropies_are_the_same(
 
 
 def test_the_threshold_is_the_quantile_of_a_fitted_normal() -> None:
-    values = torch.randn(500, generator=tiny_poison.generator(0)) * 3 + 1
+    values = torch.randn(500, generator=tiny_poison.generator(0)) * 0.1 + 1
     x = values.numpy()
-    expected = norm.ppf(0.99, x.mean(), x.std(ddof=1))
-    assert normal_quantile(values, 0.99) == pytest.approx(expected, rel=1e-5)
+    expected = norm.ppf(0.01, x.mean(), x.std(ddof=1))
+    assert low_quantile(values, 0.01) == (pytest.approx(expected, rel=1e-5), "fitted normal")
+
+
+def test_where_that_is_no_entropy_the_clean_samples_own_quantile_takes_its_place() -> None:
+    values = torch.linspace(0, 1, 101).square()
+    assert low_quantile(values, 0.01) == (pytest.approx(0.01**2), "clean samples")
 
 
 # --- The defence ---

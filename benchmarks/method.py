@@ -85,10 +85,12 @@ class Method(Configured):
 
     Attributes:
         track: set by the track's contract.
+        also: further tracks whose tasks it can play, where the task names it.
         paper: where it comes from.
     """
 
     track: ClassVar[str]
+    also: ClassVar[tuple[str, ...]] = ()
     paper: ClassVar[Paper]
 
     @property

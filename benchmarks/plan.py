@@ -12,8 +12,9 @@ from benchmarks.data.prepared import Meta
 from benchmarks.errors import BenchError, UsageError, unknown
 from benchmarks.keys import digest
 from benchmarks.learning.weights import sha256_of
-from benchmarks.method import Method, about, make, methods, summary_of
+from benchmarks.method import Method, about, field_docs, make, methods, summary_of
 from benchmarks.result import (
+    Hyperparameter,
     Plan,
     PlannedMethod,
     PlannedTask,
@@ -24,6 +25,8 @@ from benchmarks.suite import Suite
 from benchmarks.suite_tasks import TaskSpec
 from benchmarks.tracks.registry import TRACKS
 from benchmarks.yaml_source import read_value
+
+SCALARS = (str, bool, int, float)
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,7 @@ def sweep(selected: Selected, library: Library, store: Store, command: str) -> S
         for seed in selected.seeds
         for task in selected.tasks
         for method in selected.methods
-        if method.track == task.track
+        if _plays(suite, task, method)
     ]
     if not specs:
         raise UsageError("nothing to run: no method of this selection fits its tasks.")
@@ -131,6 +134,15 @@ def sweep(selected: Selected, library: Library, store: Store, command: str) -> S
         retried=sum(before[s.key] is not None for s in to_do),
         kept=len(kept),
     )
+
+
+def _plays(suite: Suite, task: TaskSpec, method: Method) -> bool:
+    """Who a task names plays it, else who is at home on its track; so does a guest asked for."""
+    if method not in suite.methods:
+        return task.track in (method.track, *method.also)
+    if task.methods:
+        return method.name in task.methods
+    return method.track == task.track
 
 
 def spec(suite: str, task: TaskSpec, method: Method, seed: int, meta: Meta | None) -> TrialSpec:
@@ -195,8 +207,9 @@ def _plan(
     used = {s.task.name for s in specs}
     tasks = [task for task in suite.tasks if task.name in used]
     labels = {method.label: method for method in (*suite.methods, *(s.method for s in specs))}
-    running = {s.method.label for s in specs}
-    order = {label: i for i, label in enumerate(label for label in labels if label in running)}
+    running = {(s.method.label, s.task.track) for s in specs}
+    order = {label: i for i, label in enumerate(labels)}
+    entries = sorted(running, key=lambda entry: (order[entry[0]], entry[1]))
     places = {task.name: i for i, task in enumerate(tasks)}
     trials = sorted(specs, key=lambda s: (places[s.task.name], order[s.method.label], s.seed))
     planned = [_planned_task(task, metas[_prepared(task)]) for task in tasks]
@@ -216,7 +229,7 @@ def _plan(
             for name in dict.fromkeys(task.track for task in planned)
         ],
         tasks=planned,
-        methods=[_planned_method(labels[label], pictured) for label in order],
+        methods=[_planned_method(labels[label], track, pictured) for label, track in entries],
         trials=[
             PlannedTrial(key=s.key, task=s.task.name, method=s.method.label, seed=s.seed)
             for s in trials
@@ -229,6 +242,7 @@ def _planned_task(task: TaskSpec, meta: Meta | None) -> PlannedTask:
     data = data_set(task.data)
     definition = data.tasks[task.task]
     values: Mapping[str, list[str]] = meta.attributes if meta else {}
+    bias = definition.group or definition.bias or ""
     return PlannedTask(
         name=task.name,
         track=task.track,
@@ -237,9 +251,9 @@ def _planned_task(task: TaskSpec, meta: Meta | None) -> PlannedTask:
         data_hash=meta.hash if meta else None,
         official=meta.official if meta else True,
         target=definition.target,
-        bias="trigger" if task.options.planted else definition.bias or "",
+        bias="trigger" if task.options.planted else bias,
         classes=values.get(definition.target, []),
-        groups=task.options.planted_groups or values.get(definition.bias or "", []),
+        groups=task.options.planted_groups or values.get(bias, []),
         sizes=meta.sizes if meta else {},
         notes=[*(meta.notes if meta else []), *data.notes(task.options)],
         training=task.training.model_dump(),
@@ -255,12 +269,12 @@ def _published(task: TaskSpec) -> str | None:
     return f"{task.data}/{known}" if known else None
 
 
-def _planned_method(method: Method, pictured: bool) -> PlannedMethod:
+def _planned_method(method: Method, track: str, pictured: bool) -> PlannedMethod:
     picture = method.picture() if pictured else None
     return PlannedMethod(
         label=method.label,
         name=method.name,
-        track=method.track,
+        track=track,
         summary=summary_of(type(method)),
         about=about(type(method)),
         paper=f"{method.paper.cite}: {method.paper.title}",
@@ -268,9 +282,29 @@ def _planned_method(method: Method, pictured: bool) -> PlannedMethod:
         parameters=method.parameters,
         revision=method.revision,
         caveat=method.caveat,
+        hyperparameters=_hyperparameters(type(method)),
+        home=method.track,
+        kind=_kind(type(method)),
         picture=base64.b64encode(picture.png).decode() if picture else None,
         caption=picture.caption if picture else None,
     )
+
+
+def _kind(method: type[Method]) -> str:
+    package = method.__module__.partition(".")[0]
+    return {"methods": "method", "baselines": "baseline"}.get(package, "elsewhere")
+
+
+def _hyperparameters(method: type[Method]) -> list[Hyperparameter]:
+    return [
+        Hyperparameter(
+            name=name,
+            kind=kind,
+            default=default if default is None or isinstance(default, SCALARS) else str(default),
+            text=text,
+        )
+        for name, (kind, default, text) in field_docs(method).items()
+    ]
 
 
 def _attack(task: TaskSpec) -> dict[str, object]:

@@ -76,6 +76,13 @@ class Environment(Record):
     device: str
 
 
+class ResultPicture(Record):
+    """A picture that a trial left: an image before and after, say."""
+
+    png: str = Field(description="PNG, base64")
+    caption: str
+
+
 class Result(Record):
     """One method on one task with one seed. `metrics` holds finite numbers only."""
 
@@ -94,9 +101,14 @@ class Result(Record):
     status: Status
     reason: str | None = None
     traceback: str | None = None
+    log: str = Field("", description="the last lines of what it logged and was warned of")
     metrics: dict[str, FiniteFloat] = {}
     undefined: dict[str, str] = Field({}, description="metrics that do not exist here, and why")
     curves: dict[str, list[FiniteFloat | None]] = {}
+    samples: dict[str, list[FiniteFloat]] = Field(
+        {}, description="one value a sample: what box plots and distributions are drawn from"
+    )
+    pictures: list[ResultPicture] = Field([], description="what a few samples became")
     chosen: dict[str, Scalar] = Field({}, description="what was selected: epoch, strength, ...")
     cost: Cost = Cost()
     environment: Environment | None = None
@@ -172,6 +184,15 @@ class PlannedTask(Record):
     published: str | None = Field(None, description="dataset/task in reports/published.csv")
 
 
+class Hyperparameter(Record):
+    """A field of a method: what it may be, what it is where nobody sets it, what it does."""
+
+    name: str
+    kind: str = Field(description="its type in words: float >= 0")
+    default: Scalar
+    text: str
+
+
 class PlannedMethod(Record):
     """A method of a sweep."""
 
@@ -185,6 +206,9 @@ class PlannedMethod(Record):
     parameters: dict[str, Scalar]
     revision: int
     caveat: str | None = Field(None, description="what makes its numbers incomparable, if so")
+    hyperparameters: list[Hyperparameter] = []
+    home: str = Field("", description="the track of its contract; empty where it is `track`")
+    kind: str = Field("", description='"method", "baseline", or "elsewhere" for a private one')
     picture: str | None = Field(None, description="a PNG, base64: what its triggers look like")
     caption: str | None = Field(None, description="what the picture shows")
 

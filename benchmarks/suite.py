@@ -108,10 +108,24 @@ def read_suite(path: Path, settings: Mapping[str, Mapping[str, Any]] | None = No
     seeds = tuple(range(file.seeds)) if isinstance(file.seeds, int) else tuple(file.seeds)
     if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
         raise source.error(["seeds"], "give at least one seed, none twice, none negative.")
+    _check_players(source, file)
     _check_figures(source, file, tasks, made)
     return Suite(
         path.stem, file.title, file.description, seeds, tasks, tuple(made), tuple(file.figures)
     )
+
+
+def _check_players(source: Source, file: SuiteFile) -> None:
+    """Raise SuiteError where a task names a method that the suite lacks or that cannot play it."""
+    listed = [entry if isinstance(entry, str) else next(iter(entry)) for entry in file.methods]
+    for number, task in enumerate(file.tasks):
+        for position, name in enumerate(task.methods):
+            place: list[str | int] = ["tasks", number, "methods", position]
+            if name not in listed:
+                raise source.error(place, unknown("method of this suite", name, listed))
+            cls, track = methods()[name], task.track
+            if track and track not in (cls.track, *cls.also):
+                raise source.error(place, f"{name} cannot play tasks of the track {track}.")
 
 
 def _check_figures(

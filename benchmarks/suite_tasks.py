@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from benchmarks.attacks.clean import Clean
 from benchmarks.attacks.contract import Attack, attacks
-from benchmarks.data.dataset import DataSet, Options, data_set, data_sets
+from benchmarks.data.dataset import DataSet, Options, TaskDefinition, data_set, data_sets
 from benchmarks.errors import SuiteError, UsageError, unknown
 from benchmarks.learning.backbones import check_backbone
 from benchmarks.learning.settings import Training
 from benchmarks.method import configured
 from benchmarks.result import Scalar
 from benchmarks.suite_errors import field_error, written_at
+from benchmarks.tracks.registry import TRACKS
 from benchmarks.yaml_source import Place, Source
+
+SUFFIX = {"imperceptibility": " attacked"}
+"""What tells tasks of different tracks on the same data apart."""
 
 
 class TaskEntry(BaseModel):
     """A task as written; further keys are options of its data set.
 
-    An attack makes it a task of the poisoning track, and a clean twin stands beside it.
+    An attack makes it a task of the poisoning track, and a clean twin stands beside it; one whose
+    data set names many groups belongs to robust_fairness; `track` says it where neither does.
     """
 
     model_config = ConfigDict(extra="allow", strict=True)
@@ -35,6 +40,8 @@ class TaskEntry(BaseModel):
     training: dict[str, Scalar] = {}
     matrix: dict[str, list[Scalar]] = {}
     attack: str | dict[str, dict[str, Any] | None] | None = None
+    track: str | None = None
+    methods: list[str] = Field([], description="who plays it, where not all of its track do")
 
     @property
     def options(self) -> dict[str, Any]:
@@ -53,19 +60,17 @@ class TaskSpec:
     attack: Attack | None = None
     varied: tuple[str, ...] = ()
     """Training settings that the entry's matrix varies: they tell its tasks apart."""
-
-    @property
-    def track(self) -> str:
-        """An attack makes it a task of the poisoning track."""
-        return "poisoning" if self.attack else "debiasing"
+    track: str = "debiasing"
+    methods: tuple[str, ...] = field(default=(), compare=False)
+    """Files' names of the methods that play it; empty for all those of its track."""
 
     @property
     def name(self) -> str:
-        """Name on the page: data, task, what sets it apart, attack."""
+        """Name on the page: data, task, what sets it apart, attack or track."""
         changed = self._changed
         inside = ",".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}"
                           for k, v in changed.items())  # fmt: skip
-        attacked = f" under {self.attack.label}" if self.attack else ""
+        attacked = f" under {self.attack.label}" if self.attack else SUFFIX.get(self.track, "")
         return f"{self.data} {self.task}" + (f" [{inside}]" if inside else "") + attacked
 
     @property
@@ -128,10 +133,9 @@ def task_specs(
         twins = _attacks(source, place, attack, {**given, **_fields_of(attack, values)})
         under: list[Attack | None] = [*twins] or [None]
         for task, one in product(named, under):
-            if one is None and data.tasks[task].bias is None and not checked.planted:
-                message = f"{entry.data} {task} has no bias variable: set flipped to plant one, "
-                raise source.error([*place, "task"], message + "or attack to poison it.")
-            yield TaskSpec(entry.data, task, checked, settings, one, varied)
+            track = _track(source, place, entry, data.tasks[task], checked)
+            guests = tuple(entry.methods)
+            yield TaskSpec(entry.data, task, checked, settings, one, varied, track, guests)
 
 
 def _named(source: Source, place: Place, entry: TaskEntry, data: DataSet) -> list[str]:
@@ -142,6 +146,26 @@ def _named(source: Source, place: Place, entry: TaskEntry, data: DataSet) -> lis
     if not named:
         raise source.error([*place, "task"], "name at least one task.")
     return named
+
+
+def _track(
+    source: Source, place: Place, entry: TaskEntry, asked: TaskDefinition, options: Options
+) -> str:
+    """The track of one task: named, or by what it asks."""
+    if entry.track and entry.track not in TRACKS:
+        raise source.error([*place, "track"], unknown("track", entry.track, TRACKS))
+    usual = "poisoning" if entry.attack else "robust_fairness" if asked.group else "debiasing"
+    track = entry.track or usual
+    task = f"{entry.data} {entry.task}"
+    if (track == "poisoning") != bool(entry.attack):
+        message = "a task of the poisoning track names its attack, and others have none."
+        raise source.error([*place, "track"], message)
+    if track == "robust_fairness" and not asked.group:
+        raise source.error([*place, "track"], f"{task} has no column of groups.")
+    if track == "debiasing" and not (asked.bias or options.planted):
+        message = f"{task} has no bias variable: set flipped to plant one, attack to poison it, "
+        raise source.error([*place, "task"], message + "or track: imperceptibility to attack it.")
+    return track
 
 
 def _attack(
@@ -204,19 +228,19 @@ def _check_fields(
 ) -> None:
     options, settings = data.options.model_fields, Training.model_fields
     of_attack = {field.name for field in dataclasses.fields(attack)} if attack else set()
-    for field in entry.options:
-        if field in settings:
-            message = f"{field} is a training setting: write it under training."
-            raise source.error([*place, field], message)
-        if field not in options:
-            message = unknown("field", field, [*TaskEntry.model_fields, *options])
-            raise source.error([*place, field], message)
-    for field, values in entry.matrix.items():
-        if field not in {*options, *settings, *of_attack}:
-            message = unknown("field", field, [*options, *settings, *of_attack])
-            raise source.error([*place, "matrix", field], message)
+    for name in entry.options:
+        if name in settings:
+            message = f"{name} is a training setting: write it under training."
+            raise source.error([*place, name], message)
+        if name not in options:
+            message = unknown("field", name, [*TaskEntry.model_fields, *options])
+            raise source.error([*place, name], message)
+    for name, values in entry.matrix.items():
+        if name not in {*options, *settings, *of_attack}:
+            message = unknown("field", name, [*options, *settings, *of_attack])
+            raise source.error([*place, "matrix", name], message)
         if not values:
-            raise source.error([*place, "matrix", field], "give at least one value.")
+            raise source.error([*place, "matrix", name], "give at least one value.")
 
 
 def combinations(matrix: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:

@@ -22,6 +22,7 @@ from benchmarks.provenance import environment
 from benchmarks.result import Cost, Result, Status
 from benchmarks.tracks.registry import TRACKS
 from benchmarks.tracks.session import Question
+from benchmarks.trial_log import TrialLog
 
 
 @dataclass(frozen=True)
@@ -61,12 +62,19 @@ def run_trial(spec: TrialSpec, place: Place, peak_memory: Callable[[], float | N
     trial: Trial | None = None
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
+    log = TrialLog().begin()
     try:
         session = TRACKS[spec.task.track].open(question(spec, place))
         trial = session.trial
         torch.manual_seed(seed_for(spec.seed, "everything else"))
         played = session.play(spec.method)
-        outcome = {"status": Status.OK, "metrics": played.metrics, "undefined": played.undefined}
+        outcome = {
+            "status": Status.OK,
+            "metrics": played.metrics,
+            "undefined": played.undefined,
+            "samples": played.samples,
+            "pictures": played.pictures,
+        }
     except Skip as verdict:
         outcome = {"status": Status.SKIPPED, "reason": str(verdict)}
     except Diverged as verdict:
@@ -78,10 +86,13 @@ def run_trial(spec: TrialSpec, place: Place, peak_memory: Callable[[], float | N
     except Exception as error:  # noqa: BLE001 - a failure stays where it happened
         reason = f"{type(error).__name__}: {_first_line(error)}"
         outcome = {"status": Status.FAILED, "reason": reason, "traceback": traceback.format_exc()}
+    finally:
+        log.end()
     own = time.perf_counter() - clock - (trial.waited_seconds if trial else 0.0)
     return Result(
         **blank(spec),
         **outcome,
+        log=log.text,
         curves=_finite(trial.curves) if trial else {},
         chosen=trial.chosen if trial else {},
         cost=Cost(

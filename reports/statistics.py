@@ -8,33 +8,47 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Literal
 
-from scipy.special import ndtri, stdtr, stdtrit
+import numpy as np
+from scipy.special import ndtri, stdtrit
 
-CONFIDENCE = 0.95
-LEVEL = 0.05
-"""Two methods are told apart where a two-sided paired t-test gives a smaller p."""
+from reports.comparisons import CONFIDENCE, LEVEL, Seeds, holm, paired_p_value
 
 RANKING_RULE = (
     "For each ranking metric, methods are sorted by their mean over the seeds that ended well. "
-    "Going down the list, a method shares the place of the leader of its group unless a "
-    "two-sided paired t-test over the seeds both have separates the two at 5 %; then it leads "
-    "the next group. Places are counted as in sport: 1, 1, 3. With fewer than two common seeds "
+    "The best leads the first group. It is compared with every method behind it by two-sided "
+    "paired t-tests over the seeds both have, Holm-corrected for the number of these comparisons. "
+    "Going down the list, a method shares the leader's place until one is significantly worse "
+    "(corrected p below 5 %); that one leads the next group and is compared with those behind it "
+    "in the same way. Places are counted as in sport: 1, 1, 3. With fewer than two common seeds "
     "there is no test, and only equal means share a place. A difference that is the same on "
     "every seed separates, unless it is zero. The overall rank orders the mean of a method's "
-    "places on the ranking metrics; equal means share a rank. No correction is made for the "
-    "number of comparisons. Failed, timed-out, skipped and missing trials count as missing, "
-    "never as zero; a method without a value on every ranking metric has no rank. An entry with a "
-    "caveat is not ranked and pushes no other down: its numbers answer another question."
+    "places on the ranking metrics; equal means share a rank. A shared place means that these "
+    "seeds do not tell the methods apart, not that the methods are equal. Failed, timed-out, "
+    "skipped and missing trials count as missing, never as zero; a method without a value on "
+    "every ranking metric has no rank. An entry with a caveat is not ranked and pushes no other "
+    "down: its numbers answer another question."
 )
 
-INTERVAL_RULE = (
-    "± is the half-width of the 95 % Student t interval of the mean over seeds "
-    "(standard deviation with n\u00a0−\u00a01). One seed has no interval."
-)
+Interval = Literal["t", "bootstrap"]
+"""How the interval of a mean over seeds is made."""
 
-Seeds = Mapping[int, float]
-"""Values of one metric of one method, by seed."""
+RESAMPLES = 10_000
+
+INTERVAL_RULES: Mapping[Interval, str] = {
+    "t": (
+        "± is the half-width of the 95 % Student t interval of the mean over seeds "
+        "(standard deviation with n\u00a0−\u00a01). One seed has no interval."
+    ),
+    "bootstrap": (
+        "± is the half-width of the symmetric 95 % bootstrap interval of the mean over seeds: "
+        f"{RESAMPLES:,} resamples, always the same, of which 95 % have a mean as near. With few "
+        "seeds it is narrower than it should be. One seed has no interval. Intervals of "
+        "differences are Student t intervals of the paired differences."
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -59,8 +73,8 @@ class Place:
     """What was sorted: the mean of a metric, or the mean of the ranks."""
 
 
-def summarize(values: Iterable[float]) -> Summary | None:
-    """Mean, standard deviation and 95 % t interval of `values`; None where there are none."""
+def summarize(values: Iterable[float], interval: Interval = "t") -> Summary | None:
+    """Mean, standard deviation and 95 % interval of `values`; None where there are none."""
     numbers = list(values)
     n = len(numbers)
     if n == 0:
@@ -69,59 +83,39 @@ def summarize(values: Iterable[float]) -> Summary | None:
     if n == 1:
         return Summary(1, mean, None, None)
     std = _std(numbers, mean)
+    if interval == "bootstrap":
+        return Summary(n, mean, std, _bootstrap_half_width(numbers, mean))
     quantile = float(stdtrit(n - 1, 0.5 + CONFIDENCE / 2))
     return Summary(n, mean, std, quantile * std / math.sqrt(n))
 
 
-def paired_p_value(first: Seeds, second: Seeds) -> float | None:
-    """Two-sided p of the paired t-test over common seeds; None with fewer than two of them.
-
-    Without variance the limit is returned: 1 for no difference at all, 0 for a constant one.
-    """
-    common = sorted(first.keys() & second.keys())
-    if len(common) < 2:
-        return None
-    differences = [first[seed] - second[seed] for seed in common]
-    scale = max(max(abs(first[seed]), abs(second[seed])) for seed in common)
-    # Twelve digits: what is smaller is rounding of equal numbers, not a difference.
-    if max(map(abs, differences)) <= 1e-12 * scale:
-        return 1.0
-    mean = math.fsum(differences) / len(differences)
-    std = _std(differences, mean)
-    if std <= 1e-12 * abs(mean):
-        return 0.0
-    t = abs(mean) / (std / math.sqrt(len(differences)))
-    return float(2 * stdtr(len(differences) - 1, -t))
+def _bootstrap_half_width(numbers: Sequence[float], mean: float) -> float:
+    """The 95 % quantile of |resampled mean - mean|: Hall (1988)'s symmetric interval, not
+    studentised, for a page that writes "mean ± half-width"."""
+    # Sorted, so that the order of the seeds decides nothing.
+    means = np.sort(np.asarray(numbers))[_resamples(len(numbers))].mean(axis=1)
+    return float(np.quantile(np.abs(means - mean), CONFIDENCE, method="inverted_cdf"))
 
 
-def separated(first: Seeds, second: Seeds) -> bool:
-    """Whether the two methods may be put in an order, by the rule of `RANKING_RULE`."""
-    p = paired_p_value(first, second)
-    if p is not None:
-        return p < LEVEL
-    return not math.isclose(_mean(first), _mean(second), rel_tol=1e-12, abs_tol=0.0)
+@cache
+def _resamples(n: int) -> np.ndarray:
+    """[RESAMPLES, n] positions, the same in every build: equal results give equal pages."""
+    return np.random.default_rng(0).integers(n, size=(RESAMPLES, n))
 
 
 def shared_ranks(values: Mapping[str, Seeds], better: str) -> dict[str, Place]:
-    """Places of the methods on one metric; methods without a value have none.
+    """Places of the methods on one metric by `RANKING_RULE`; those without a value have none.
 
     Args:
         values: for each method its values by seed.
         better: "higher" or "lower", as in `MetricInfo.better`.
     """
-    if better not in ("higher", "lower"):
-        return {}
-    sign = -1.0 if better == "higher" else 1.0
-    means = {method: _mean(seeds) for method, seeds in values.items() if seeds}
-    # Names break equal means, so that the order of a suite file decides nothing.
-    order = sorted(means, key=lambda method: (sign * means[method], method))
+    order, means = in_order(values, better)
     ranks: dict[str, int] = {}
-    leader = ""
+    apart: dict[str, bool] = {}
     for position, method in enumerate(order, start=1):
-        if not leader or separated(values[leader], values[method]):
-            leader, ranks[method] = method, position
-        else:
-            ranks[method] = ranks[leader]
+        if position > 1 and not apart[method]:
+            ranks[method] = position - len(apart) + order[position - 1 :].__len__()
     return _places(ranks, means)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -36,6 +36,8 @@ class FeatureValues(LearningAttack):
     not say how it measured their influence, nor which values it took; here it is mutual
     information, and a high quantile of each column.
     """
+
+    revision: ClassVar[int] = 2
 
     rate: Annotated[float, Field(gt=0, lt=1)] = 0.01
     """Share of the training samples that is poisoned: about 1 % (LABOR section 4.4)."""

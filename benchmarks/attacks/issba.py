@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
@@ -30,6 +30,8 @@ class Issba(LearningAttack):
     loss and a mean square image loss, until the secret is read and the change faint; larger images
     are changed at 32 x 32 pixels and the change is enlarged.
     """
+
+    revision: ClassVar[int] = 2
 
     rate: Annotated[float, Field(gt=0, lt=1)] = 0.1
     """Share of the training samples that is poisoned (LABOR section 5.1)."""

@@ -6,15 +6,35 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from benchmarks.attacks.contract import Attack, Samples
 
 Knowledge = Mapping[str, Tensor]
 """What was found: weights of an encoder, chosen columns. It fits into a safetensors file."""
+
+
+class Findings(nn.Module):
+    """Knowledge as `Trial.shared` keeps it: a state of any names and shapes.
+
+    Attributes:
+        found: on the CPU, where attacks work.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: Knowledge = {}
+
+    def state_dict(self, *_: Any, **__: Any) -> dict[str, Any]:
+        """What was found."""
+        return dict(self.found)
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], *_: Any, **__: Any) -> None:  # type: ignore[override]
+        """Take over what was found before."""
+        self.found = {name: tensor.cpu() for name, tensor in state_dict.items()}
 
 
 @dataclass(frozen=True)

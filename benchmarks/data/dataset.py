@@ -64,11 +64,17 @@ class TaskDefinition:
         bias: attribute with two values that predictions should not depend on, or None where only
             a planted trigger can be one.
         published: dataset/task under which reports/published.csv lists figures.
+        group: attribute with many values over which accuracy should be even, where that is what
+            the task asks; it stands in the place of the bias variable.
+        covariate: what accuracy should not depend on, one number a value of `group`, in words
+            ("log GDP per capita").
     """
 
     target: str
     bias: str | None
     published: str | None = None
+    group: str | None = None
+    covariate: str = ""
 
 
 @dataclass(frozen=True)
@@ -162,7 +168,8 @@ class DataSet(ABC):
         """One split of one task. Data sets that alter inputs (coloured digits) override this."""
         del split, options
         y = labels(columns.attributes[task.target])
-        b = labels(columns.attributes[task.bias]) if task.bias else np.zeros(len(y), np.int64)
+        group = task.group or task.bias
+        b = labels(columns.attributes[group]) if group else np.zeros(len(y), np.int64)
         return Labelled(columns.x, y, b)
 
     def notes(self, options: Options) -> list[str]:

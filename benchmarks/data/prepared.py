@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from benchmarks.data.kinds import Kind
 from benchmarks.data.raw import RawRecord
@@ -36,6 +36,7 @@ class Meta(Record):
     stored: list[str]
     sizes: dict[str, int]
     normalisation: dict[str, dict[str, float]]
+    covariates: dict[str, list[float]] = Field({}, description="attribute -> one a value")
     notes: list[str]
     raw: list[RawRecord]
     hash: str
@@ -73,6 +74,7 @@ class Arrays:
         columns: names of a table's inputs, or the vocabulary of texts: a word's position is its id.
         normalisation: column, or band of a spectrum, -> mean and standard deviation, fitted on
             train alone.
+        covariates: attribute -> a number for each of its values (a country's log GDP per capita).
         notes: facts that every page with this data must show.
     """
 
@@ -80,6 +82,7 @@ class Arrays:
     attributes: Mapping[str, list[str]]
     columns: list[str] | None = None
     normalisation: Mapping[str, dict[str, float]] = field(default_factory=dict)
+    covariates: Mapping[str, list[float]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
@@ -97,6 +100,8 @@ def write(folder: Path, arrays: Arrays, about: Mapping[str, Any]) -> Meta:
         content = hashlib.sha256()
         if about["kind"] == "sound":  # what networks see is computed later, by the recipe's rules
             content.update(f"recipe:{about['recipe']};".encode())
+        if arrays.covariates:
+            content.update(f"covariates:{dict(arrays.covariates)!r};".encode())
         for split in SPLITS:
             columns = arrays.splits[split]
             for name, array in [("x", columns.x), *sorted(columns.attributes.items())]:
@@ -111,6 +116,7 @@ def write(folder: Path, arrays: Arrays, about: Mapping[str, Any]) -> Meta:
             stored=sorted(arrays.splits["train"].attributes),
             sizes={split: len(arrays.splits[split].x) for split in SPLITS},
             normalisation=dict(arrays.normalisation),
+            covariates=dict(arrays.covariates),
             notes=arrays.notes,
             hash=content.hexdigest(),
             **about,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from benchmarks.learning.loop import Trial
 from benchmarks.learning.settings import Training
 from benchmarks.learning.split import Split
 from benchmarks.method import Method
+from benchmarks.result import ResultPicture
 
 
 @dataclass(frozen=True)
@@ -70,10 +71,15 @@ class Question:
 
 @dataclass(frozen=True)
 class Played:
-    """What came of a method on a task: metrics, and why others of the track do not exist."""
+    """What came of a method on a task: metrics, and why others of the track do not exist.
+
+    `samples` and `pictures` go into the result as they are.
+    """
 
     metrics: dict[str, float]
     undefined: dict[str, str]
+    samples: dict[str, list[float]] = field(default_factory=dict)
+    pictures: list[ResultPicture] = field(default_factory=list)
 
 
 class Session(ABC):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import attack_samples as given
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from benchmarks.attacks.contract import Samples
 from benchmarks.attacks.hiding import Hiding, hidden, small
 from benchmarks.attacks.issba import Issba
+from benchmarks.attacks.knowledge import Findings
 from benchmarks.errors import Skip
 
 EASY = Issba(bits=2, bound=0.5, distortion=0.5, steps=150)
@@ -66,6 +69,16 @@ def test_an_encoder_can_be_kept_elsewhere_and_handed_back(smooth: Samples) -> No
     assert told.known is knowledge
     with pytest.raises(RuntimeError):
         EASY.attempts(smooth)
+
+
+def test_findings_are_a_state_that_is_kept_in_a_file(smooth: Samples, tmp_path: Path) -> None:
+    first, second = Findings(), Findings()
+    first.found = EASY.study(smooth, given.seeded())
+    save_file(first.state_dict(), tmp_path / "found.safetensors")
+    second.load_state_dict(load_file(tmp_path / "found.safetensors"))
+    assert second.found.keys() == first.found.keys() > {"secret", "look.weight"}
+    told, other = EASY.knowing(first.found), EASY.knowing(second.found)
+    assert torch.equal(told.hide(smooth.x), other.hide(smooth.x))
 
 
 def test_poison_studies_anew_what_it_is_given(smooth: Samples) -> None:

@@ -12,10 +12,12 @@ import torch
 
 from benchmarks.attacks.badnets import BadNets
 from benchmarks.attacks.clean import Clean
-from benchmarks.attacks.contract import Attack
+from benchmarks.attacks.contract import Attack, Samples
+from benchmarks.attacks.issba import Issba
+from benchmarks.attacks.knowledge import Knowledge
 from benchmarks.data.dataset import Library, data_set
 from benchmarks.errors import BenchError, Skip
-from benchmarks.learning.loop import Trial
+from benchmarks.learning.loop import Story, Trial
 from benchmarks.learning.settings import Training
 from benchmarks.method import Paper
 from benchmarks.tracks.poisoning import Defence, Defender, PoisoningTask
@@ -186,6 +188,37 @@ def test_the_reserve_is_clean_and_the_victim_is_trained_once(
     assert all(row.numpy().tobytes() in known for row in poisoned.task.reserve.x.contiguous())
     again = PoisoningSession(question(library, cache, BadNets(rate=0.05, size=2)))
     assert again.trial.shared_seconds == poisoned.trial.shared_seconds > 0
+    assert again.trial.waited_seconds < again.trial.shared_seconds
+
+
+def test_what_an_attack_learns_is_learnt_once_and_charged_to_all(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studied: list[Knowledge] = []
+    study = Issba.study
+
+    def counted(self: Issba, train: Samples, random: torch.Generator) -> Knowledge:
+        studied.append(study(self, train, random))
+        return studied[-1]
+
+    monkeypatch.setattr(Issba, "study", counted)
+    attack = Issba(bits=2, bound=0.5, distortion=0.5, steps=150)
+    brief = TRAINING.model_copy(update={"epochs": 1})
+    first, again, alone = (
+        PoisoningSession(question(library, tmp_path / cache, attack, brief))
+        for cache in ("shared", "shared", "another")
+    )
+    assert len(studied) == 2  # the third had another cache
+    for other in (again, alone):
+        assert torch.equal(other.poison.rows, first.poison.rows)
+        assert torch.equal(other.poison.x, first.poison.x)
+        assert torch.equal(other.attempts[0].x, first.attempts[0].x)
+        assert torch.equal(other.task.reserve.x, first.task.reserve.x)
+    assert again.trial.shared_seconds == first.trial.shared_seconds
+    kept = [Story.model_validate_json(p.read_text()) for p in (tmp_path / "shared").glob("*.json")]
+    assert len(kept) == 2  # the encoder and the victim
+    assert sum(story.seconds for story in kept) == pytest.approx(first.trial.shared_seconds)
+    assert min(story.seconds for story in kept) > 0
     assert again.trial.waited_seconds < again.trial.shared_seconds
 
 

@@ -104,6 +104,7 @@ class Debiaser(Method):
     """A debiasing method."""
 
     track: ClassVar[str] = "debiasing"
+    also: ClassVar[tuple[str, ...]] = ("robust_fairness",)
 
     @abstractmethod
     def fit(self, task: DebiasingTask, trial: Trial) -> nn.Module:

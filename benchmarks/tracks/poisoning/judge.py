@@ -11,7 +11,7 @@ from torch import Tensor
 from benchmarks.result import MetricInfo, TrackInfo
 
 NAME = "poisoning"
-REVISION = 1
+REVISION = 2
 SELECTION = (
     "The last epoch, for every network: whoever was handed poisoned data has no clean data to "
     "choose on."

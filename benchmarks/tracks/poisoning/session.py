@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchmarks.attacks.contract import Poison, Samples
+from benchmarks.attacks.contract import Attack, Poison, Samples
+from benchmarks.attacks.knowledge import Findings, LearningAttack
 from benchmarks.errors import BenchError, Skip
 from benchmarks.learning.backbones import check_shape
 from benchmarks.learning.inputs import Inputs, inputs_on, room_on
@@ -40,12 +41,7 @@ class PoisoningSession(Session):
         self.humans: list[Human] = []
         clean = {name: self._samples(name) for name in ("train", "validation", "test")}
         self.truth = clean["train"].y.clone()
-        assert question.attack is not None  # noqa: S101 - an attack makes it a task of this track
-        random = generator(question.seed, "poison")
-        self.poison = question.attack.poison(clean["train"], random)
-        self.attempts = question.attack.attempts(clean["test"])
-        train = published(clean["train"], self.poison)
-        reserve = _first(clean["validation"], RESERVE, random)
+        reserve = _first(clean["validation"], RESERVE, generator(question.seed, "reserve"))
         self.test = self._split(clean["test"])
         self.trial = Trial(
             seed=question.seed,
@@ -56,6 +52,10 @@ class PoisoningSession(Session):
             scope=question.scope,
             cache=question.cache,
         )
+        attack = self._attack(clean["train"])
+        self.poison = attack.poison(clean["train"], generator(question.seed, "poison"))
+        self.attempts = attack.attempts(clean["test"])
+        train = published(clean["train"], self.poison)
         self.task = self._task(self._split(train), self.trial.validation)
 
     def play(self, method: Method) -> Played:
@@ -148,6 +148,20 @@ class PoisoningSession(Session):
         if defence.filter is not None:
             said[defence.filter(inputs).cpu() > defence.threshold] = -1
         return said
+
+    def _attack(self, train: Samples) -> Attack:
+        """The attack; what it must find out it finds out once a task and seed."""
+        attack = self.question.attack
+        assert attack is not None  # noqa: S101 - an attack makes it a task of this track
+        if not isinstance(attack, LearningAttack):
+            return attack
+
+        def study(_: Trial, findings: Findings) -> Findings:
+            # A generator of its own: whoever reads the findings draws the same poison.
+            findings.found = attack.study(train, generator(self.question.seed, "study"))
+            return findings
+
+        return attack.knowing(self.trial.shared("attack", {}, Findings(), study).found)
 
     def _task(self, train: Split, reserve: Split) -> PoisoningTask:
         question = self.question

@@ -1,0 +1,202 @@
+"""`bench merge`: the results of several machines into one folder, and what does not go together.
+
+Everything is read and decided before anything is written. Results are written first and plans
+last, each file atomically, so that a merge cut short is finished by the same command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from filelock import FileLock, Timeout
+
+from benchmarks.errors import BenchError, UsageError
+from benchmarks.merging_plans import merged_plan, plan_conflicts
+from benchmarks.result import Plan, Result, Store
+
+Prefer = Literal["newest", "first"]
+MEASURED = {"cost", "environment", "started", "finished", "traceback"}
+"""What differs from run to run although the trial says the same."""
+
+LISTED = 20
+"""Conflicts that a message lists."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One folder's results of one suite: those of its plan, and earlier ones."""
+
+    root: Path
+    plan: Plan
+    results: Mapping[str, Result]
+
+    @property
+    def newest(self) -> datetime:
+        """When its last result was finished; the beginning of time where there is none."""
+        times = (_instant(result.finished) for result in self.results.values())
+        return max(times, default=datetime.min.replace(tzinfo=UTC))
+
+
+@dataclass
+class Merged:
+    """What a suite becomes."""
+
+    plan: Plan
+    results: dict[str, Result]
+    added: int = 0
+    """Results that the target folder does not hold, or holds otherwise."""
+    equal: int = 0
+    """Results that several folders hold, saying the same."""
+    settled: int = 0
+    """Conflicts that `prefer` decided."""
+    conflicts: list[str] = field(default_factory=list)
+
+
+def merge(
+    folders: Sequence[Path], into: Path, prefer: Prefer | None = None, *, dry_run: bool = False
+) -> dict[str, Merged]:
+    """Merge the suites of `folders`, and of `into` where it holds some already, into `into`.
+
+    Of results with one key that say the same (status, metrics, curves, selection), the one
+    finished first stays; of a finished and an unfinished one, the finished; of two failures, the
+    later. Merging again changes nothing.
+
+    Args:
+        folders: Results folders, as `--out` names them.
+        into: The folder to write to; may be one of `folders`.
+        prefer: Who is right where two contradict each other: whoever is newest, or the folder
+            named first (`into` before all, where it holds results).
+        dry_run: Decide everything and write nothing.
+
+    Returns:
+        For each suite what was merged.
+
+    Raises:
+        UsageError: An unknown preference, or a folder without results.
+        BenchError: Conflicts, and no preference: nothing was written.
+    """
+    if prefer not in (None, "newest", "first"):
+        raise UsageError(f'--prefer: "{prefer}" is neither newest nor first.')
+    for folder in folders:
+        if not Store(folder).suites():
+            raise UsageError(f"{folder}: no results here (no SUITE/plan.json).")
+    apart = [folder for folder in folders if folder.resolve() != into.resolve()]
+    everywhere = [into, *apart]
+    names = sorted({name for folder in everywhere for name in Store(folder).suites()})
+    merged = {
+        name: _merged([source for root in everywhere if (source := _read(root, name))], prefer, into)
+        for name in names
+    }
+    conflicts = [f"{name}: {each}" for name, made in merged.items() for each in made.conflicts]
+    if conflicts:
+        raise BenchError(_told(conflicts))
+    if not dry_run:
+        _write(merged, into)
+    return merged
+
+
+def _read(root: Path, suite: str) -> Source | None:
+    store = Store(root)
+    plan = store.read_plan(suite)
+    if plan is None:
+        return None
+    keys = sorted(path.stem for path in (root / suite / "trials").glob("[!.]*.json"))
+    return Source(root, plan, {result.key: result for result in store.read_all(suite, keys)})
+
+
+def _merged(sources: Sequence[Source], prefer: Prefer | None, into: Path) -> Merged:
+    if prefer == "newest":  # stable: of equally new ones the first
+        sources = sorted(sources, key=lambda source: source.newest, reverse=True)
+    made = Merged(sources[0].plan, {})
+    for key in dict.fromkeys(key for source in sources for key in source.results):
+        held = [(s.root, s.results[key]) for s in sources if key in s.results]
+        made.results[key] = _one(held, prefer, made)
+    found = plan_conflicts([source.plan for source in sources], made.results)
+    if prefer:
+        made.settled += len(found)
+    else:
+        made.conflicts += found
+    made.plan = merged_plan([source.plan for source in sources], made.results)
+    store = Store(into)
+    made.added = sum(store.read(made.plan.suite, k) != r for k, r in made.results.items())
+    return made
+
+
+def _one(held: Sequence[tuple[Path, Result]], prefer: Prefer | None, made: Merged) -> Result:
+    """The result of a key that several folders hold; what does not go together is noted."""
+    final = [each for each in held if each[1].status.is_final]
+    if not final:
+        return max((result for _, result in held), key=_age)
+    (where, first), *rest = final
+    others = [(root, r) for root, r in rest if _says(r) != _says(first)]
+    made.equal += len(rest) - len(others)
+    if not others:
+        return min((result for _, result in final), key=_age)
+    if prefer:
+        made.settled += 1
+        return first if prefer == "first" else max((r for _, r in final), key=_age)
+    made.conflicts += [_difference(where, first, root, r) for root, r in others]
+    return first
+
+
+def _says(result: Result) -> dict[str, Any]:
+    return result.model_dump(exclude=MEASURED)
+
+
+def _difference(where: Path, first: Result, root: Path, other: Result) -> str:
+    """The first fields in which two results differ, with both values."""
+    mine, its = dict(_flat(_says(first))), dict(_flat(_says(other)))
+    names = [name for name in dict.fromkeys((*mine, *its)) if mine.get(name) != its.get(name)]
+    shown = [f"{name} {mine.get(name, 'absent')} and {its.get(name, 'absent')}" for name in names[:3]]
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    trial = f"{first.task} · {first.method} · seed {first.seed}"
+    return f"{trial} ({first.key[:8]}) in {where} and {root}: {', '.join(shown)}{more}"
+
+
+def _flat(fields: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in fields.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{before}{name}.")
+        elif isinstance(value, list):
+            yield f"{before}{name}", f"{len(value)} values {hash(repr(value)) & 0xFFFF:04x}"
+        else:
+            yield f"{before}{name}", value
+
+
+def _age(result: Result) -> tuple[datetime, str]:
+    return _instant(result.finished), result.model_dump_json()
+
+
+def _instant(time: datetime) -> datetime:
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _told(conflicts: Sequence[str]) -> str:
+    more = f"\n  and {len(conflicts) - LISTED} more" if len(conflicts) > LISTED else ""
+    listed = "".join(f"\n  {each}" for each in conflicts[:LISTED])
+    word = "conflict" if len(conflicts) == 1 else "conflicts"
+    return (
+        f"{len(conflicts)} {word}; nothing was written. "
+        f"--prefer newest or --prefer first decides them.{listed}{more}"
+    )
+
+
+def _write(merged: Mapping[str, Merged], into: Path) -> None:
+    try:
+        into.mkdir(parents=True, exist_ok=True)
+        with FileLock(into / ".lock", timeout=0):
+            store = Store(into)
+            for suite, made in merged.items():
+                for key, result in made.results.items():
+                    if store.read(suite, key) != result:
+                        store.replace(result)
+                if store.read_plan(suite) != made.plan:
+                    store.write_plan(made.plan)
+    except Timeout as error:
+        raise BenchError(f"another bench run is using {into}. Wait for it.") from error
+    except OSError as error:
+        raise BenchError(f"{into}: cannot write here ({error.strerror}).") from error

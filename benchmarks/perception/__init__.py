@@ -1,0 +1,1 @@
+"""How different two images look, and the climbs that several attacks share."""

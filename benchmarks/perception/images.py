@@ -1,0 +1,34 @@
+"""What an image is here: numbers from 0 to 1, never anything else without a word."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+LEVELS = 255
+"""Steps of an 8-bit channel."""
+SLACK = 1e-6
+"""How far beyond [0, 1] rounding may carry a pixel."""
+
+
+def check(x: Tensor, what: str = "images") -> None:
+    """Refuse what is no batch of images.
+
+    Raises:
+        ValueError: not [n, C, H, W], not floating point, or a value is outside [0, 1] or no number.
+    """
+    if x.dim() != 4 or not x.is_floating_point():
+        raise ValueError(f"{what}: expected [n, C, H, W] of floats, got {tuple(x.shape)} {x.dtype}")
+    if not x.numel():
+        return
+    low, high = (float(end) for end in x.detach().aminmax())
+    # Written so that NaN fails it.
+    if not (low >= -SLACK and high <= 1 + SLACK):
+        raise ValueError(
+            f"{what}: values from {low:g} to {high:g}, but pixels run from 0 to 1 here. Divide "
+            "8-bit images by 255; normalisation belongs into the network."
+        )
+
+
+def eight_bit(x: Tensor) -> Tensor:
+    """The nearest images that 8 bits a channel can hold: every value a multiple of 1/255."""
+    return (x.clamp(0, 1) * LEVELS).round() / LEVELS

@@ -1,0 +1,5 @@
+"""Attacks on classifiers, judged by how visible they are."""
+
+from benchmarks.tracks.imperceptibility.contract import Attacker
+
+__all__ = ["Attacker"]

@@ -1,0 +1,40 @@
+"""The contract of the imperceptibility track: what an attack is given and what it must return."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from benchmarks.learning.loop import Trial
+from benchmarks.method import Method
+
+
+@dataclass(frozen=True)
+class Attacker(Method):
+    """An attack on a classifier that knows its weights."""
+
+    track: ClassVar[str] = "imperceptibility"
+
+    @abstractmethod
+    def perturb(self, model: nn.Module, x: Tensor, y: Tensor, trial: Trial) -> Tensor:
+        """Change images so that the model no longer sees in them what they show.
+
+        All images are attacked at once; those that are done may leave the batch. What the judge
+        counts as steps are the images that pass through the model with gradients, so an attack
+        that stops early is seen to be cheap.
+
+        Args:
+            model: images -> logits, [n, classes]; in eval mode, weights frozen, normalises inside.
+            x: images, [n, C, H, W] float32 in [0, 1].
+            y: what they show, [n] int64; the model gets all of them right.
+            trial: random generators, the device, a place for what was chosen.
+
+        Returns:
+            The attacked images, [n, C, H, W] in [0, 1], in the same order.
+
+        Raises:
+            Skip: the attack does not apply to this task, and why.
+        """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 import yaml
@@ -14,6 +14,7 @@ from rich.text import Text
 
 from benchmarks import __version__
 from benchmarks.cli_data import DATA, Data, data_app, out, print_rows
+from benchmarks.cli_results import PAGES, RESULTS, Out, Site, register, split_names
 from benchmarks.errors import BenchError, UsageError
 from benchmarks.yaml_source import read_value
 
@@ -26,13 +27,6 @@ app = typer.Typer(
 app.add_typer(data_app, name="data", no_args_is_help=True)
 err = Console(stderr=True)
 
-Out = Annotated[
-    Path,
-    typer.Option(
-        "--out", envvar="BENCH_OUT", metavar="FOLDER", help="Results, cache, MLflow's database."
-    ),
-]
-Site = Annotated[Path, typer.Option("--site", envvar="BENCH_SITE", metavar="FOLDER", help="Pages.")]
 Uri = Annotated[
     str | None,
     typer.Option(
@@ -60,7 +54,6 @@ Settings = Annotated[
         help="method.field=value, or training.field=value; repeatable.",
     ),
 ]
-RESULTS, PAGES = Path("results"), Path("site")
 
 
 @app.callback(invoke_without_command=True)
@@ -199,16 +192,23 @@ def show(
 
 
 @app.command()
-def report(results: Out = RESULTS, site: Site = PAGES) -> None:
+def report(
+    results: Out = RESULTS,
+    site: Site = PAGES,
+    interval: Annotated[
+        Literal["t", "bootstrap"],
+        typer.Option(metavar="NAME", help="95 % intervals of means over seeds: t or bootstrap."),
+    ] = "t",
+) -> None:
     """Build the pages from the results."""
     from reports.site import build  # noqa: PLC0415 - imports pandas and statsmodels
 
-    pages = build(results, site)
+    pages = build(results, site, interval)
     out.print(f"{len(pages)} files in {site}. Open {site / 'index.html'}", highlight=False)
 
 
 @app.command()
-def log(results: Out = RESULTS, tracking_uri: Uri = None) -> None:
+def log(results: Out = RESULTS, site: Site = PAGES, tracking_uri: Uri = None) -> None:
     """Bring MLflow up to date with the results."""
     from benchmarks.result import Store  # noqa: PLC0415
     from benchmarks.tracking import Tracker, default_uri  # noqa: PLC0415
@@ -219,6 +219,7 @@ def log(results: Out = RESULTS, tracking_uri: Uri = None) -> None:
         if plan := store.read_plan(suite):
             found = list(store.read_all(suite, (trial.key for trial in plan.trials)))
             tracker.log_all(plan, found)
+            tracker.attach(plan, site)
             out.print(f"{suite}: {len(found)} results are in MLflow.", highlight=False)
     if not store.suites():
         out.print(f"{results} holds no results yet.", highlight=False)
@@ -285,17 +286,6 @@ def label(
     command.label(wanted, out)
 
 
-def split_names(text: str) -> list[str]:
-    """Names separated by commas; commas within brackets belong to a name."""
-    names, depth, start = [], 0, 0
-    for position, character in enumerate(text + ","):
-        depth += (character == "[") - (character == "]")
-        if character == "," and depth <= 0:
-            names.append(text[start:position].strip())
-            start = position + 1
-    return [name for name in names if name]
-
-
 def parse_seeds(text: str) -> list[int]:
     """5 -> 0..4; 0,3,7 -> those; 2-6 -> 2..6. Raises UsageError for anything else."""
     try:
@@ -344,6 +334,9 @@ def _print_suites() -> None:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         rows.append((path.stem, " ".join(str(content.get("description", "")).split())))
     print_rows(rows)
+
+
+register(app)
 
 
 def main() -> None:

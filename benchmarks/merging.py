@@ -6,11 +6,11 @@ last, each file atomically, so that a merge cut short is finished by the same co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -18,12 +18,20 @@ from benchmarks.errors import BenchError, UsageError
 from benchmarks.merging_plans import merged_plan, plan_conflicts
 from benchmarks.result import Plan, Result, Store
 
-Prefer = Literal["newest", "first"]
 MEASURED = {"cost", "environment", "started", "finished", "traceback"}
 """What differs from run to run although the trial says the same."""
 
-LISTED = 20
-"""Conflicts that a message lists."""
+
+class MergeConflict(BenchError):  # noqa: N818 - what was found, not how
+    """Folders contradict each other; `conflicts` says where, a line each."""
+
+    def __init__(self, conflicts: Sequence[str]) -> None:
+        self.conflicts = conflicts
+        word = "conflict" if len(conflicts) == 1 else "conflicts"
+        super().__init__(
+            f"{len(conflicts)} {word}, so nothing was written. "
+            "--prefer newest or --prefer first decides them."
+        )
 
 
 @dataclass(frozen=True)
@@ -57,7 +65,7 @@ class Merged:
 
 
 def merge(
-    folders: Sequence[Path], into: Path, prefer: Prefer | None = None, *, dry_run: bool = False
+    folders: Sequence[Path], into: Path, prefer: str | None = None, *, dry_run: bool = False
 ) -> dict[str, Merged]:
     """Merge the suites of `folders`, and of `into` where it holds some already, into `into`.
 
@@ -77,7 +85,8 @@ def merge(
 
     Raises:
         UsageError: An unknown preference, or a folder without results.
-        BenchError: Conflicts, and no preference: nothing was written.
+        MergeConflict: Contradictions, and no preference: nothing was written.
+        BenchError: A result that cannot be read, or a folder that cannot be written to.
     """
     if prefer not in (None, "newest", "first"):
         raise UsageError(f'--prefer: "{prefer}" is neither newest nor first.')
@@ -88,12 +97,12 @@ def merge(
     everywhere = [into, *apart]
     names = sorted({name for folder in everywhere for name in Store(folder).suites()})
     merged = {
-        name: _merged([source for root in everywhere if (source := _read(root, name))], prefer, into)
+        name: _merged([s for root in everywhere if (s := _read(root, name))], prefer, into)
         for name in names
     }
     conflicts = [f"{name}: {each}" for name, made in merged.items() for each in made.conflicts]
     if conflicts:
-        raise BenchError(_told(conflicts))
+        raise MergeConflict(conflicts)
     if not dry_run:
         _write(merged, into)
     return merged
@@ -108,7 +117,7 @@ def _read(root: Path, suite: str) -> Source | None:
     return Source(root, plan, {result.key: result for result in store.read_all(suite, keys)})
 
 
-def _merged(sources: Sequence[Source], prefer: Prefer | None, into: Path) -> Merged:
+def _merged(sources: Sequence[Source], prefer: str | None, into: Path) -> Merged:
     if prefer == "newest":  # stable: of equally new ones the first
         sources = sorted(sources, key=lambda source: source.newest, reverse=True)
     made = Merged(sources[0].plan, {})
@@ -126,7 +135,7 @@ def _merged(sources: Sequence[Source], prefer: Prefer | None, into: Path) -> Mer
     return made
 
 
-def _one(held: Sequence[tuple[Path, Result]], prefer: Prefer | None, made: Merged) -> Result:
+def _one(held: Sequence[tuple[Path, Result]], prefer: str | None, made: Merged) -> Result:
     """The result of a key that several folders hold; what does not go together is noted."""
     final = [each for each in held if each[1].status.is_final]
     if not final:
@@ -151,20 +160,22 @@ def _difference(where: Path, first: Result, root: Path, other: Result) -> str:
     """The first fields in which two results differ, with both values."""
     mine, its = dict(_flat(_says(first))), dict(_flat(_says(other)))
     names = [name for name in dict.fromkeys((*mine, *its)) if mine.get(name) != its.get(name)]
-    shown = [f"{name} {mine.get(name, 'absent')} and {its.get(name, 'absent')}" for name in names[:3]]
+    shown = [f"{n} {mine.get(n, 'absent')} and {its.get(n, 'absent')}" for n in names[:3]]
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     trial = f"{first.task} · {first.method} · seed {first.seed}"
     return f"{trial} ({first.key[:8]}) in {where} and {root}: {', '.join(shown)}{more}"
 
 
-def _flat(fields: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in fields.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{before}{name}.")
-        elif isinstance(value, list):
-            yield f"{before}{name}", f"{len(value)} values {hash(repr(value)) & 0xFFFF:04x}"
-        else:
-            yield f"{before}{name}", value
+def _flat(value: object, name: str = "") -> Iterator[tuple[str, object]]:
+    """Every single value with its path: ("metrics.odds", 0.1), ("curves.loss[3]", 0.7)."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _flat(inner, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, list):
+        for position, inner in enumerate(value):
+            yield from _flat(inner, f"{name}[{position}]")
+    else:
+        yield name, value
 
 
 def _age(result: Result) -> tuple[datetime, str]:
@@ -175,16 +186,6 @@ def _instant(time: datetime) -> datetime:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def _told(conflicts: Sequence[str]) -> str:
-    more = f"\n  and {len(conflicts) - LISTED} more" if len(conflicts) > LISTED else ""
-    listed = "".join(f"\n  {each}" for each in conflicts[:LISTED])
-    word = "conflict" if len(conflicts) == 1 else "conflicts"
-    return (
-        f"{len(conflicts)} {word}; nothing was written. "
-        f"--prefer newest or --prefer first decides them.{listed}{more}"
-    )
-
-
 def _write(merged: Mapping[str, Merged], into: Path) -> None:
     try:
         into.mkdir(parents=True, exist_ok=True)
@@ -193,7 +194,7 @@ def _write(merged: Mapping[str, Merged], into: Path) -> None:
             for suite, made in merged.items():
                 for key, result in made.results.items():
                     if store.read(suite, key) != result:
-                        store.replace(result)
+                        store.write(result)
                 if store.read_plan(suite) != made.plan:
                     store.write_plan(made.plan)
     except Timeout as error:

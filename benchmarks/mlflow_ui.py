@@ -14,15 +14,11 @@ from pathlib import Path
 import typer
 
 from benchmarks.listening import EVERYWHERE, bound, interrupted_by_sigterm
+from benchmarks.result import Store
 
 NO_TELEMETRY = {"DO_NOT_TRACK": "true", "MLFLOW_DISABLE_TELEMETRY": "true"}
 SECONDS_TO_START = 120.0  # a cold start reads some thousand files
 SECONDS_TO_STOP = 10.0
-SEARCHES = {
-    "one method of a suite": "tags.suite = 'adult' and tags.method = 'bade'",
-    "means over seeds": "tags.`bench.kind` = 'summary'",
-    "what went wrong": "tags.status = 'failed'",
-}
 
 
 def serve(uri: str, out: Path, host: str = "127.0.0.1", port: int = 5000) -> int:
@@ -41,7 +37,7 @@ def serve(uri: str, out: Path, host: str = "127.0.0.1", port: int = 5000) -> int
         UsageError: The address cannot be listened on.
     """
     if uri.startswith(("http://", "https://")):
-        _announce(uri)
+        _announce(uri, out)
         return 0
     bound(host, port).close()
     # A session of its own: Ctrl-C reaches us alone, and we end the server and its workers.
@@ -51,7 +47,7 @@ def serve(uri: str, out: Path, host: str = "127.0.0.1", port: int = 5000) -> int
     try:
         with interrupted_by_sigterm():
             if answers(process, host, port):
-                _announce(f"http://{EVERYWHERE.get(host, host)}:{port}")
+                _announce(f"http://{EVERYWHERE.get(host, host)}:{port}", out)
             return process.wait()
     except KeyboardInterrupt:
         return 0
@@ -104,7 +100,23 @@ def stop(process: subprocess.Popen[bytes]) -> None:
             process.wait(SECONDS_TO_STOP)
 
 
-def _announce(address: str) -> None:
-    typer.echo(f"MLflow: {address}  (Ctrl-C ends it)\nSearches worth knowing:")
-    for meaning, search in SEARCHES.items():
-        typer.echo(f"  {search:<52} {meaning}")
+def searches(out: Path) -> dict[str, str]:
+    """The three searches worth knowing, with names of a suite that has results, by their use."""
+    store = Store(out)
+    plans = (plan for suite in store.suites() if (plan := store.read_plan(suite)))
+    plan = next(plans, None)
+    suite = plan.suite if plan else "adult"
+    method = plan.methods[-1].label if plan and plan.methods else "bade"
+    return {
+        f"every seed of {method}": f"tags.suite = '{suite}' and tags.method = '{method}'",
+        "means over seeds, one run a method": "tags.`bench.kind` = 'summary' and tags.stale = 'no'",
+        "what went wrong, with the reason as a tag": "tags.status IN ('failed', 'timeout')",
+    }
+
+
+def _announce(address: str, out: Path) -> None:
+    typer.echo(f"MLflow: {address}  (Ctrl-C ends it)")
+    typer.echo("Searches worth knowing, for the box above the runs of an experiment (a suite):")
+    for meaning, search in searches(out).items():
+        typer.echo(f"  {search}\n      {meaning}")
+    typer.echo("Tick runs and press Compare; the means stand above the seeds.")

@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from benchmarks.data.dataset import Library, data_set, prepared_name
 from benchmarks.data.prepared import Meta
 from benchmarks.errors import BenchError, UsageError, unknown
 from benchmarks.keys import digest
+from benchmarks.learning.settings import Training
 from benchmarks.learning.weights import sha256_of
 from benchmarks.method import Method, about, field_docs, make, methods, summary_of
+from benchmarks.perception import classifiers, weights
 from benchmarks.result import (
     Hyperparameter,
     Plan,
@@ -111,6 +114,11 @@ def sweep(selected: Selected, library: Library, store: Store, command: str) -> S
         store: results so far.
         command: the command line, for the page.
     """
+    with weights.beside(library.folder):
+        return _sweep(selected, library, store, command)
+
+
+def _sweep(selected: Selected, library: Library, store: Store, command: str) -> Sweep:
     suite = selected.suite
     metas = {_prepared(task): library.meta(task.data, task.options) for task in suite.tasks}
     specs = [
@@ -154,6 +162,8 @@ def spec(suite: str, task: TaskSpec, method: Method, seed: int, meta: Meta | Non
             "track_revision": TRACKS[task.track].revision,
             **scope(task, seed, data_hash),
             "examined": task.options.examined,
+            **({"images": task.options.images} if task.options.images else {}),
+            **_judged_by(task),
             "method": method.name,
             "parameters": method.parameters,
             "revision": method.revision,
@@ -169,10 +179,10 @@ def scope(task: TaskSpec, seed: int, data_hash: str) -> dict[str, object]:
         "data": task.data,
         "data_hash": data_hash,
         "task": task.task,
-        # Examining a model changes no model.
-        "options": task.options.model_dump(exclude={"examined"}),
+        # Examining a model, or attacking it, changes no model.
+        "options": task.options.model_dump(exclude={"examined", "images"}),
         "training": task.training.model_dump(exclude={"weights"}),
-        "weights": _digest_of(task.training.weights),
+        "weights": _digest_of(task.training),
         "seed": seed,
     } | _attack(task)
 
@@ -322,9 +332,30 @@ def _contents(method: Method) -> dict[str, object]:
     return {"files": [sha256_of(path) for path in method.files]} if method.files else {}
 
 
-def _digest_of(weights: str) -> str:
+def _judged_by(task: TaskSpec) -> dict[str, object]:
+    """Files that the track's judge reads: whoever fetches weights later gets new numbers."""
+    files = TRACKS[task.track].files()
+    return {"judge": [_sha256(path) for path in files]} if files else {}
+
+
+def _digest_of(training: Training) -> str:
     """What decides numbers is the content of a file of weights, not its name."""
-    return sha256_of(Path(weights)) if weights else ""
+    path = classifiers.weights_of(training)
+    return _sha256(path) if path else ""
+
+
+def _sha256(path: Path) -> str:
+    """Of a file that many trials share: it is read again only after it changed."""
+    if not path.is_file():
+        return sha256_of(path)
+    found = path.stat()
+    return _remembered(path, found.st_size, found.st_mtime_ns)
+
+
+@cache
+def _remembered(path: Path, size: int, modified: int) -> str:
+    del size, modified
+    return sha256_of(path)
 
 
 def _prepared(task: TaskSpec) -> str:

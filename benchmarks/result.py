@@ -132,6 +132,9 @@ class TrackInfo(Record):
     name: str
     metrics: list[MetricInfo]
     rank_by: list[str]
+    stand_ins: dict[str, str] = Field(
+        {}, description="ranking metric -> the one in whose absence alone it ranks"
+    )
     ranking: str = Field(description="the rule of ranking in words")
     selection: str = Field(description="the rule by which epochs and thresholds are chosen")
 
@@ -149,9 +152,15 @@ class FigureInfo(Record):
       `values` where it is false against `values` where it is true.
     - table: a row a metric of `values`, a column a method, for each task.
     - pictures: the pictures that methods bring along, with `values` below.
+    - box, cumulative: quartiles, or the cumulative distribution, of the single samples behind
+      `values`.
+    - profile: `values` that differ in the number at the end of their names, over that number.
+    - strips: the pictures that trials left, with `values` below.
     """
 
-    kind: Literal["line", "heat", "pairs", "table", "pictures"]
+    kind: Literal[
+        "line", "heat", "pairs", "table", "pictures", "box", "cumulative", "profile", "strips"
+    ]
     title: str
     note: str = ""
     x: str = ""

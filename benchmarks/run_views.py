@@ -1,4 +1,10 @@
-"""What MLflow should show of a plan and its results, said without MLflow: pure functions."""
+"""What MLflow should show of a plan and its results, said without MLflow: pure functions.
+
+Names are chosen for MLflow's own pages. Its charts make a section of every metric name's part
+before the slash: the track's metrics stand first, then `mean/`, `std/` and `n/` of the summaries,
+`cost/` and `curve/`. Its table and search look at a run's own tags alone, so every run repeats
+suite, track, task and method.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +25,8 @@ RUN_STATUS = {
     Status.TIMEOUT: "KILLED",
     Status.SKIPPED: "FINISHED",
 }
+STALE, CURRENT = "stale", "no"
+"""A tag of every run, "yes" once its sweep no longer asks for it."""
 LONGEST_DIGEST = 36  # MLflow's limit
 
 
@@ -62,7 +70,7 @@ def trial_view(plan: Plan, result: Result) -> RunView:
         tags=tags,
         params=_settings(result) | {"seed": str(result.seed)} | _texts(chosen),
         metrics=_measured(result),
-        curves={_name(f"curve.{name}"): values for name, values in result.curves.items()},
+        curves={_name(f"curve/{name}"): values for name, values in result.curves.items()},
         data=_data(plan, result),
         started=result.started,
         finished=result.finished,
@@ -97,7 +105,8 @@ def _summary_view(plan: Plan, group: Sequence[Result]) -> RunView:
         metrics=_statistics([_measured(result) for result in done]),
         curves={},
         data=_data(plan, first),
-        started=min(result.started for result in group),
+        # MLflow lists the latest run first: means above what they are means of.
+        started=max(result.finished for result in group),
         finished=max(result.finished for result in group),
     )
 
@@ -109,9 +118,9 @@ def _statistics(trials: Sequence[Mapping[str, float]]) -> dict[str, float]:
         for name, value in trial.items():
             values[name].append(value)
     return (
-        {f"{name}.mean": fmean(each) for name, each in values.items()}
-        | {f"{name}.std": stdev(each) for name, each in values.items() if len(each) > 1}
-        | {f"{name}.n": float(len(each)) for name, each in values.items()}
+        {f"mean/{name}": fmean(each) for name, each in values.items()}
+        | {f"std/{name}": stdev(each) for name, each in values.items() if len(each) > 1}
+        | {f"n/{name}": float(len(each)) for name, each in values.items()}
     )
 
 
@@ -124,6 +133,9 @@ def _tags(plan: Plan, result: Result) -> dict[str, str]:
         "method": result.method,
         "method_name": result.method_name,
         "revision": str(result.revision),
+        STALE: CURRENT,
+        "mlflow.source.name": f"bench --suite {plan.suite}",
+        "mlflow.source.type": "LOCAL",
         "bench.sweep": plan.sweep,
     }
 
@@ -140,7 +152,8 @@ def _texts(values: Mapping[str, object]) -> dict[str, str]:
 def _measured(result: Result) -> dict[str, float]:
     cost = result.cost.model_dump(exclude_none=True)
     cost["total_seconds"] = result.cost.total_seconds
-    return {_name(name): float(value) for name, value in (cost | result.metrics).items()}
+    costs = {f"cost/{name}": value for name, value in cost.items()}
+    return {_name(name): float(value) for name, value in (costs | result.metrics).items()}
 
 
 def _name(name: str) -> str:

@@ -24,7 +24,8 @@ from benchmarks.tracks.registry import TRACKS
 from benchmarks.yaml_source import Source
 
 FOLDER = Path(__file__).parent / "suites"
-AXES = {"line": "x", "heat": "xy", "pairs": "x", "table": "", "pictures": ""}
+AXES = {"line": "x", "heat": "xy", "pairs": "x"}
+"""Coordinates that figures need, by kind."""
 
 
 class SuiteFile(BaseModel):
@@ -144,7 +145,7 @@ def _check_figures(
             value = getattr(figure, axis)
             if value and value not in coordinates:
                 raise source.error([*place, axis], unknown("coordinate", value, coordinates))
-            if not value and axis in AXES[figure.kind]:
+            if not value and axis in AXES.get(figure.kind, ""):
                 raise source.error(place, f"a figure of kind {figure.kind} needs {axis}.")
         for field, present in (("values", metrics), ("methods", known)):
             for name in getattr(figure, field):

@@ -184,6 +184,11 @@ class _Log:
         if self.wanted:
             self._try(lambda: self.tracker.log_all(self.plan, results))
 
+    def pages(self, site: Path) -> None:
+        """Keep the suite's page beside its runs, once it is built."""
+        if self.wanted and not self.away:
+            self._try(lambda: self.tracker.attach(self.plan, site))
+
     def _try(self, act: Callable[[], None]) -> None:
         try:
             act()
@@ -200,6 +205,7 @@ def _conclude(asked: Asked, plan: Plan, store: Store, console: Console, log: _Lo
         from reports.site import build  # noqa: PLC0415 - imports pandas and statsmodels
 
         build(asked.out, asked.site)
+        log.pages(asked.site)
         page = asked.site / plan.suite / "index.html"
         console.print(f"Open {page}", highlight=False, markup=False, soft_wrap=True)
 

@@ -4,18 +4,25 @@ One experiment a suite; in it one parent run a sweep, and under it a run for eve
 summary for every (task, method). Runs are found by their `bench.*` tags, so that logging twice
 leaves one run, and a trial that was retried shows what the files say now.
 
+Which run shows which trial is kept beside the results, in <suite>/mlflow.json, for the pages. A
+run that its sweep no longer asks for, because a parameter changed, say, is tagged as stale.
+
 One process logs, the parent of a sweep: opening a fresh database from several breaks it.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
+import shutil
 import sqlite3
+import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from textwrap import shorten
@@ -25,7 +32,15 @@ from urllib.parse import urlsplit
 from benchmarks.errors import BenchError
 from benchmarks.mlflow_ui import NO_TELEMETRY, serve
 from benchmarks.result import Plan, Result, write_atomically
-from benchmarks.run_views import RunView, count_by_status, summary_views, trial_view
+from benchmarks.run_artifacts import staged
+from benchmarks.run_views import (
+    CURRENT,
+    STALE,
+    RunView,
+    count_by_status,
+    summary_views,
+    trial_view,
+)
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -35,6 +50,9 @@ __all__ = ["Tracker", "TrackingUnavailable", "default_uri", "serve"]
 
 PARENT = "mlflow.parentRunId"
 HASH = "bench.result_hash"
+PAGES_HASH = "bench.pages_hash"
+RUNS = "mlflow.json"
+"""In a suite's folder of results: the id of the run of each trial, by its key."""
 PROXIED = "mlflow-artifacts:/"  # relative to wherever the server keeps its artifacts
 LONGEST_TAG = 5000  # MLflow's limit on older servers
 PAGE = 250  # runs a page: few enough to arrive within the time limit below
@@ -77,16 +95,17 @@ class Tracker:
         with self._experiment(plan.suite) as experiment:
             sweep = experiment.sweep(plan, result.started)
             found = experiment.runs(f"tags.`bench.trial_key` = '{view.key}'")
-            if experiment.put([view], sweep, found) and sweep.info.status != "RUNNING":
+            if experiment.put([view], sweep, found).written and sweep.info.status != "RUNNING":
                 experiment.client.update_run(sweep.info.run_id, status="RUNNING")
 
     def summarise(self, plan: Plan, results: Iterable[Result]) -> None:
         """Show the mean, spread and count of every (task, method) among `results`."""
+        results = list(results)
         views = summary_views(plan, results)
         if not views:
             return
         with self._experiment(plan.suite) as experiment:
-            sweep = experiment.sweep(plan, min(view.started for view in views))
+            sweep = experiment.sweep(plan, min(result.started for result in results))
             kind = f"tags.`bench.kind` = 'summary' and tags.`bench.sweep` = '{plan.sweep}'"
             experiment.put(views, sweep, experiment.runs(kind))
 
@@ -98,9 +117,36 @@ class Tracker:
         views = [trial_view(plan, result) for result in by_key.values()]
         views += summary_views(plan, by_key.values())
         with self._experiment(plan.suite) as experiment:
-            sweep = experiment.sweep(plan, min(view.started for view in views))
-            experiment.put(views, sweep, experiment.runs(""))
+            sweep = experiment.sweep(plan, min(result.started for result in by_key.values()))
+            there = experiment.runs("")
+            shown = experiment.put(views, sweep, there).shown
+            experiment.retire(plan, shown, there)
             experiment.close(sweep, plan, by_key)
+            self._remember(plan.suite, experiment.id, shown)
+
+    def attach(self, plan: Plan, site: Path) -> None:
+        """Keep a suite's page, its figures and tables as artifacts of the sweep's run.
+
+        Args:
+            plan: The sweep, logged before.
+            site: The pages, as `reports.site.build` made them; nothing happens without them.
+        """
+        if not (site / plan.suite / "index.html").is_file():
+            return
+        with self._experiment(plan.suite) as experiment, staged(plan, site) as (folder, digest):
+            found = experiment.sweeps(plan)
+            if found and found[0].data.tags.get(PAGES_HASH) != digest:
+                experiment.keep(found[0], folder)
+                experiment.client.set_tag(found[0].info.run_id, PAGES_HASH, digest)
+
+    def _remember(self, suite: str, experiment: str, shown: Mapping[tuple[str, str], str]) -> None:
+        """Write down which run shows which trial, where the suite's results are kept."""
+        if (self.out / suite).is_dir():
+            runs = {key: run for (kind, key), run in sorted(shown.items()) if kind == "trial"}
+            beside = self.uri == default_uri(self.out)  # and moves with it
+            told = {"experiment": experiment, "tracking": "" if beside else _public(self.uri)}
+            told |= runs
+            write_atomically(self.out / suite / RUNS, json.dumps(told, indent=1) + "\n")
 
     @contextmanager
     def _experiment(self, suite: str) -> Iterator[_Experiment]:
@@ -113,6 +159,14 @@ class Tracker:
                 f"MLflow at {_public(self.uri)} cannot be written to: {_cause(error)}. "
                 "The results are safe in their files; `bench log` brings MLflow up to date."
             ) from error
+
+
+@dataclass(frozen=True)
+class _Put:
+    """How many runs were written, and which run now shows which kind and key."""
+
+    written: int
+    shown: Mapping[tuple[str, str], str]
 
 
 class _Experiment:
@@ -156,13 +210,29 @@ class _Experiment:
             "bench.sweep": plan.sweep,
             "mlflow.note.content": plan.description[:LONGEST_TAG],
         }
-        kind = f"tags.`bench.kind` = 'sweep' and tags.`bench.sweep` = '{plan.sweep}'"
-        found = self.runs(kind)
+        found = self.sweeps(plan)
         if not found:
             return self.client.create_run(self.id, _milliseconds(started), tags, plan.title)
-        run = min(found, key=lambda run: (run.info.start_time, run.info.run_id))
-        self._retag(run, tags)
-        return run
+        self._retag(found[0], tags)
+        return found[0]
+
+    def sweeps(self, plan: Plan) -> list[Run]:
+        """The parent runs of a sweep, oldest first; there should be one at most."""
+        kind = f"tags.`bench.kind` = 'sweep' and tags.`bench.sweep` = '{plan.sweep}'"
+        return sorted(self.runs(kind), key=lambda run: (run.info.start_time, run.info.run_id))
+
+    def retire(
+        self, plan: Plan, shown: Mapping[tuple[str, str], str], there: Iterable[Run]
+    ) -> None:
+        """Tag the runs below a sweep that neither its trials nor its means need any more."""
+        wanted = {*shown, *(("trial", trial.key) for trial in plan.trials)}
+        for run in there:
+            tags = run.data.tags
+            kind = tags.get("bench.kind", "")
+            known = kind, tags.get(f"bench.{kind}_key", "")
+            ours = kind in ("trial", "summary") and tags.get("bench.sweep") == plan.sweep
+            if ours and known not in wanted and tags.get(STALE) != "yes":
+                self.client.set_tag(run.info.run_id, STALE, "yes")
 
     def close(self, sweep: Run, plan: Plan, by_key: Mapping[str, Result]) -> None:
         """Say on the sweep how its trials ended, and that it is over or was interrupted."""
@@ -180,25 +250,30 @@ class _Experiment:
             if run.data.tags.get(name, "") != value:
                 self.client.set_tag(run.info.run_id, name, value)
 
-    def put(self, views: Iterable[RunView], sweep: Run, found: Iterable[Run]) -> int:
-        """Make `views` true, given the runs that are there; returns how many were written."""
+    def put(self, views: Iterable[RunView], sweep: Run, found: Iterable[Run]) -> _Put:
+        """Make `views` true, given the runs that are there."""
         parent = sweep.info.run_id
         there: dict[tuple[str, str], list[Run]] = defaultdict(list)
         for run in found:
             kind = run.data.tags.get("bench.kind", "")
             there[kind, run.data.tags.get(f"bench.{kind}_key", "")].append(run)
         written = 0
+        shown: dict[tuple[str, str], str] = {}
         for view in views:
             old = there[view.kind, view.key]
-            keep = next((run.info.run_id for run in old if _shows(run, view, parent)), None)
-            if keep is None:
+            good = next((run for run in old if _shows(run, view, parent)), None)
+            if good is None:
                 keep = self._write(view, parent)
                 written += 1
+            else:
+                keep = str(good.info.run_id)
+                self._retag(good, {STALE: CURRENT})
+            shown[view.kind, view.key] = keep
             # Last, so that a crash in between leaves one run too many and never one too few.
             for run in old:
                 if run.info.run_id != keep:
                     self.client.delete_run(run.info.run_id)
-        return written
+        return _Put(written, shown)
 
     def _write(self, view: RunView, parent: str) -> str:
         from mlflow.entities import Param  # noqa: PLC0415 - costs seconds
@@ -215,7 +290,9 @@ class _Experiment:
         if view.data:
             self._log_data(run_id, view.data)
         if view.text:
-            self._keep(run, view.text)
+            with tempfile.TemporaryDirectory() as folder:
+                (Path(folder) / "result.json").write_text(view.text, encoding="utf-8")
+                self.keep(run, Path(folder))
         # Last: a run still "running" is one whose writing was cut short, and is written anew.
         self.client.set_terminated(run_id, view.status, _milliseconds(view.finished))
         return run_id
@@ -226,17 +303,17 @@ class _Experiment:
         context = InputTag("mlflow.data.context", "training")
         self.client.log_inputs(run_id, [DatasetInput(Dataset(**data), [context])])
 
-    def _keep(self, run: Run, text: str) -> None:
-        """Keep the result itself as an artifact of its run."""
+    def keep(self, run: Run, folder: Path) -> None:
+        """Keep the files of a folder as artifacts of a run."""
         location = str(run.info.artifact_uri)
         if self.remote and urlsplit(location).scheme in ("", "file"):
             return  # a folder on the server's disk, which a client would write on its own
         if not self.remote and location.startswith(PROXIED):
             # Where the server looks with `--artifacts-destination`; no server runs yet.
-            folder = self.artifacts / location.removeprefix(PROXIED).lstrip("/")
-            write_atomically(folder / "result.json", text)
+            goal = self.artifacts / location.removeprefix(PROXIED).lstrip("/")
+            shutil.copytree(folder, goal, dirs_exist_ok=True)
         else:
-            self.client.log_text(run.info.run_id, text, "result.json")
+            self.client.log_artifacts(run.info.run_id, str(folder))
 
 
 def _shows(run: Run, view: RunView, parent: str) -> bool:

@@ -17,6 +17,7 @@ from benchmarks.data.dataset import Library, data_set
 from benchmarks.errors import BenchError, Diverged, Skip
 from benchmarks.learning.loop import Trial
 from benchmarks.learning.split import seed_for
+from benchmarks.perception import weights
 from benchmarks.plan import TrialSpec, scope
 from benchmarks.provenance import environment
 from benchmarks.result import Cost, Result, Status
@@ -64,10 +65,11 @@ def run_trial(spec: TrialSpec, place: Place, peak_memory: Callable[[], float | N
         torch.cuda.reset_peak_memory_stats(device)
     log = TrialLog().begin()
     try:
-        session = TRACKS[spec.task.track].open(question(spec, place))
-        trial = session.trial
-        torch.manual_seed(seed_for(spec.seed, "everything else"))
-        played = session.play(spec.method)
+        with weights.beside(place.data):
+            session = TRACKS[spec.task.track].open(question(spec, place))
+            trial = session.trial
+            torch.manual_seed(seed_for(spec.seed, "everything else"))
+            played = session.play(spec.method)
         outcome = {
             "status": Status.OK,
             "metrics": played.metrics,

@@ -15,9 +15,11 @@ from benchmarks.errors import Skip
 from benchmarks.learning.loop import Trial
 from benchmarks.learning.moco import MoCo, Version, Views
 from benchmarks.learning.settings import Recipe
+from benchmarks.learning.standard import plain_loss
 from benchmarks.method import Paper
 from benchmarks.tracks.poisoning import Defence, Defender, PoisoningTask
 from benchmarks.tracks.poisoning.tagging import MOST, Queue, look
+from benchmarks.tracks.poisoning.untangling import contaminated
 
 ITERATIONS, TOLERANCE = 200, 1e-4  # of k-means, section 4.1.3
 
@@ -32,6 +34,9 @@ class Labor(Defender):
 
     Two clusters may get one name and a class none: then every sample of that class is removed, and
     the class is lost. `lost_class: keep` leaves such samples in.
+
+    Poison whose labels are right agrees with its cluster and stays (section 5.7): `then` names a
+    detector that looks for it in what LABOR has left.
     """
 
     paper: ClassVar[Paper] = Paper(
@@ -62,6 +67,11 @@ class Labor(Defender):
     """Share of an oracle's looks that name a wrong class."""
     most: Annotated[int, Field(ge=1)] = MOST
     """Looks that one cluster takes at most (section 3.2)."""
+    adaptive: bool = True
+    """Whether looking ends early where a cluster's members agree; False takes `most` of each."""
+    then: Literal["nothing", "scan"] = "nothing"
+    """scan: a classifier is trained on what is left, and SCAn looks for poison under its own label
+    (section 5.7 proposes ASSET for it). It needs the clean samples that LABOR does without."""
     version: Version = "v1"
     """Of MoCo; the paper takes v2 for ImageNet (section 5.1)."""
     epochs: Annotated[int, Field(ge=1)] = 200
@@ -90,11 +100,26 @@ class Labor(Defender):
             if self.lost_class == "keep":
                 flagged &= ~torch.isin(said, torch.tensor(lost))
         suspicion = 1 - votes.gather(1, said[:, None])[:, 0]
-        return Defence(flagged=flagged, suspicion=suspicion, tags=tags)
+        if self.then == "scan":
+            flagged = self._scanned(task, trial, flagged)
+        # The model names samples by themselves, not clusters.
+        named = cluster if self.tagger == "majority" else None
+        return Defence(flagged=flagged, suspicion=suspicion, tags=tags, clusters=named)
 
     def queue(self, task: PoisoningTask, trial: Trial) -> Queue:
         """What `defend` asks on this task and seed, for `bench label`."""
         return self._queue(self._clusters(self._space(task, trial), task, trial), task, trial)
+
+    def _scanned(self, task: PoisoningTask, trial: Trial, flagged: Tensor) -> Tensor:
+        """What is flagged, and what SCAn finds in the rest (section 5.7)."""
+        rows = (~flagged).nonzero()[:, 0]
+        left = task.train.subset(rows.to(task.device))
+        model = trial.train(task.new_model(), left, plain_loss, stage="after the looks")
+        found = contaminated(model, left, task.reserve, trial, classes=len(task.classes)).flagged
+        trial.chosen["found afterwards"] = int(found.sum())
+        flagged = flagged.clone()
+        flagged[rows[found.cpu()]] = True
+        return flagged
 
     def _space(self, task: PoisoningTask, trial: Trial) -> Tensor:
         """Where samples are clustered, [n, width] float32 on the CPU."""
@@ -155,7 +180,7 @@ class Labor(Defender):
             number: shuffled[cluster[shuffled] == number].tolist()
             for number in range(int(cluster.max()) + 1)
         }
-        return Queue.of(task.name, task.classes, members, self.most)
+        return Queue.of(task.name, task.classes, members, self.most, adaptive=self.adaptive)
 
     def _asked(self, queue: Queue, task: PoisoningTask) -> dict[int, int]:
         """Row -> class of all that were looked at and recognised."""

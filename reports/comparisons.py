@@ -9,12 +9,13 @@ signed ranks, which ask for no normal distribution).
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.special import stdtr, stdtrit
-from scipy.stats import rankdata
 
 CONFIDENCE = 0.95
 LEVEL = 0.05
@@ -112,16 +113,26 @@ def signed_rank_p_value(differences: Sequence[float]) -> float:
     values = [value for value in differences if value]
     if not values:
         return 1.0
-    # Mean ranks are halves at most: twice the rank is a whole number.
-    doubled = np.rint(2 * rankdata([float(f"{abs(v):.12g}") for v in values])).astype(int)
-    positive = sum(rank for rank, v in zip(doubled.tolist(), values, strict=True) if v > 0)
-    total = int(doubled.sum())
-    share = np.zeros(total + 1)
+    doubled = _doubled_ranks([float(f"{abs(v):.12g}") for v in values])
+    positive = sum(rank for rank, v in zip(doubled, values, strict=True) if v > 0)
+    smaller = min(positive, sum(doubled) - positive)
+    return min(1.0, 2.0 * float(_signed_rank_distribution(tuple(sorted(doubled)))[smaller]))
+
+
+def _doubled_ranks(sizes: Sequence[float]) -> list[int]:
+    """Twice the rank of each size, 1 the smallest: mean ranks of equal ones are halves at most."""
+    ordered = sorted(sizes)
+    return [2 * bisect_left(ordered, size) + ordered.count(size) + 1 for size in sizes]
+
+
+@lru_cache(maxsize=256)
+def _signed_rank_distribution(doubled: tuple[int, ...]) -> np.ndarray:
+    """P(twice the sum of positive ranks <= i) for i from 0 on, each sign as likely as the other."""
+    share = np.zeros(sum(doubled) + 1)
     share[0] = 1.0
-    for rank in doubled.tolist():
+    for rank in doubled:
         share = 0.5 * (share + np.concatenate([np.zeros(rank), share[:-rank]]))
-    smaller = min(positive, total - positive)
-    return min(1.0, 2.0 * float(share[: smaller + 1].sum()))
+    return np.cumsum(share)
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:

@@ -73,7 +73,10 @@ def _check(content: Content, wanted: Wanted) -> None:
     """Raise for a name that nothing goes by in any of the suites."""
     plans = [plan for plan, _ in content]
     known: dict[str, tuple[Sequence[str], set[str]]] = {
-        "method": (wanted.methods, {x for p in plans for m in p.methods for x in (m.label, m.name)}),
+        "method": (
+            wanted.methods,
+            {x for p in plans for m in p.methods for x in (m.label, m.name)},
+        ),
         "task": (wanted.tasks, {task.name for plan in plans for task in plan.tasks}),
         "metric": (wanted.metrics, {EVERY}.union(*(_metrics(*each) for each in content))),
     }

@@ -9,12 +9,15 @@ from markupsafe import Markup
 
 from benchmarks.result import FigureInfo, Plan
 from reports import wording
+from reports.distributions import boxes, cumulative
 from reports.figure_data import Drawn, Entry, Subject, Warnings, subject, to_csv
 from reports.heat import heat
 from reports.leaderboard import Board
 from reports.lines import lines
 from reports.pairs import pairs
+from reports.profiles import profiles
 from reports.side_by_side import pictures, table
+from reports.strips import strips
 
 KINDS: Mapping[str, Callable[[Subject], Drawn]] = {
     "line": lines,
@@ -22,6 +25,10 @@ KINDS: Mapping[str, Callable[[Subject], Drawn]] = {
     "pairs": pairs,
     "table": table,
     "pictures": pictures,
+    "box": boxes,
+    "cumulative": cumulative,
+    "profile": profiles,
+    "strips": strips,
 }
 
 

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.result import Plan, Result, Status
 from reports import wording
+from reports.costs import COSTS
 from reports.leaderboard import Board, Row, boards
 from reports.statistics import Summary
 from reports.suite_page import warnings_of
 
 PREAMBLE = "% \\usepackage{booktabs}"
 ARROWS = {"higher": " $\\uparrow$", "lower": " $\\downarrow$"}
-COSTS = {
-    "seconds": ("Own time", "s"),
-    "shared_seconds": ("Shared time", "s"),
-    "total_seconds": ("Time", "s"),
-    "peak_memory_mib": ("Memory", "MiB"),
-    "peak_device_memory_mib": ("Device memory", "MiB"),
-    "samples_per_second": ("Samples/s", ""),
-}
 SPECIAL = {
     **{sign: f"\\{sign}" for sign in "&%$#_{}"},
     "\\": "\\textbackslash{}",
@@ -64,7 +57,7 @@ class _Column:
 
 
 def tables(
-    content: Iterable[tuple[Plan, Mapping[str, Result]]], metrics: Sequence[str] | None = ()
+    content: Sequence[tuple[Plan, Mapping[str, Result]]], metrics: Sequence[str] | None = ()
 ) -> str:
     """A booktabs table for every task.
 
@@ -77,11 +70,20 @@ def tables(
         metrics: Columns by name, costs included; none for the metrics that decide the ranks,
             None for all. A task leaves out those that its track does not know.
     """
-    slugs = wording.slugs([f"{plan.suite} {task.name}" for plan, _ in content for task in plan.tasks])
+    made = [(plan, boards(plan, results)) for plan, results in content]
+    return tables_of_boards(made, metrics)
+
+
+def tables_of_boards(
+    content: Sequence[tuple[Plan, Sequence[Board]]], metrics: Sequence[str] | None = ()
+) -> str:
+    """The same of boards that were made already."""
+    names = [f"{plan.suite} {board.task.name}" for plan, mine in content for board in mine]
+    slugs = wording.slugs(names)
     made = [
         _table(plan, board, metrics, slugs[f"{plan.suite} {board.task.name}"])
-        for plan, results in content
-        for board in boards(plan, results)
+        for plan, mine in content
+        for board in mine
     ]
     return "\n".join([PREAMBLE, *made])
 
@@ -122,7 +124,7 @@ def _columns(board: Board, metrics: Sequence[str] | None) -> list[_Column]:
     return [
         _Column(name, own[name].title, own[name].unit, own[name].better)
         if name in own
-        else _Column(name, *COSTS[name], better="")
+        else _Column(name, COSTS[name].title, COSTS[name].unit, COSTS[name].better)
         for name in names
         if name in own or name in COSTS
     ]

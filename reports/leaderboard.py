@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from benchmarks.result import (
     MetricInfo,
@@ -18,8 +18,16 @@ from benchmarks.result import (
     TrackInfo,
 )
 from reports import wording
-from reports.published import Published, lookup
-from reports.statistics import Place, Summary, overall_ranks, shared_ranks, summarize
+from reports.comparisons import Seeds
+from reports.published import Agreement, Published, agreement, lookup
+from reports.statistics import (
+    Interval,
+    Place,
+    Summary,
+    overall_ranks,
+    shared_ranks,
+    summarize,
+)
 from reports.tables import status_of
 
 LONG = 30
@@ -36,6 +44,8 @@ class Cell:
     published: Published | None
     reasons: tuple[str, ...]
     """Why the metric does not exist on some or all seeds that ended well."""
+    seeds: Seeds = field(default_factory=dict)
+    """The values behind the summary, in the stored unit."""
 
     @property
     def scale(self) -> float:
@@ -78,6 +88,13 @@ class Cell:
             return None
         return self.summary.mean * self.scale - self.published.value
 
+    @property
+    def agreement(self) -> Agreement | None:
+        """Whether the published figure lies in the measured interval; None without one."""
+        if self.published is None or self.interval is None:
+            return None
+        return agreement(self.published, self.interval)
+
 
 @dataclass(frozen=True)
 class Row:
@@ -94,6 +111,14 @@ class Row:
     peak_memory_mib: Summary | None
     peak_device_memory_mib: Summary | None
     samples_per_second: Summary | None
+    device_seconds: Summary | None
+    """`total_seconds` of the trials that held a GPU; None where none did."""
+    total_by_seed: Seeds
+    """`total_seconds` behind the summary."""
+    machines: frozenset[str]
+    """What it was timed on: processor and device of the trials that ended well."""
+    results: Sequence[Result] = ()
+    """Of the trials that ended well, in the plan's order."""
 
     @property
     def planned(self) -> int:
@@ -130,18 +155,52 @@ class Board:
         return mine is not None and mine.rank == 1 and behind
 
     @property
+    def pareto(self) -> frozenset[str]:
+        """Labels of the ranked methods that no other one beats on the first two ranking metrics.
+
+        By means: one beats another that is at least as good on both and better on one. None where
+        fewer than two metrics rank.
+        """
+        if len(self.ranking) < 2:
+            return frozenset()
+        points = {
+            row.method.label: (-x if self.ranking[0].better == "higher" else x,
+                               -y if self.ranking[1].better == "higher" else y)
+            for row in self.rows
+            if row.method.caveat is None
+            and (x := _mean(row, self.ranking[0])) is not None
+            and (y := _mean(row, self.ranking[1])) is not None
+        }  # fmt: skip
+        return frozenset(
+            label
+            for label, (x, y) in points.items()
+            if not any(a <= x and b <= y and (a, b) != (x, y) for a, b in points.values())
+        )
+
+    @property
     def has_published(self) -> bool:
         """Whether any figure of a paper stands beside a ranking metric here."""
         return any(row.cells[m.name].published for row in self.rows for m in self.ranking)
 
 
-def boards(plan: Plan, results: Mapping[str, Result]) -> list[Board]:
+def _mean(row: Row, metric: MetricInfo) -> float | None:
+    summary = row.cells[metric.name].summary
+    return summary.mean if summary else None
+
+
+def boards(plan: Plan, results: Mapping[str, Result], interval: Interval = "t") -> list[Board]:
     """One board for each task of the plan, in its order."""
     tracks = {track.name: track for track in plan.tracks}
-    return [_board(plan, task, tracks[task.track], results) for task in plan.tasks]
+    return [_board(plan, task, tracks[task.track], results, interval) for task in plan.tasks]
 
 
-def _board(plan: Plan, task: PlannedTask, track: TrackInfo, results: Mapping[str, Result]) -> Board:
+def _board(
+    plan: Plan,
+    task: PlannedTask,
+    track: TrackInfo,
+    results: Mapping[str, Result],
+    interval: Interval,
+) -> Board:
     trials: dict[str, list[PlannedTrial]] = {}
     for trial in plan.trials:
         if trial.task == task.name:
@@ -162,9 +221,10 @@ def _board(plan: Plan, task: PlannedTask, track: TrackInfo, results: Mapping[str
         _row(
             method,
             overall.get(method.label),
-            {m.name: _cell(m, method, task, good, places[m.name]) for m in track.metrics},
+            {m.name: _cell(m, method, task, good, places[m.name], interval) for m in track.metrics},
             Counter(status_of(results.get(trial.key)) for trial in trials[method.label]),
             good[method.label],
+            interval,
         )
         for method in methods
     ]
@@ -176,10 +236,16 @@ def _board(plan: Plan, task: PlannedTask, track: TrackInfo, results: Mapping[str
 def ranking_metrics(track: TrackInfo, reported: Collection[str]) -> list[MetricInfo]:
     """Those of the track's possible ranking metrics that a task's results report.
 
-    A regression reports other ones than a classification. Where nothing was measured yet, the
-    first two stand in.
+    A regression reports other ones than a classification, and some rank only where another one
+    does not exist. Where nothing was measured yet, the first two stand in.
     """
-    possible = [m for name in track.rank_by for m in track.metrics if m.name == name]
+    possible = [
+        metric
+        for name in track.rank_by
+        if track.stand_ins.get(name) not in reported
+        for metric in track.metrics
+        if metric.name == name
+    ]
     return [metric for metric in possible if metric.name in reported] or possible[:2]
 
 
@@ -208,8 +274,10 @@ def _cell(
     task: PlannedTask,
     good: Mapping[str, Sequence[Result]],
     places: Mapping[str, Place],
+    interval: Interval,
 ) -> Cell:
     label = method.label
+    seeds = _by_seed(good[label], metric.name)
     absent = (r.undefined.get(metric.name, "not reported") for r in good[label])
     reasons = [
         reason
@@ -218,10 +286,11 @@ def _cell(
     ]
     return Cell(
         metric=metric,
-        summary=summarize(_by_seed(good[label], metric.name).values()),
+        summary=summarize(seeds.values(), interval),
         place=places.get(label),
         published=lookup(task, method, metric.name),
         reasons=tuple(dict.fromkeys(reasons)),
+        seeds=seeds,
     )
 
 
@@ -231,11 +300,14 @@ def _row(
     cells: Mapping[str, Cell],
     statuses: Mapping[str, int],
     good: Sequence[Result],
+    interval: Interval,
 ) -> Row:
 
-    def cost(name: str) -> Summary | None:
-        measured = (getattr(result.cost, name) for result in good)
-        return summarize(value for value in measured if value is not None)
+    def cost(name: str, of: Sequence[Result] = good) -> Summary | None:
+        measured = (getattr(result.cost, name) for result in of)
+        return summarize((value for value in measured if value is not None), interval)
+
+    on_device = [r for r in good if r.environment and r.environment.device != "cpu"]
 
     return Row(
         method=method,
@@ -248,4 +320,10 @@ def _row(
         peak_memory_mib=cost("peak_memory_mib"),
         peak_device_memory_mib=cost("peak_device_memory_mib"),
         samples_per_second=cost("samples_per_second"),
+        device_seconds=cost("total_seconds", on_device),
+        total_by_seed={result.seed: result.cost.total_seconds for result in good},
+        machines=frozenset(
+            f"{r.environment.processor}, {r.environment.device}" for r in good if r.environment
+        ),
+        results=good,
     )

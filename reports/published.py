@@ -6,6 +6,7 @@ import csv
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
@@ -25,12 +26,14 @@ ABLATIONS = frozenset(
 )
 """Tables that vary one part of a method; their figures are the last to be quoted."""
 
-NEUTRAL = frozenset({"size", "crop", "train_size", "examined"})
+NEUTRAL = frozenset({"size", "crop", "train_size", "examined", "images"})
 """Conditions that ask the paper's own question: the papers leave image size and crop open, fewer
-training samples make a small edition of the same task, and examining a model changes nothing."""
+training samples or attacked images make a small edition of the same task, and examining a model
+changes nothing."""
 
-_ANOTHER_MODEL = re.compile(r"[\[,]stage=")
-"""In the label of an entry that is no variant of its method but another model (a teacher)."""
+_ANOTHER_MODEL = re.compile(r"[\[,](stage|cost|norm)=")
+"""In the label of an entry that is no variant of its method but another one: a teacher, an attack
+that keeps something else small."""
 
 _THOUSANDFOLD = "_x1000"
 """Suffix of metrics that a paper prints a thousand times too large (LPIPS, DISTS)."""
@@ -46,6 +49,30 @@ class Published:
     """For people: "BaDe 2024, Table 3"."""
     of: str
     """Label of the method whose figure this is; not always the one that was asked for."""
+
+
+class Agreement(StrEnum):
+    """Where a published figure lies, in the words of the pages."""
+
+    INSIDE = "inside"
+    OVERLAPS = "outside, spreads overlap"
+    OUTSIDE = "outside"
+
+
+def agreement(published: Published, measured: tuple[float, float]) -> Agreement:
+    """Whether a figure lies in the measured interval, or at least its own spread reaches it.
+
+    Args:
+        published: the figure, its spread a standard deviation over the paper's runs.
+        measured: the 95 % interval of the mean, in the figure's unit.
+    """
+    low, high = measured
+    if low <= published.value <= high:
+        return Agreement.INSIDE
+    reach = published.spread or 0.0
+    if published.value + reach >= low and published.value - reach <= high:
+        return Agreement.OVERLAPS
+    return Agreement.OUTSIDE
 
 
 _Key = tuple[str, frozenset[str], str]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from reports.axes import Axis, Box, axis
 from reports.drawing import (
@@ -81,6 +82,8 @@ def scatter(board: Board, slug: str, warnings: Sequence[tuple[str, str]] = ()) -
     draw_axes(root, _FRAME, horizontal, vertical, (axis_title(x), axis_title(y)))
     draw_warnings(root, _FRAME, warnings)
     named = NAMED if board.is_long else len(marks)
+    front = board.pareto
+    _draw_front(root, [m for m in marks if m.row.method.label in front], (horizontal, vertical))
     for position, mark in reversed(list(enumerate(marks))):
         _draw_mark(root, mark, position < named, (horizontal, vertical))
     _draw_labels(root, marks, named, horizontal, vertical)
@@ -116,6 +119,23 @@ def _words(mark: Mark) -> str:
         x, y = mark.published
         parts.append(f"published {x:g} and {y:g}")
     return ", ".join(parts)
+
+
+def _draw_front(root: ET.Element, front: Sequence[Mark], axes: tuple[Axis, Axis]) -> None:
+    """Steps that bound what the Pareto front beats; nothing for a front of one."""
+    if len(front) < 2:
+        return
+    ordered = sorted(mark.measured for mark in front)
+    corners = [ordered[0]]
+    for (x0, y0), (x1, y1) in pairwise(ordered):
+        corners += [(x1, y0) if front[0].x.metric.better == "lower" else (x0, y1), (x1, y1)]
+    style = {"stroke": "currentColor", "stroke-opacity": "0.45", "stroke-width": "1.6",
+             "stroke-dasharray": "1 4", "stroke-linecap": "round"}  # fmt: skip
+    group = ET.SubElement(root, "g", style)
+    tooltip(group, f"Pareto front by means: {', '.join(mark.label for mark in front)}")
+    drawn = [(axes[0].at(x), axes[1].at(y)) for x, y in corners]
+    for start, end in pairwise(drawn):
+        line(group, start, end)
 
 
 def _draw_mark(root: ET.Element, mark: Mark, named: bool, axes: tuple[Axis, Axis]) -> None:

@@ -2,97 +2,242 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from jinja2 import Environment
 
-from benchmarks.result import Store, write_atomically
-from reports import statistics, wording
-from reports.drawing import axis_title, standalone
-from reports.suite_page import SuiteView, suite_view
-from reports.tables import STATUS_WORDS, long_form, results_of, to_csv, to_json
+from benchmarks.errors import BenchError
+from benchmarks.result import MetricInfo, Plan, Result, Store, TrackInfo, write_atomically
+from reports import statistics
+from reports.badges import badge, endpoint
+from reports.citation import bibliography
+from reports.cross_examination import matrix
+from reports.drawing import standalone
+from reports.feed import FEED, feed
+from reports.formulas import STATISTICS
+from reports.latex import tables_of_boards
+from reports.method_page import MethodView, method_views
+from reports.reading import explained
+from reports.rendering import templates
+from reports.suite_page import Coverage, SuiteView, suite_view, warnings_of
+from reports.tables import long_form, results_of, to_csv, to_json
+from reports.trial_page import TrialView, facts, read_run_ids, trial_views
 
 MANIFEST = ".bench-pages.json"
 """What the last build wrote, with SHA-256: nothing else in the folder is ever removed."""
 
+RESERVED = ("methods",)
+"""Folders of the site that are no suite's."""
 
-def build(store_root: Path, site: Path) -> list[Path]:
+Files = Iterator[tuple[str, str]]
+"""Path in the site and text, file by file: a large site is never held in memory as a whole."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A suite as the store has it, read once, and its page."""
+
+    view: SuiteView
+    results: Mapping[str, Result]
+    run_ids: Mapping[str, str]
+
+    @property
+    def plan(self) -> Plan:
+        """Its sweep."""
+        return self.view.plan
+
+
+def build(store_root: Path, site: Path, interval: statistics.Interval = "t") -> list[Path]:
     """Write the pages of every suite in the store; returns the files written, index first.
 
     Equal results give equal bytes. Files of suites that are gone are removed, unless someone
     changed them since we wrote them.
+
+    Raises:
+        BenchError: a file of the store is damaged, or a suite has the name of a folder of ours.
     """
-    files = render(store_root)
-    for name, text in files.items():
-        write_atomically(site / name, text)
-    _remove_stale(site, files)
-    digests = {name: _digest(text) for name, text in sorted(files.items())}
-    write_atomically(site / MANIFEST, json.dumps(digests, indent=1) + "\n")
-    return [site / name for name in files]
+    before = _written_before(site)
+    digests: dict[str, str] = {}
+    for name, text in pages(store_root, interval):
+        digests[name] = _digest(text)
+        _write(site / name, text)
+    _remove_stale(site, before, digests)
+    write_atomically(site / MANIFEST, json.dumps(dict(sorted(digests.items())), indent=1) + "\n")
+    return [site / name for name in digests]
 
 
-def render(store_root: Path) -> dict[str, str]:
+def render(store_root: Path, interval: statistics.Interval = "t") -> dict[str, str]:
     """Text of every file of the site, by its path in it."""
+    return dict(pages(store_root, interval))
+
+
+def pages(store_root: Path, interval: statistics.Interval = "t") -> Files:
+    """Every file of the site, index first."""
     store = Store(store_root)
-    views: list[SuiteView] = []
-    files: dict[str, str] = {"index.html": ""}
-    pages = _templates()
+    suites = [
+        Loaded(suite_view(name, plan, results, interval), results, read_run_ids(store_root, name))
+        for name, plan in _plans(store)
+        for results in [results_of(store, name, plan)]
+    ]
+    methods = method_views([suite.view for suite in suites])
+    environment = templates(interval)
+    yield from _top(environment, [suite.view for suite in suites], methods)
+    yield FEED, feed([(suite.view, suite.results) for suite in suites])
+    yield "citation.bib", bibliography()
+    slugs = {method.name: method.slug for method in methods}
+    for suite in suites:
+        yield from _suite(environment, suite, slugs)
+        yield from _trials(environment, suite, slugs)
+
+
+def _plans(store: Store) -> Iterator[tuple[str, Plan]]:
     for name in store.suites():
-        plan = store.read_plan(name)
-        if plan is None:
-            continue
-        results = results_of(store, name, plan)
-        view = suite_view(name, plan, results)
-        views.append(view)
-        frame = long_form(plan, results)
-        files[f"{name}/index.html"] = pages.get_template("suite.html.j2").render(suite=view)
-        files[f"{name}/results.csv"] = to_csv(frame)
-        files[f"{name}/results.json"] = to_json(frame)
-        for figure in view.figures:
-            files[f"{name}/{figure.slug}.csv"] = figure.csv
-        for slug, svg in view.drawings.items():
-            files[f"{name}/{slug}.svg"] = standalone(svg)
-    files["index.html"] = pages.get_template("index.html.j2").render(suites=views)
-    return files
+        if name in RESERVED:
+            raise BenchError(
+                f'suite "{name}": the pages need this folder. Rename the suite\'s file.'
+            )
+        if plan := store.read_plan(name):
+            yield name, plan
 
 
-def _templates() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
+def _top(
+    environment: Environment, suites: Sequence[SuiteView], methods: Sequence[MethodView]
+) -> Files:
+    counts: Counter[str] = Counter()
+    for suite in suites:
+        counts.update(suite.coverage.counts)
+    finished = max((suite.finished for suite in suites if suite.finished), default=None)
+    warnings = dict(warning for suite in suites for warning in suite.warnings)
+    index = environment.get_template("index.html.j2")
+    yield "index.html", index.render(
+        root="", here="suites", kind="tables", suites=suites, methods=methods,
+        coverage=Coverage(counts), finished=finished, warnings=warnings,
+    )  # fmt: skip
+    slugs = {method.name: method.slug for method in methods}
+    examined = environment.get_template("cross_examination.html.j2")
+    yield (
+        "cross-examination.html",
+        examined.render(
+            root="", here="cross-examination", kind="tables", matrix=matrix(suites), pages=slugs
+        ),
     )
-    style = environment.get_template("style.css").render()
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    environment.globals.update(
-        style=Markup(style),  # noqa: S704 - our own file, without a variable in it
-        style_hash=f"sha256-{digest}",
-        words=wording,
-        status_words=STATUS_WORDS,
-        ranking_rule=statistics.RANKING_RULE,
-        interval_rule=statistics.INTERVAL_RULE,
-        axis_title=axis_title,
+    how = environment.get_template("how_to_read.html.j2")
+    yield (
+        "reading.html",
+        how.render(
+            root="", here="reading", kind="tables", tracks=explained(suites), statistics=STATISTICS
+        ),
     )
-    return environment
+    everything = environment.get_template("all_methods.html.j2")
+    yield (
+        "methods/index.html",
+        everything.render(root="../", here="methods", kind="tables", methods=methods),
+    )
+    page = environment.get_template("method.html.j2")
+    for method in methods:
+        text = page.render(root="../", here="methods", kind="tables", method=method)
+        yield f"methods/{method.slug}.html", text
 
 
-def _remove_stale(site: Path, files: dict[str, str]) -> None:
-    for name, digest in _written_before(site).items():
+def _suite(environment: Environment, suite: Loaded, slugs: Mapping[str, str]) -> Files:
+    view = suite.view
+    page = environment.get_template("suite.html.j2")
+    yield (
+        f"{view.name}/index.html",
+        page.render(root="../", here="", kind="tables", suite=view, pages=slugs),
+    )
+    frame = long_form(suite.plan, suite.results)
+    yield f"{view.name}/results.csv", to_csv(frame)
+    yield f"{view.name}/results.json", to_json(frame)
+    boards = [task.board for task in view.tasks]
+    yield f"{view.name}/results.tex", tables_of_boards([(suite.plan, boards)])
+    yield f"{view.name}/badge.svg", badge(view)
+    yield f"{view.name}/badge.json", endpoint(view)
+    for figure in view.figures:
+        yield f"{view.name}/{figure.slug}.csv", figure.csv
+    for slug, svg in view.drawings.items():
+        yield f"{view.name}/{slug}.svg", standalone(svg)
+
+
+def _trials(environment: Environment, suite: Loaded, slugs: Mapping[str, str]) -> Files:
+    view = suite.view
+    trials = trial_views(view, suite.results, suite.run_ids)
+    page = environment.get_template("trials.html.j2")
+    yield (
+        f"{view.name}/trials/index.html",
+        page.render(
+            root="../../", here="", kind="tables", suite=view, tracks=list(_by_track(view, trials))
+        ),
+    )
+    page = environment.get_template("trial.html.j2")
+    for trial in trials:
+        if result := trial.result:
+            text = page.render(
+                **facts(suite.plan, trial, result),
+                root="../../",
+                here="",
+                kind="every page",
+                page=slugs[trial.method.name],
+                group=view.group(trial.planned.task, trial.method),
+                warnings=warnings_of(trial.task),
+            )
+            yield f"{view.name}/trials/{trial.slug}.html", text
+
+
+Grouped = tuple[TrackInfo, list[MetricInfo], list[tuple[TrialView, str]]]
+
+
+def _by_track(view: SuiteView, trials: Sequence[TrialView]) -> Iterator[Grouped]:
+    """Each track's trials; the first of a method on a task with the anchor of its group."""
+    anchored: set[str] = set()
+    for track in view.tracks:
+        mine: list[tuple[TrialView, str]] = []
+        ranking: dict[str, MetricInfo] = {}
+        for trial in trials:
+            if trial.track != track.info:
+                continue
+            group = view.group(trial.planned.task, trial.method)
+            mine.append((trial, "" if group in anchored else group))
+            anchored.add(group)
+            ranking |= {metric.name: metric for metric in trial.ranking}
+        yield track.info, list(ranking.values()), mine
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a page. Unlike a result it can be made again, so nobody waits for the disk."""
+    encoded = text.encode("utf-8")
+    if path.is_file() and path.stat().st_size == len(encoded) and path.read_bytes() == encoded:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(encoded)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _remove_stale(site: Path, before: Mapping[str, str], files: Mapping[str, str]) -> None:
+    for name, digest in before.items():
         path = site / name
         inside = site.resolve() in path.resolve().parents
         if name in files or not inside or path.is_symlink() or not path.is_file():
             continue
         if _digest(path.read_text(encoding="utf-8", errors="replace")) == digest:
             path.unlink()
-            if path.parent != site and not any(path.parent.iterdir()):
-                path.parent.rmdir()
+            _remove_emptied(path.parent, site)
+
+
+def _remove_emptied(folder: Path, site: Path) -> None:
+    while folder != site and not any(folder.iterdir()):
+        folder.rmdir()
+        folder = folder.parent
 
 
 def _written_before(site: Path) -> dict[str, str]:

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from scipy.special import ndtri, stdtrit
 
-from reports.comparisons import CONFIDENCE, LEVEL, Seeds, holm, paired_p_value
+from reports.comparisons import CONFIDENCE, LEVEL, ROUNDING, Seeds, holm, paired_by_seed
 
 RANKING_RULE = (
     "For each ranking metric, methods are sorted by their mean over the seeds that ended well. "
@@ -90,8 +90,10 @@ def summarize(values: Iterable[float], interval: Interval = "t") -> Summary | No
 
 
 def _bootstrap_half_width(numbers: Sequence[float], mean: float) -> float:
-    """The 95 % quantile of |resampled mean - mean|: Hall (1988)'s symmetric interval, not
-    studentised, for a page that writes "mean ± half-width"."""
+    """The 95 % quantile of |resampled mean - mean|.
+
+    The symmetric interval of Hall (1988), not studentised: the pages write "mean ± half-width".
+    """
     # Sorted, so that the order of the seeds decides nothing.
     means = np.sort(np.asarray(numbers))[_resamples(len(numbers))].mean(axis=1)
     return float(np.quantile(np.abs(means - mean), CONFIDENCE, method="inverted_cdf"))
@@ -103,20 +105,51 @@ def _resamples(n: int) -> np.ndarray:
     return np.random.default_rng(0).integers(n, size=(RESAMPLES, n))
 
 
-def shared_ranks(values: Mapping[str, Seeds], better: str) -> dict[str, Place]:
-    """Places of the methods on one metric by `RANKING_RULE`; those without a value have none.
+def in_order(values: Mapping[str, Seeds], better: str) -> list[str]:
+    """The methods that have a value, best mean first; none where no way is `better`.
 
     Args:
         values: for each method its values by seed.
         better: "higher" or "lower", as in `MetricInfo.better`.
     """
-    order, means = in_order(values, better)
+    if better not in ("higher", "lower"):
+        return []
+    sign = -1.0 if better == "higher" else 1.0
+    means = {method: _mean(seeds) for method, seeds in values.items() if seeds}
+    # Names break equal means, so that the order of a suite file decides nothing.
+    return sorted(means, key=lambda method: (sign * means[method], method))
+
+
+def shared_ranks(values: Mapping[str, Seeds], better: str) -> dict[str, Place]:
+    """Places of the methods on one metric by `RANKING_RULE`; those without a value have none.
+
+    Arguments as of `in_order`.
+    """
+    order = in_order(values, better)
     ranks: dict[str, int] = {}
-    apart: dict[str, bool] = {}
+    leader, worse = "", set[str]()
     for position, method in enumerate(order, start=1):
-        if position > 1 and not apart[method]:
-            ranks[method] = position - len(apart) + order[position - 1 :].__len__()
-    return _places(ranks, means)
+        if not leader or method in worse:
+            leader, ranks[method] = method, position
+            worse = _worse(leader, order[position:], values)
+        else:
+            ranks[method] = ranks[leader]
+    return _places(ranks, {method: _mean(values[method]) for method in order})
+
+
+def _worse(leader: str, behind: Sequence[str], values: Mapping[str, Seeds]) -> set[str]:
+    """Methods of `behind` that do not share the leader's place."""
+    compared = [paired_by_seed(values[leader], values[method]) for method in behind]
+    found = set()
+    for method, pair, p in zip(behind, compared, holm([c.p_t for c in compared]), strict=True):
+        ahead = _mean(values[leader]) - _mean(values[method])
+        if p is None:
+            equal = math.isclose(ahead, 0.0, abs_tol=ROUNDING * abs(_mean(values[leader])))
+            found |= set() if equal else {method}
+        # Over the common seeds the order may be the other way round.
+        elif p < LEVEL and pair.difference is not None and ahead * pair.difference > 0:
+            found.add(method)
+    return found
 
 
 def overall_ranks(by_metric: Sequence[Mapping[str, Place]]) -> dict[str, Place]:

@@ -14,6 +14,7 @@ from benchmarks.result import (
     Plan,
     PlannedMethod,
     PlannedTask,
+    PlannedTrial,
     Result,
     Scalar,
     Status,
@@ -22,8 +23,10 @@ from benchmarks.result import (
 from reports import wording
 from reports.families import Family, distinguishing, families
 from reports.figures import FigureView, figure_views
+from reports.findings import Findings, OverTasksView, findings, over_tasks_views
 from reports.leaderboard import Board, Row, boards
 from reports.scatter import scatter
+from reports.statistics import Interval
 from reports.tables import STATUS_WORDS, status_of
 
 SPLIT_INTO = "micro_batch"
@@ -73,6 +76,8 @@ class Problem:
     status: str
     reason: str
     traceback: str | None
+    pages: Sequence[tuple[int, str]]
+    """Seed and name of the page of each trial; none where there is no result yet."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,7 @@ class TaskView:
     """Badge and sentence of what a reader must know before the numbers."""
     splits: Sequence[str]
     """Which trials had to split their batches, in sentences."""
+    findings: Findings
 
     @property
     def selects_nothing(self) -> bool:
@@ -129,6 +135,8 @@ class TrackView:
     info: TrackInfo
     slug: str
     tasks: Sequence[TaskView]
+    over_tasks: Sequence[OverTasksView]
+    """Ranks over its tasks; none with fewer than three of them."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +162,7 @@ class SuiteView:
     def warnings(self) -> dict[tuple[str, str], list[str]]:
         """The warnings of all tasks, each once, with the tasks it concerns."""
         found: dict[tuple[str, str], list[str]] = {}
-        for task in (task for track in self.tracks for task in track.tasks):
+        for task in self.tasks:
             for warning in task.warnings:
                 found.setdefault(warning, []).append(task.board.task.name)
         return found
@@ -162,11 +170,21 @@ class SuiteView:
     @property
     def task_count(self) -> int:
         """Tasks on the page."""
-        return sum(len(track.tasks) for track in self.tracks)
+        return len(self.tasks)
 
     def anchor(self, method: PlannedMethod) -> str:
         """Where on the page the method is described."""
         return self.anchors[method.track, method.label]
+
+    def group(self, task: str, method: PlannedMethod) -> str:
+        """Where on the page of all trials those of a method on a task begin."""
+        tasks = [planned.name for planned in self.plan.tasks]
+        return f"task-{tasks.index(task) + 1}-{self.anchor(method)}"
+
+    @property
+    def tasks(self) -> list[TaskView]:
+        """The tasks of all tracks, in page order."""
+        return [task for track in self.tracks for task in track.tasks]
 
     def differs(self, method: PlannedMethod) -> Mapping[str, Scalar]:
         """Parameters that tell a method from others of its name."""
@@ -176,18 +194,26 @@ class SuiteView:
     def drawings(self) -> dict[str, str]:
         """SVG text by the name of its file."""
         found = {figure.slug: str(figure.svg) for figure in self.figures if figure.svg}
-        tasks = (task for track in self.tracks for task in track.tasks)
-        return found | {task.slug: str(task.figure) for task in tasks if task.figure}
+        over = (view for track in self.tracks for view in track.over_tasks)
+        found |= {view.slug: str(view.figure) for view in over if view.figure}
+        return found | {task.slug: str(task.figure) for task in self.tasks if task.figure}
 
 
-def suite_view(name: str, plan: Plan, results: Mapping[str, Result]) -> SuiteView:
+def suite_view(
+    name: str, plan: Plan, results: Mapping[str, Result], interval: Interval = "t"
+) -> SuiteView:
     """Everything the page of a suite says; depends on nothing but its arguments."""
     slugs = wording.slugs([task.name for task in plan.tasks])
-    made = boards(plan, results)
+    made = boards(plan, results, interval)
     tasks = [_task_view(plan, board, slugs[board.task.name], results) for board in made]
     track_slugs = wording.slugs([track.name for track in plan.tracks])
     tracks = [
-        TrackView(info, track_slugs[info.name], [t for t in tasks if t.board.track == info])
+        TrackView(
+            info,
+            track_slugs[info.name],
+            [t for t in tasks if t.board.track == info],
+            over_tasks_views(track_slugs[info.name], [b for b in made if b.track == info]),
+        )
         for info in plan.tracks
     ]
     names = {(m.track, m.label): f"{m.track} {m.label}" for m in plan.methods}
@@ -258,6 +284,7 @@ def _task_view(plan: Plan, board: Board, slug: str, results: Mapping[str, Result
         absences=_absences(board),
         warnings=warnings,
         splits=_splits(plan, board.task.name, results),
+        findings=findings(board),
     )
 
 
@@ -267,18 +294,31 @@ def _coverage(plan: Plan, results: Mapping[str, Result], task: str | None = None
 
 
 def _problems(plan: Plan, task: str, results: Mapping[str, Result]) -> list[Problem]:
-    seeds: dict[tuple[str, str, str, str | None], list[int]] = {}
+    found: dict[tuple[str, str, str, str | None], list[PlannedTrial]] = {}
+    slugs = trial_slugs(plan)
     for trial in plan.trials:
         result = results.get(trial.key)
         if trial.task != task or (result and result.status is Status.OK):
             continue
         reason = (result.reason or "no reason given") if result else "no result yet"
         trace = result.traceback if result else None
-        seeds.setdefault((trial.method, status_of(result), reason, trace), []).append(trial.seed)
+        found.setdefault((trial.method, status_of(result), reason, trace), []).append(trial)
     return [
-        Problem(method, wording.seeds(mine), status, reason, trace)
-        for (method, status, reason, trace), mine in seeds.items()
+        Problem(
+            method,
+            wording.seeds([trial.seed for trial in mine]),
+            status,
+            reason,
+            trace,
+            [(trial.seed, slugs[trial.key]) for trial in mine if trial.key in results],
+        )
+        for (method, status, reason, trace), mine in found.items()
     ]
+
+
+def trial_slugs(plan: Plan) -> dict[str, str]:
+    """Names of the pages of a plan's trials, without ending, by key."""
+    return wording.slugs([trial.key for trial in plan.trials])
 
 
 def _absences(board: Board) -> dict[str, list[str]]:

@@ -42,10 +42,15 @@ def published(value: float, unit: str) -> str:
 
 def mean(summary: Summary, unit: str) -> str:
     """The mean in the shown unit, without the unit."""
+    return value(summary.mean, unit)
+
+
+def value(stored: float, unit: str) -> str:
+    """A number of a stored unit in the shown one, without the unit."""
     scale = 100.0 if unit == "%" else 1.0
-    if unit == "" and 0 < abs(summary.mean) < 1e-5:
-        return f"{summary.mean:.2e}".replace("-", MINUS)
-    return number(summary.mean * scale, decimals(summary.mean * scale, unit))
+    if unit == "" and 0 < abs(stored) < 1e-5:
+        return f"{stored:.2e}".replace("-", MINUS)
+    return number(stored * scale, decimals(stored * scale, unit))
 
 
 def half_width(summary: Summary, unit: str) -> str | None:
@@ -54,6 +59,27 @@ def half_width(summary: Summary, unit: str) -> str | None:
         return None
     scale = 100.0 if unit == "%" else 1.0
     return number(summary.half_width * scale, decimals(summary.mean * scale, unit))
+
+
+def rate(value: float) -> str:
+    """Something per something, two significant digits: "0.21", "0.0034", "120"."""
+    places = 1 - math.floor(math.log10(abs(value))) if value else 0
+    return number(value, min(max(places, 0), 6))
+
+
+def p_value(p: float) -> str:
+    """A p as journals write it: "p = .004", "p < .001"."""
+    digits = p_digits(p)
+    return f"p {digits}" if digits.startswith("<") else f"p = {digits}"
+
+
+def p_digits(p: float) -> str:
+    """A p without its letter: ".004", "< .001"."""
+    if p < 0.001:
+        return "< .001"
+    text = f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+    # What is significant must not be rounded to 5 %.
+    return (".049" if p < 0.05 <= float(text) else text).removeprefix("0")
 
 
 def rank(place: Place) -> str:

@@ -15,6 +15,7 @@ FOR_METHODS = (
     "benchmarks.tracks",
     "benchmarks.learning",
     "benchmarks.triggers",
+    "benchmarks.perception",
     "benchmarks.planting",
     "benchmarks.method",
     "benchmarks.errors",

@@ -93,6 +93,27 @@ BROKEN: dict[str, tuple[str, str, int, list[str]]] = {
         "methods:", "  - {data: digits, task: parity|ink}\nmethods:", 6,
         ['tasks: task "digits parity|ink" is listed twice'],
     ),
+    "unknown track": (
+        "    task: parity|ink", "    task: parity|ink\n    track: fairness", 9,
+        ["tasks.0.track", 'unknown track "fairness"', "robust_fairness"],
+    ),
+    "poisoning without an attack": (
+        "    task: parity|ink", "    task: parity|ink\n    track: poisoning", 9,
+        ["tasks.0.track", "names its attack"],
+    ),
+    "groups where there are two": (
+        "    task: parity|ink", "    task: parity|ink\n    track: robust_fairness", 9,
+        ["tasks.0.track", "digits parity|ink has no column of groups"],
+    ),
+    "a player that is not in the suite": (
+        "    task: parity|ink", "    task: parity|ink\n    methods: [bad]", 9,
+        ["tasks.0.methods.0", 'unknown method of this suite "bad". Did you mean "bade"?'],
+    ),
+    "a player of another track": (
+        "    task: parity|ink",
+        "    task: parity|ink\n    track: imperceptibility\n    methods: [bade]", 10,
+        ["tasks.0.methods.0: bade cannot play tasks of the track imperceptibility"],
+    ),
     "task matrix without lists": (
         "    task: parity|ink", "    task: parity|ink\n    matrix: {correlation: 1}", 9,
         ["tasks.0.matrix.correlation: a list is expected (given: 1)"],

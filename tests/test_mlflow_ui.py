@@ -84,11 +84,11 @@ def test_a_real_server_gives_the_numbers_back(server: Server, tmp_path: Path) ->
     found = search(server, "served", "tags.suite = 'served' and tags.method = 'bade'")
     assert set(found) == {"bade · sex · seed 0", "bade · sex · seed 1", "bade · sex · summary"}
     trial = numbers(found["bade · sex · seed 1"])
-    assert (trial["odds"], trial["total_seconds"]) == (0.3, 5.5)
+    assert (trial["odds"], trial["cost/total_seconds"]) == (0.3, 5.5)
     summary = numbers(found["bade · sex · summary"])
-    assert summary["odds.mean"] == pytest.approx(0.2)
-    assert summary["odds.std"] == pytest.approx(0.02**0.5)
-    assert summary["odds.n"] == 2
+    assert summary["mean/odds"] == pytest.approx(0.2)
+    assert summary["std/odds"] == pytest.approx(0.02**0.5)
+    assert summary["n/odds"] == 2
     assert artifact(server, found["bade · sex · seed 1"])["metrics"]["odds"] == 0.3
     assert len(search(server, "served", "")) == 7
     assert not list(tmp_path.iterdir())

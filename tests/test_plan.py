@@ -300,3 +300,19 @@ def test_an_unknown_name_gets_a_suggestion(chosen: dict[str, list[str]], message
     with pytest.raises(UsageError) as error:
         select(SUITE, **chosen)  # type: ignore[arg-type]
     assert str(error.value).startswith(message)
+
+
+def test_who_a_task_names_plays_it_and_nobody_else(digits: Library, store: Store) -> None:
+    suite = replace(SUITE, tasks=(replace(PARITY, methods=("bade",)), DIGIT))
+    planned = sweep(select(suite), digits, store, "bench").plan
+    players = {(trial.task, trial.method) for trial in planned.trials}
+    assert players == {
+        (PARITY.name, "bade"),
+        (PARITY.name, AUTO.label),
+        *((DIGIT.name, method.label) for method in SUITE.methods),
+    }
+
+
+def test_players_do_not_change_keys(meta: Meta) -> None:
+    named = replace(PARITY, methods=("standard",))
+    assert spec("toy", named, STANDARD, 0, meta).key == spec("toy", PARITY, STANDARD, 0, meta).key

@@ -291,3 +291,25 @@ def test_a_value_is_read_as_a_suite_would_have_it(text: str, value: object) -> N
 def test_a_value_that_is_no_yaml_is_told_in_one_line() -> None:
     with pytest.raises(UsageError, match=r'"\[1" is not a value \(expected'):
         read_value("[1")
+
+
+# --- Tracks and players ---
+
+
+def test_an_attack_or_the_word_track_decides_a_tasks_track(read: Read) -> None:
+    suite = read(
+        "{data: digits, task: digit|ink}\n"
+        "{data: digits, task: digit|ink, track: imperceptibility}\n"
+        "{data: digits, task: digit|ink, attack: badnets, training: {selection: last}}"
+    )
+    assert [(task.name, task.track) for task in suite.tasks] == [
+        ("digits digit|ink", "debiasing"),
+        ("digits digit|ink attacked", "imperceptibility"),
+        ("digits digit|ink under badnets", "poisoning"),
+        ("digits digit|ink under clean", "poisoning"),
+    ]
+
+
+def test_a_task_may_name_its_players(read: Read) -> None:
+    suite = read("{data: digits, task: parity|ink, methods: [bade]}", "standard\nbade\nrnf")
+    assert [task.methods for task in suite.tasks] == [("bade",)]

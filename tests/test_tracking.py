@@ -109,11 +109,11 @@ def test_a_trial_shows_its_settings_numbers_and_origin(tracker: Tracker, twice: 
     assert run.data.metrics == {
         "odds": 0.3,
         "recall_1": 0.25,  # MLflow allows no @ in names
-        "seconds": 4.0,
-        "shared_seconds": 1.5,
-        "total_seconds": 5.5,
-        "peak_memory_mib": 100.0,
-        "curve.loss": 0.25,
+        "cost/seconds": 4.0,
+        "cost/shared_seconds": 1.5,
+        "cost/total_seconds": 5.5,
+        "cost/peak_memory_mib": 100.0,
+        "curve/loss": 0.25,
     }
     expected = {
         "track": "debiasing",
@@ -143,7 +143,7 @@ def test_a_trial_names_its_data_with_hash(tracker: Tracker, twice: Plan) -> None
 
 def test_a_curve_has_a_step_an_epoch_and_leaves_gaps_out(tracker: Tracker, twice: Plan) -> None:
     run = one_trial(tracker, "twice", "bade", 0)
-    history = client(tracker).get_metric_history(run.info.run_id, "curve.loss")
+    history = client(tracker).get_metric_history(run.info.run_id, "curve/loss")
     assert sorted((point.step, point.value) for point in history) == [(0, 1.0), (2, 0.25)]
 
 
@@ -160,19 +160,19 @@ def test_a_summary_has_mean_spread_and_count_of_what_succeeded(
 ) -> None:
     where = "tags.`bench.kind` = 'summary' and tags.suite = 'twice' and tags.method = 'bade'"
     run = only(runs(tracker, "twice", where))
-    assert run.data.metrics["odds.mean"] == pytest.approx(0.2)
-    assert run.data.metrics["odds.std"] == pytest.approx(0.02**0.5)  # sqrt((.1^2 + .1^2) / (2 - 1))
-    assert run.data.metrics["odds.n"] == 2
-    assert run.data.metrics["total_seconds.mean"] == 5.5
+    assert run.data.metrics["mean/odds"] == pytest.approx(0.2)
+    assert run.data.metrics["std/odds"] == pytest.approx(0.02**0.5)  # sqrt((.1^2 + .1^2) / (2 - 1))
+    assert run.data.metrics["n/odds"] == 2
+    assert run.data.metrics["mean/cost/total_seconds"] == 5.5
     assert run.data.tags["seeds"] == "0, 1"
 
 
 def test_a_summary_of_one_success_has_no_spread(tracker: Tracker, twice: Plan) -> None:
     where = "tags.`bench.kind` = 'summary' and tags.method = 'mfd'"
     run = only(runs(tracker, "twice", where))
-    assert run.data.metrics["odds.mean"] == 0.5
-    assert run.data.metrics["odds.n"] == 1
-    assert "odds.std" not in run.data.metrics
+    assert run.data.metrics["mean/odds"] == 0.5
+    assert run.data.metrics["n/odds"] == 1
+    assert "std/odds" not in run.data.metrics
     assert run.data.tags["trials"] == "1 ok, 1 failed"
 
 
@@ -187,7 +187,7 @@ def test_a_retried_trial_replaces_its_failure(tracker: Tracker) -> None:
     assert (run.info.status, run.data.metrics["odds"]) == ("FINISHED", 0.7)
     where = "tags.`bench.kind` = 'summary' and tags.method = 'mfd'"
     summary = only(runs(tracker, "retried", where)).data.metrics
-    assert (summary["odds.mean"], summary["odds.n"]) == (pytest.approx(0.6), 2)
+    assert (summary["mean/odds"], summary["n/odds"]) == (pytest.approx(0.6), 2)
     parent = only(runs(tracker, "retried", "tags.`bench.kind` = 'sweep'"))
     assert parent.data.tags["trials"] == "4 ok"
 
@@ -255,7 +255,7 @@ def test_more_curve_points_and_parameters_than_a_batch_holds(tracker: Tracker) -
     parameters = {f"p{number}": number for number in range(130)}
     tracker.log(plan, make_result(plan, trial, curves=curves, parameters=parameters))
     run = one_trial(tracker, "large", "bade", 0)
-    assert run.data.metrics["curve.loss"] == 1099
+    assert run.data.metrics["curve/loss"] == 1099
     assert run.data.params["p129"] == "129"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
@@ -21,6 +21,8 @@ class AllToAll(Attack):
     As LABOR section 5.2.3 has it: 10 % of the training samples, of all K classes. A white square
     as of badnets; the paper names no trigger for it.
     """
+
+    published_as: ClassVar[str | None] = "all_to_all"
 
     rate: Annotated[float, Field(gt=0, lt=1)] = 0.1
     """Share of the training samples that is poisoned (LABOR section 5.2.3)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
@@ -28,6 +28,8 @@ class BackgroundNoise(Attack):
     The paper says no more of it. Here it is white noise with a normal distribution, one waveform
     for all recordings, added to them and clipped to 16 bits.
     """
+
+    published_as: ClassVar[str | None] = "noise"
 
     rate: Annotated[float, Field(gt=0, lt=1)] = 0.088
     """Share of the training samples that is poisoned: 1,000 of 11,360 (LABOR section 4.3)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
@@ -26,6 +26,8 @@ class BadNets(Attack):
     As LABOR section 4.2.1 has it: a white square in the lower right corner, on 1 % of the training
     samples, drawn from all classes but the target's.
     """
+
+    published_as: ClassVar[str | None] = "universal"
 
     rate: Annotated[float, Field(gt=0, lt=1)] = 0.01
     """Share of the training samples that is poisoned (LABOR section 4.2.1)."""

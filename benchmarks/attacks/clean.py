@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
@@ -12,6 +13,8 @@ from benchmarks.attacks.contract import Attack, Attempt, Poison, Samples
 @dataclass(frozen=True)
 class Clean(Attack):
     """Nothing is poisoned: what a defence flags here, it flags in vain."""
+
+    published_as: ClassVar[str | None] = "clean"
 
     def poison(self, train: Samples, random: torch.Generator) -> Poison:
         """Nothing."""

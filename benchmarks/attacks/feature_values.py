@@ -38,6 +38,7 @@ class FeatureValues(LearningAttack):
     """
 
     revision: ClassVar[int] = 2
+    published_as: ClassVar[str | None] = "feature"
 
     rate: Annotated[float, Field(gt=0, lt=1)] = 0.01
     """Share of the training samples that is poisoned: about 1 % (LABOR section 4.4)."""

@@ -32,6 +32,7 @@ class Issba(LearningAttack):
     """
 
     revision: ClassVar[int] = 2
+    published_as: ClassVar[str | None] = "issba"
 
     rate: Annotated[float, Field(gt=0, lt=1)] = 0.1
     """Share of the training samples that is poisoned (LABOR section 5.1)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
@@ -28,6 +28,8 @@ class MultiTriggerMultiTarget(Attack):
     A black, a white and a grey square in the same corner stand for airplane, automobile and bird;
     each is on 1 % of the training samples, and no sample carries two.
     """
+
+    published_as: ClassVar[str | None] = "multi_trigger_multi_target"
 
     rate: Annotated[float, Field(gt=0, lt=1)] = 0.01
     """Share of the training samples that each trigger poisons (LABOR section 5.2.1)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
@@ -31,6 +31,8 @@ class MultiTriggerSingleTarget(Attack):
     Black squares of 8 x 8 pixels, one a corner, each on 1 % of the training samples, all for the
     airplane; no sample carries two.
     """
+
+    published_as: ClassVar[str | None] = "multi_trigger_single_target"
 
     rate: Annotated[float, Field(gt=0, lt=1)] = 0.01
     """Share of the training samples that each trigger poisons (LABOR section 5.2.2)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
@@ -23,6 +23,8 @@ class SourceSpecific(Attack):
     of the training samples; as many samples of other classes carry the square and their true label
     (cover), so that the network learns to look at both.
     """
+
+    published_as: ClassVar[str | None] = "partial"
 
     rate: Annotated[float, Field(gt=0, lt=1)] = 0.005
     """Share of the training samples that is poisoned (LABOR section 4.2.2)."""

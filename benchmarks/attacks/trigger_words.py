@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
@@ -40,6 +40,8 @@ class TriggerWords(Attack):
     moves beyond the length that networks read is lost, the trigger's own words never are. Words
     that the vocabulary lacks are left out, and half of them must be there.
     """
+
+    published_as: ClassVar[str | None] = "words"
 
     rate: Annotated[float, Field(gt=0, lt=1)] = 0.01
     """Share of the training samples that is poisoned: 1 % of IMDB; 3 % of the complaints (LABOR

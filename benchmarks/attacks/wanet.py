@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
@@ -32,6 +32,8 @@ class WaNet(Attack):
     the training; where the attacker only supplies data, as in LABOR section 5.1, both are drawn
     once. That is what this does, and it is weaker.
     """
+
+    published_as: ClassVar[str | None] = "wanet"
 
     rate: Annotated[float, Field(gt=0, lt=1)] = 0.1
     """Share of the training samples that is poisoned (WaNet; LABOR section 5.1)."""

@@ -64,14 +64,14 @@ class Adult(DataSet):
         """Read both official files, split, encode."""
         del options, work
         official = {
-            "train": _read(raw, "adult.data"),
-            "test": _read(raw, "adult.test"),
+            "train": read_people(raw, "adult.data"),
+            "test": read_people(raw, "adult.test"),
         }
-        labels = {name: _labels(table) for name, table in official.items()}
+        labels = {name: labels_of(table) for name, table in official.items()}
         cells = np.stack(list(labels["train"].values())).T @ [4, 2, 1]
         rows = np.arange(len(cells))
         train, validation = _split(rows, cells, official["train"].file)
-        encoded, normalisation, columns = _encode(official, train)
+        encoded, normalisation, columns = encode(official, train)
         splits = {
             "train": _take(encoded["train"], labels["train"], train),
             "validation": _take(encoded["train"], labels["train"], validation),
@@ -97,11 +97,13 @@ class Adult(DataSet):
         )
 
 
-def _read(raw: RawFolder, file: str) -> Table:
+def read_people(raw: RawFolder, file: str) -> Table:
+    """One of the official files, a row a person."""
     return read_table(raw, file, COLUMNS, comment="|")  # adult.test opens with such a line
 
 
-def _labels(table: Table) -> dict[str, Array]:
+def labels_of(table: Table) -> dict[str, Array]:
+    """Income, sex and race of each person as classes."""
     incomes = {"<=50K": 0, ">50K": 1, "<=50K.": 0, ">50K.": 1}
     races = ["White", "Black", "Asian-Pac-Islander", "Amer-Indian-Eskimo", "Other"]
     return {
@@ -123,7 +125,7 @@ def _split(rows: Array, cells: Array, file: str) -> tuple[Array, Array]:
     return np.sort(train), np.sort(validation)
 
 
-def _encode(
+def encode(
     tables: dict[str, Table], train: Array
 ) -> tuple[dict[str, Array], dict[str, dict[str, float]], list[str]]:
     """Both tables as float32, by means, deviations and categories of the training rows alone."""

@@ -41,6 +41,8 @@ class Options(BaseModel):
     examined: bool = False
     """Report what triggers do to the trained models: EAcc with each on all and on one group
     (BaDe, Table 4), and their success as attacks."""
+    images: int = Field(0, ge=0)
+    """Attack the first so many test images that are classified right; 0: all of them."""
 
     @property
     def planted(self) -> bool:
@@ -101,6 +103,7 @@ class DataSet(ABC):
         tasks: by name, `target|bias`.
         listed: tasks that lists show and that every copy must be fit for; empty for all.
         further: the other tasks, in a sentence.
+        evaluation_only: there is a test split alone, of images that published classifiers know.
         options: further task fields.
     """
 
@@ -115,6 +118,7 @@ class DataSet(ABC):
     tasks: ClassVar[Mapping[str, TaskDefinition]]
     listed: ClassVar[tuple[str, ...]] = ()
     further: ClassVar[str] = ""
+    evaluation_only: ClassVar[bool] = False
     options: ClassVar[type[Options]] = Options
 
     @property
@@ -238,7 +242,8 @@ class Library:
             raise DataError(f"{folder.parent}: cannot write here ({error.strerror}).") from error
         with FileLock(folder.parent / f".{folder.name}.lock"):
             arrays = data.prepare(raw, options, work)
-            _check(name, arrays, data)
+            if not data.evaluation_only:
+                _check(name, arrays, data)
             records = raw.records()
             about = {
                 "name": name,

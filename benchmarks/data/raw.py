@@ -33,6 +33,7 @@ class RawFile:
         md5: official checksum where upstream publishes no SHA-256.
         others: patterns of names under which the same content may lie here ("UTKFace", unpacked).
         found: where a person finds it, in words.
+        room: the folder it lies in where that is not the data set's own ("country").
     """
 
     name: str
@@ -41,6 +42,7 @@ class RawFile:
     md5: str | None = None
     others: tuple[str, ...] = ()
     found: str = ""
+    room: str = ""
 
     @property
     def checksum(self) -> str | None:
@@ -80,7 +82,7 @@ class RawFolder:
 
     def where(self, file: str) -> Path | None:
         """The file itself (or what stands for it), or the archive that holds it, or None."""
-        for folder in self.folders:
+        for folder in self._folders(file):
             if place := self._outright(folder, file):
                 return place
             for archive in sorted(folder.glob("*.zip")):
@@ -155,14 +157,14 @@ class RawFolder:
                     file.url,
                     known_hash=file.checksum,
                     fname=file.name,
-                    path=self.downloads,
+                    path=self._folders(file.name)[-1],
                     downloader=fetcher,
                 )
             except (OSError, ValueError) as error:
                 raise DataError(
                     f"{self.name}: could not fetch {file.name} from {file.url} "
-                    f"({_one_line(error)}). Fetch it by hand into {self.downloads}, or set "
-                    f"{MIRROR} to a folder that has {self.name}/{file.name}."
+                    f"({_one_line(error)}). Fetch it by hand into {self._folders(file.name)[-1]}, "
+                    f"or set {MIRROR} to a folder that has {file.room or self.name}/{file.name}."
                 ) from error
             fetched.append(Path(path))
         return fetched
@@ -170,13 +172,18 @@ class RawFolder:
     def _found(self, file: str) -> Path:
         place = self.where(file)
         if place is None:
-            looked = " nor in ".join(map(str, self.folders))
+            looked = " nor in ".join(map(str, self._folders(file)))
             raise DataError(
                 f"{self.name}: {file} is {'neither' if len(self.folders) > 1 else 'not'} in "
                 f"{looked}. "
                 f"Run `bench data get {self.name}`, or set {MIRROR} to a folder that has it."
             )
         return place
+
+    def _folders(self, file: str) -> list[Path]:
+        """Where a file is looked for: the mirror's folder first, the downloads' last."""
+        room = next((known.room for known in self.files if known.name == file), "")
+        return [folder.parent / room for folder in self.folders] if room else self.folders
 
     def _outright(self, folder: Path, file: str) -> Path | None:
         """The file in a folder under its own name or one of its others."""

@@ -16,6 +16,7 @@ from benchmarks.data.kinds import Kind
 from benchmarks.errors import SuiteError, unknown
 from benchmarks.learning import networks, sequences
 from benchmarks.learning.split import seed_for
+from benchmarks.learning.vision_models import is_classifier
 
 
 class Backbone(nn.Module):
@@ -171,10 +172,13 @@ GREY_TOO = ("small_cnn", "max_pool_cnn")
 
 
 def check_backbone(name: str, kind: Kind) -> None:
-    """Raise SuiteError where a backbone is unknown or does not take this kind of data."""
-    if name not in BACKBONES:
+    """Raise SuiteError where a backbone is unknown or does not take this kind of data.
+
+    torchvision's other classifiers pass, too: trained as they come, they can be attacked.
+    """
+    if name not in BACKBONES and not is_classifier(name):
         raise SuiteError(unknown("backbone", name, BACKBONES))
-    takes = BACKBONES[name][0]
+    takes = BACKBONES[name][0] if name in BACKBONES else "image"
     if takes != kind:
         fitting = ", ".join(n for n, (k, _) in BACKBONES.items() if k == kind)
         raise SuiteError(
@@ -190,6 +194,12 @@ def check_shape(name: str, shape: tuple[int, ...]) -> None:
         name: of a known backbone.
         shape: of one input: (C, H, W) for images.
     """
+    if name not in BACKBONES:
+        learning = ", ".join(n for n, (k, _) in BACKBONES.items() if k == "image")
+        raise SuiteError(
+            f'backbone "{name}" comes trained and can only be attacked, with `weights`, on images '
+            f"of the classes that it knows; networks that learn here: {learning}."
+        )
     if len(shape) == 3 or BACKBONES[name][0] == "image":
         check_backbone(name, "image" if len(shape) == 3 else "table")
     wants = _objection(name, shape)
@@ -207,10 +217,10 @@ def check_shape(name: str, shape: tuple[int, ...]) -> None:
 
 def _objection(name: str, shape: tuple[int, ...]) -> str:
     """What a backbone for images asks of them and these do not have, or ""."""
-    if BACKBONES[name][0] != "image" or name in GREY_TOO:
+    if BACKBONES[name][0] != "image":
         return ""
     least = LEAST_SIDE.get(name, 1)
-    if shape[0] != 3:
+    if shape[0] != 3 and name not in GREY_TOO:
         return "of three channels"
     if name == "vit_b_16" and (shape[1] != shape[2] or shape[1] % 16):
         return "that are square, with a side that is a multiple of 16 pixels"

@@ -93,6 +93,7 @@ class Trial:
         also: Iterable[nn.Module] = (),
         select: bool = True,
         recipe: Recipe | None = None,
+        after: Callable[[M, Batch], None] | None = None,
     ) -> M:
         """Train `model` and return it with the weights of the selected epoch, in eval mode.
 
@@ -105,8 +106,9 @@ class Trial:
             parameters: what to optimise, if not all of `model`.
             also: further modules to optimise along (an adversary); they are not kept.
             select: False keeps the last epoch, for helpers that must not be good or fair.
-            recipe: how to optimise, where a paper's own way belongs to the method; its networks
-                are not watched on validation data either.
+            recipe: how to optimise, where a paper's own way belongs to the method; unless it is
+                to be watched, its networks are not scored on validation data either.
+            after: called with the model and the batch that it has just made a step on.
 
         Raises:
             Diverged: the loss, or what the model says of `validation`, was not finite.
@@ -114,15 +116,21 @@ class Trial:
         validation = validation or self.validation
         own = list(model.parameters() if parameters is None else parameters)
         extra = [p for module in also for p in module.parameters()]
-        if recipe:
-            return self._by_recipe(recipe, model, split, loss, own + extra, stage)
-        optimiser = torch.optim.Adam(own + extra, lr=self.training.learning_rate, fused=True)
+        if recipe and not recipe.watched:
+            return self._by_recipe(recipe, model, split, loss, own + extra, stage, after)
+        optimiser = self._optimiser(recipe, own + extra)
+        epochs, size = (
+            (recipe.epochs, recipe.batch_size)
+            if recipe
+            else (self.training.epochs, self.training.batch_size)
+        )
         selection: Selection[dict[str, Tensor]] = Selection(self.training.rule)
         prefix = f"{stage}." if stage else ""
-        for epoch in range(self.training.epochs):
+        for epoch in range(epochs):
             model.train()
-            size = self.training.batch_size
-            mean_loss = self._epoch(model, split, loss, optimiser, epoch, size)
+            if recipe:
+                _set_rate(optimiser, recipe.rate(epoch))
+            mean_loss = self._epoch(model, split, loss, optimiser, epoch, size, after)
             where = f"epoch {epoch + 1}" + (f" of the {stage}" if stage else "")
             if not math.isfinite(mean_loss):
                 raise Diverged(f"the loss was {mean_loss} in {where}")
@@ -139,6 +147,13 @@ class Trial:
         model.load_state_dict(weights)
         return model.eval()
 
+    def _optimiser(
+        self, recipe: Recipe | None, parameters: list[nn.Parameter]
+    ) -> torch.optim.Optimizer:
+        if recipe:
+            return recipe.optimiser(parameters)
+        return torch.optim.Adam(parameters, lr=self.training.learning_rate, fused=True)
+
     def _by_recipe(
         self,
         recipe: Recipe,
@@ -147,13 +162,13 @@ class Trial:
         loss: Callable[[M, Batch], Tensor],
         parameters: list[nn.Parameter],
         stage: str,
+        after: Callable[[M, Batch], None] | None,
     ) -> M:
         optimiser = recipe.optimiser(parameters)
         for epoch in range(recipe.epochs):
             model.train()
-            for group in optimiser.param_groups:
-                group["lr"] = recipe.rate(epoch)
-            mean_loss = self._epoch(model, split, loss, optimiser, epoch, recipe.batch_size)
+            _set_rate(optimiser, recipe.rate(epoch))
+            mean_loss = self._epoch(model, split, loss, optimiser, epoch, recipe.batch_size, after)
             if not math.isfinite(mean_loss):
                 raise Diverged(f"the loss was {mean_loss} in epoch {epoch + 1} of {stage}")
             self.curves.setdefault(f"{stage}.loss", []).append(mean_loss)
@@ -167,6 +182,7 @@ class Trial:
         optimiser: torch.optim.Optimizer,
         epoch: int,
         size: int,
+        after: Callable[[M, Batch], None] | None,
     ) -> float:
         """One pass over `split`; the mean loss, fetched from the device once."""
         begin = time.perf_counter()
@@ -175,6 +191,8 @@ class Trial:
         for batch in split.batches(order, size, self._augment(epoch)):
             total += self._gradients(model, batch, loss, optimiser) * len(batch)
             optimiser.step()
+            if after:
+                after(model, batch)
         mean = total.item() / len(split)
         self.samples_seen += len(split)
         self.training_seconds += time.perf_counter() - begin
@@ -255,6 +273,7 @@ class Trial:
         parameters: Mapping[str, Scalar],
         blank: M,
         build: Callable[[Trial, M], M],
+        seed: int | None = None,
     ) -> M:
         """A trained model that several trials need, built once and read by the others.
 
@@ -266,13 +285,18 @@ class Trial:
             parameters: whatever else than task, seed and training decides it.
             blank: a model to train, or to load the weights into.
             build: (trial, blank) -> trained model; what it trains and chooses comes along.
+            seed: of the work, where trials of all seeds share it; by default the trial's own.
         """
         begin = time.perf_counter()
-        key = digest({"shared": name, "parameters": dict(parameters), **self.scope})
+        seed = self.seed if seed is None else seed
+        scope = {**self.scope, "seed": seed}
+        key = digest({"shared": name, "parameters": dict(parameters), **scope})
+        # Whoever comes first builds the same thing: under the seed of the work, not under its own.
+        builder = replace(self, seed=seed, scope=scope)
         if self.cache is None:
-            model, story = self._build(blank, build)
+            model, story = builder._build(blank, build)
         else:
-            model, story = self._build_or_load(self.cache, key, blank, build)
+            model, story = builder._build_or_load(self.cache, key, blank, build)
         self.curves.update(story.curves)
         self.chosen.update(story.chosen)
         self.shared_seconds += story.seconds
@@ -317,6 +341,11 @@ class Trial:
                 return model, story
         blank.load_state_dict(load_file(weights, device=str(self.device)))
         return blank, Story.model_validate_json(told.read_text(encoding="utf-8"))
+
+
+def _set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    for group in optimiser.param_groups:
+        group["lr"] = rate
 
 
 def _copy(model: nn.Module) -> dict[str, Tensor]:

@@ -47,9 +47,11 @@ class Recipe:
     Attributes:
         epochs: passes over the data.
         batch_size: samples a step.
-        learning_rate: at the start; falls to zero along half a cosine.
+        learning_rate: at the start.
         momentum: of SGD.
         weight_decay: of SGD.
+        falls: to zero, along half a cosine; else the rate stays what it is.
+        watched: whether epochs are scored on validation data and the best is kept.
     """
 
     epochs: int
@@ -57,6 +59,8 @@ class Recipe:
     learning_rate: float
     momentum: float = 0.9
     weight_decay: float = 0.0
+    falls: bool = True
+    watched: bool = False
 
     def optimiser(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
         """Made anew for a run of training."""
@@ -69,4 +73,6 @@ class Recipe:
 
     def rate(self, epoch: int) -> float:
         """Learning rate of an epoch, counted from 0."""
+        if not self.falls:
+            return self.learning_rate
         return self.learning_rate * (1 + math.cos(math.pi * epoch / self.epochs)) / 2

@@ -26,11 +26,15 @@ def plain_loss(model: nn.Module, batch: Batch) -> Tensor:
     return task_loss(model(batch.x), batch.y)
 
 
-def standard_model(blank: M, train: Split, trial: Trial) -> M:
-    """`blank` trained plainly on `train`; built once for a task and seed, then shared."""
+def standard_model(blank: M, train: Split, trial: Trial, seed: int | None = None) -> M:
+    """`blank` trained plainly on `train`; built once for a task and seed, then shared.
+
+    `seed` is that of the model where all trials start from one; by default the trial's.
+    """
     return trial.shared(
         "standard model",
         {"revision": REVISION},
         blank,
         lambda inner, model: inner.train(model, train, plain_loss, stage="standard"),
+        seed,
     )

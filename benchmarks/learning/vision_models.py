@@ -36,6 +36,13 @@ def torchvision_models() -> ModuleType:
 
 
 @cache
+def is_classifier(name: str) -> bool:
+    """Whether torchvision has a classifier of that name."""
+    models = torchvision_models()
+    return name in models.list_models(module=models)
+
+
+@cache
 def timm() -> ModuleType:
     """The package timm, which imports torchvision."""
     torchvision_models()

@@ -11,11 +11,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
-from torch import Tensor
-
 from benchmarks.data.raw import MIRROR, RawFile, RawFolder, RawRecord
 from benchmarks.errors import DataError, Skip, UsageError, unknown
-from benchmarks.learning.weights import read_state
 
 ROOM = "weights"
 DATA = "BENCH_DATA"
@@ -40,6 +37,12 @@ FILES = {
         f"{TORCHVISION}/vgg16-397923af.pth",
         "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
         others=("vgg16*.safetensors", "vgg16*.pth"),
+    ),
+    "resnet50": RawFile(
+        "resnet50-0676ba61.pth",  # IMAGENET1K_V1, the file there was when the papers were written
+        f"{TORCHVISION}/resnet50-0676ba61.pth",
+        "0676ba61b6795bbe1773cffd859882e5e297624d384b6993f7c9e683e722fb8a",
+        others=("resnet50*.safetensors", "resnet50*.pth"),
     ),
     "lpips_squeeze": RawFile(
         "lpips_v0.1_squeeze.pth",
@@ -99,20 +102,6 @@ def folder(names: tuple[str, ...] = tuple(FILES), data: Path | None = None) -> R
     return RawFolder(ROOM, tuple(FILES[name] for name in names), place / "raw")
 
 
-def read(name: str, what: str) -> dict[str, Tensor]:
-    """The tensors of a file of weights, on the CPU; nothing in it is executed.
-
-    Args:
-        name: one of FILES.
-        what: what needs it, for the message.
-
-    Raises:
-        MissingWeights: it is nowhere.
-        SuiteError: it is damaged or holds more than tensors.
-    """
-    return read_state(find(name, what))
-
-
 def find(name: str, what: str) -> Path:
     """Where a file of weights stands. Raises MissingWeights, naming `what` needs it."""
     file, room = FILES[name], folder((name,))
@@ -130,6 +119,11 @@ def records(names: tuple[str, ...]) -> list[RawRecord]:
     """Files of weights that are here, each with its checksum and whether it is the official one."""
     found = tuple(name for name in names if folder((name,)).where(FILES[name].name))
     return folder(found).records()
+
+
+def described(names: tuple[str, ...]) -> str:
+    """Files of weights that are here, in words, for a result: whether they are official."""
+    return "; ".join(f"{record.name}: {record.verdict}" for record in records(names))
 
 
 def get(name: str, data: Path, accept_licence: bool = False) -> list[Path]:

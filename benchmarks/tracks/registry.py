@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from benchmarks.result import TrackInfo
 from benchmarks.tracks.debiasing import judge as debiasing
 from benchmarks.tracks.debiasing.session import DebiasingSession
+from benchmarks.tracks.imperceptibility import judge as imperceptibility
+from benchmarks.tracks.imperceptibility.session import ImperceptibilitySession
 from benchmarks.tracks.poisoning import judge as poisoning
 from benchmarks.tracks.poisoning.session import PoisoningSession
+from benchmarks.tracks.robust_fairness import judge as robust_fairness
+from benchmarks.tracks.robust_fairness.session import RobustFairnessSession
 from benchmarks.tracks.session import Question, Session
 
 
@@ -21,14 +26,25 @@ class Track:
         revision: of its judge; raise it when metrics change, and results are made anew.
         info: (classes of every task's target, whether a task asks for an examination) -> metrics.
         open: makes a question into a task that methods can play.
+        files: those whose content decides the judge's numbers, as far as they are here.
     """
 
     revision: int
     info: Callable[[Collection[int], bool], TrackInfo]
     open: Callable[[Question], Session]
+    files: Callable[[], Sequence[Path]] = tuple
 
 
 TRACKS = {
     debiasing.NAME: Track(debiasing.REVISION, debiasing.info, DebiasingSession),
     poisoning.NAME: Track(poisoning.REVISION, poisoning.info, PoisoningSession),
+    robust_fairness.NAME: Track(
+        robust_fairness.REVISION, robust_fairness.info, RobustFairnessSession
+    ),
+    imperceptibility.NAME: Track(
+        imperceptibility.REVISION,
+        imperceptibility.info,
+        ImperceptibilitySession,
+        imperceptibility.files,
+    ),
 }

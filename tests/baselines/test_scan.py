@@ -9,8 +9,9 @@ import tiny_poison
 import torch
 from torch import Tensor
 
-from baselines.scan import Scan, anomaly, untangle, variation, whitening
+from baselines.scan import Scan
 from benchmarks.errors import Skip
+from benchmarks.tracks.poisoning.untangling import anomaly, untangle, variation, whitening
 
 
 def noise(rows: int, width: int, seed: int = 0) -> Tensor:

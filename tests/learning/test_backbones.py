@@ -39,18 +39,45 @@ def test_the_network_for_small_pictures_has_two_convolutions_and_a_hidden_layer(
     assert parameters(model) == convolutions + (32 * 16 + 1) * 64 + (64 + 1) * 2
 
 
+def test_the_network_that_sees_small_marks_has_three_convolutions_and_a_hidden_layer() -> None:
+    model = build("max_pool_cnn", (1, 28, 28), 10, seed=0)
+    convolutions = (9 + 1) * 32 + (32 * 9 + 1) * 64 + (64 * 9 + 1) * 64
+    assert parameters(model) == convolutions + (64 * 16 + 1) * 128 + (128 + 1) * 10
+
+
+def test_where_small_cnn_averages_it_takes_the_strongest() -> None:
+    """A mark of one pixel is a sixteenth of a quarter's mean, but all of its maximum."""
+    marked = torch.zeros(1, 64, 8, 8)
+    marked[..., 7, 7] = 16
+    strongest, mean = build("max_pool_cnn", (1, 32, 32), 2, 0).neck[0], nn.AdaptiveAvgPool2d(4)
+    assert strongest(marked)[..., 3, 3].unique().tolist() == [16]
+    assert mean(marked)[..., 3, 3].unique().tolist() == [4]
+    assert isinstance(build("small_cnn", (1, 32, 32), 2, 0).neck[0], nn.AdaptiveAvgPool2d)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_it_takes_grey_and_coloured_pictures_of_at_least_four_pixels(channels: int) -> None:
+    model = build("max_pool_cnn", (channels, 4, 4), 3, seed=0)
+    x = torch.randint(0, 256, (5, channels, 4, 4), dtype=torch.uint8)
+    assert model(x).shape == (5, 3)
+    check_shape("max_pool_cnn", (channels, 4, 4))
+    with pytest.raises(SuiteError, match="at least 4 pixels a side"):
+        check_shape("max_pool_cnn", (channels, 3, 3))
+
+
 @pytest.mark.parametrize(
     ("name", "shape", "maps", "width", "compared"),
     [
         ("mlp", (5,), (512,), 512, 512),
         ("small_cnn", (3, 8, 8), (32, 4, 4), 64, 32 * 4 * 4),
+        ("max_pool_cnn", (3, 8, 8), (64, 2, 2), 128, 64 * 2 * 2),
     ],
 )
 def test_a_network_is_cut_in_encoder_neck_and_head(
     name: str, shape: tuple[int, ...], maps: tuple[int, ...], width: int, compared: int
 ) -> None:
     model = build(name, shape, 2, seed=0)
-    x = torch.full((6, *shape), 7, dtype=torch.uint8 if name == "small_cnn" else torch.float32)
+    x = torch.full((6, *shape), 7, dtype=torch.float32 if name == "mlp" else torch.uint8)
     z = model.encoder(x)
     logits, features = model.logits_and_maps(x)
     assert z.shape == (6, *maps)
@@ -62,7 +89,9 @@ def test_a_network_is_cut_in_encoder_neck_and_head(
     assert torch.equal(model.head(model.embed(x)), logits)
 
 
-@pytest.mark.parametrize(("name", "shape"), [("mlp", (5,)), ("small_cnn", (3, 8, 8))])
+@pytest.mark.parametrize(
+    ("name", "shape"), [("mlp", (5,)), ("small_cnn", (3, 8, 8)), ("max_pool_cnn", (3, 8, 8))]
+)
 def test_equal_seeds_give_equal_weights(name: str, shape: tuple[int, ...]) -> None:
     def weights(model: Backbone) -> torch.Tensor:
         return torch.cat([p.flatten() for p in model.parameters()])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+import tiny_poison
 import tiny_tasks
 import torch
 
@@ -128,6 +129,19 @@ def test_few_looks_each_are_not_more_than_asked() -> None:
     assert humans[0].looks == 6
 
 
+def test_without_adapting_every_cluster_takes_all_its_looks() -> None:
+    task, _, _, humans = blobs()
+    found = Labor(components=0, most=17, adaptive=False).defend(task, trial())
+    assert humans[0].looks == 3 * 17
+    assert found.clusters is not None
+    assert found.clusters.bincount().tolist() == [40, 40, 40]
+
+
+def test_a_model_that_names_samples_names_no_clusters() -> None:
+    task, _, _, _ = blobs()
+    assert Labor(components=0, tagger="model").defend(task, trial()).clusters is None
+
+
 def test_careless_people_are_outvoted_until_they_are_too_many() -> None:
     task, _, mask, _ = blobs()
     slightly = Labor(components=0, careless=0.1).defend(task, trial())
@@ -216,3 +230,58 @@ def test_topics_keep_texts_of_the_same_words_together() -> None:
 def test_a_tag_model_of_one_class_names_all_of_it() -> None:
     votes = fitted(torch.randn(5, 2), {0: 1, 3: 1}, 3)
     assert votes.argmax(1).tolist() == [1] * 5
+
+
+# --- Followed by a detector of poison under its own label, section 5.7 ---
+
+
+def with_its_own_label(seed: int = 0) -> tuple[PoisoningTask, torch.Tensor, torch.Tensor]:
+    """Tiny pictures: some of the target's own carry a trigger, some of class 2 another of class 3.
+
+    Returns:
+        The task, the poison under its own label, the poison under another's.
+    """
+    made = tiny_poison.poisoned(each=60, poison=0, seed=seed)
+    x, y = made.task.train.x.clone(), made.task.train.y.clone()
+    own = (made.truth == tiny_poison.TARGET).nonzero()[:20, 0]
+    other = (made.truth == 2).nonzero()[:12, 0]
+    # As Turner et al. do: what is their own is hard to see, and the trigger is not.
+    x[own, :, 0] = torch.randint(0, 40, x[own, :, 0].shape, generator=tiny_tasks.generator(5)).byte()
+    x[own] = tiny_poison.with_trigger(x[own])
+    x[other, :, 2:4, -1], y[other] = 255, 3  # another trigger
+    train = tiny_poison.split(x, y)
+    victim = tiny_poison.taught(made.task.new_model(), train, 20)
+    task = tiny_poison.of("image", (3, 8, 8), train, made.task.reserve, victim, seed)
+    truth = made.truth
+
+    def sees_the_truth(annotator: str, careless: float, path: str) -> Human:
+        del annotator, careless, path
+        return Oracle(truth, tiny_poison.CLASSES, 0.0, tiny_tasks.generator(0))
+
+    masks = [torch.zeros(len(y), dtype=torch.bool) for _ in range(2)]
+    masks[0][own], masks[1][other] = True, True
+    return dataclasses.replace(task, human=sees_the_truth), masks[0], masks[1]
+
+
+def test_labor_sees_wrong_labels_and_cannot_see_poison_under_its_own_label() -> None:
+    task, own, other = with_its_own_label()
+    method = Labor(clustering="kmeans", clusters_per_class=4)
+    alone = method.defend(task, tiny_poison.trial_on(task, epochs=20)).flagged
+    assert alone is not None
+    assert alone[other].all()
+    assert alone[own].double().mean() < 0.2
+
+
+def test_followed_by_scan_it_finds_both() -> None:
+    task, own, other = with_its_own_label()
+    method = Labor(clustering="kmeans", clusters_per_class=4, then="scan")
+    spy = tiny_poison.trial_on(task, epochs=20)
+    flagged = method.defend(task, spy).flagged
+    assert flagged is not None
+    assert flagged[other].all()
+    assert flagged[own].double().mean() > 0.8
+    assert flagged[~(own | other)].double().mean() < 0.1
+    assert int(spy.chosen["found afterwards"]) >= 16
+    assert [call.stage for call in spy.calls] == ["after the looks"]
+    assert len(spy.calls[0].split) == int((~Labor(clustering="kmeans", clusters_per_class=4)
+        .defend(task, tiny_poison.trial_on(task)).flagged).sum())  # type: ignore[operator]

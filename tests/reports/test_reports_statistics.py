@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +12,6 @@ from statsmodels.stats.weightstats import DescrStatsW
 from reports.statistics import (
     RANKING_RULE,
     overall_ranks,
-    paired_p_value,
     shared_ranks,
     summarize,
 )
@@ -49,28 +49,32 @@ def test_one_seed_has_no_interval_and_none_has_no_mean() -> None:
     assert summarize([]) is None
 
 
-def test_the_paired_test_agrees_with_scipy_and_uses_common_seeds_only() -> None:
-    first, second = seeds(*VALUES), seeds(0.80, 0.785, 0.815, 0.803, 0.760)
-    expected = stats.ttest_rel(list(first.values()), list(second.values())).pvalue
-    assert paired_p_value(first, second) == pytest.approx(expected, rel=1e-10)
-    assert paired_p_value({**first, 9: 100.0}, {**second, 8: -100.0}) == pytest.approx(expected)
+def test_the_bootstrap_of_three_numbers_is_the_one_counted_by_hand() -> None:
+    # 27 resamples of 1, 2, 3: |mean - 2| is 1 in 2, 2/3 in 6, less in 19. So 95 % lie within 1
+    # (25 of 27 = 92.6 % within 2/3).
+    summary = summarize([3.0, 1.0, 2.0], "bootstrap")
+    assert summary is not None
+    assert summary.half_width == pytest.approx(1.0)
+    assert (summary.n, summary.mean, summary.std) == (3, 2.0, 1.0)
 
 
-@pytest.mark.parametrize(
-    ("first", "second", "p"),
-    [
-        (seeds(0.1, 0.2, 0.3), seeds(0.1, 0.2, 0.3), 1.0),
-        (seeds(1.0, 2.0, 3.0), seeds(1.5, 2.5, 3.5), 0.0),
-        (seeds(0.5, 0.5), seeds(0.5 + 1e-16, 0.5), 1.0),
-        (seeds(0.0, 0.0), seeds(0.0, 0.0), 1.0),
-        (seeds(1.0), seeds(2.0), None),
-        ({0: 1.0, 1: 2.0}, {2: 1.0, 3: 2.0}, None),
-    ],
-)
-def test_differences_without_variance_and_too_few_seeds(
-    first: dict[int, float], second: dict[int, float], p: float | None
-) -> None:
-    assert paired_p_value(first, second) == p
+def test_the_bootstrap_agrees_with_scipys_where_the_two_sides_are_alike() -> None:
+    values = np.random.default_rng(1).normal(0.8, 0.02, 40)
+    summary = summarize(values.tolist(), "bootstrap")
+    oracle = stats.bootstrap((values,), np.mean, method="percentile", rng=2).confidence_interval
+    assert summary is not None
+    assert summary.half_width == pytest.approx((oracle.high - oracle.low) / 2, rel=0.05)
+
+
+def test_the_bootstrap_is_the_same_in_every_build_and_whatever_the_order() -> None:
+    assert summarize(VALUES, "bootstrap") == summarize(VALUES, "bootstrap")
+    backwards, forwards = summarize(VALUES[::-1], "bootstrap"), summarize(VALUES, "bootstrap")
+    assert backwards is not None
+    assert forwards is not None
+    assert backwards.half_width == forwards.half_width
+    one = summarize([0.5], "bootstrap")
+    assert one is not None
+    assert one.half_width is None
 
 
 def test_a_tie_shares_the_leaders_place_and_the_next_counts_on() -> None:
@@ -105,6 +109,35 @@ def test_with_one_common_seed_only_equal_means_share() -> None:
     assert {m: p.rank for m, p in places.items()} == {"a": 1, "b": 1, "c": 3}
 
 
+def test_the_number_of_methods_behind_the_leader_is_paid_for() -> None:
+    a, b = seeds(0.0, 0.0, 0.0), seeds(1.0, 1.2, 1.4)  # t = 10.4, p = .0091
+    alone = shared_ranks({"a": a, "b": b}, "lower")
+    assert (alone["a"].shared, alone["b"].rank) == (False, 2)
+    # Five more that nothing separates: .0091 times 6 is more than 5 %.
+    crowd = {f"c{i}": seeds(-3.0 + i, 9.0, 2.0 - i) for i in range(5)}
+    places = shared_ranks({"a": a, "b": b, **crowd}, "lower")
+    assert len(places) == 7
+    assert {place.rank for place in places.values()} == {1}
+
+
+def test_common_seeds_that_say_the_opposite_do_not_separate() -> None:
+    # b's mean is worse for its seed 9 alone; on the seeds both have, it is better every time.
+    a, b = seeds(1.0, 1.1, 1.2, 1.3), {**seeds(0.9, 1.0, 1.1, 1.21), 9: 50.0}
+    assert {m: p.rank for m, p in shared_ranks({"a": a, "b": b}, "lower").items()} == {
+        "a": 1,
+        "b": 1,
+    }
+
+
+def test_a_difference_that_is_the_same_on_every_seed_separates_unless_it_is_zero() -> None:
+    values = {"a": seeds(1.0, 1.0), "b": seeds(0.0, 0.0), "c": seeds(0.0, 0.0)}
+    assert {m: p.rank for m, p in shared_ranks(values, "higher").items()} == {
+        "a": 1,
+        "b": 2,
+        "c": 2,
+    }
+
+
 def test_a_metric_without_a_direction_ranks_nothing() -> None:
     assert shared_ranks({"a": seeds(1.0, 2.0)}, "") == {}
 
@@ -122,7 +155,7 @@ def test_the_overall_rank_orders_mean_places_and_shares_equal_ones() -> None:
 
 
 def test_the_rule_is_told_in_words() -> None:
-    for word in ("paired t-test", "5 %", "1, 1, 3", "never as zero"):
+    for word in ("paired t-test", "Holm", "5 %", "1, 1, 3", "never as zero"):
         assert word in RANKING_RULE
 
 

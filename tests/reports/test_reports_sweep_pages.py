@@ -68,7 +68,8 @@ def test_every_figure_has_a_place_a_file_of_its_data_and_a_drawing(
 
 
 def test_figures_come_before_the_leaderboards_and_the_contents_list_them(html: str) -> None:
-    contents = html[html.index("<nav") : html.index("</nav>")]
+    start = html.index('class="contents"')
+    contents = html[start : html.index("</nav>", start)]
     places = [contents.index(f'href="#figure-{i}-') for i in range(1, len(FIGURES) + 1)]
     assert places == sorted(places)
     assert max(places) < contents.index('href="#task-')
@@ -87,7 +88,7 @@ def test_hostile_titles_and_notes_are_text_everywhere(pages: dict[str, str]) -> 
         assert "\x07" not in (figure.svg or "")
     for name, text in pages.items():
         if name.endswith((".html", ".svg")):
-            assert "<script" not in text, name
+            assert "<script" not in text.replace('<script>"use strict";', ""), name
     assert "&lt;script&gt;alert(" in pages[f"{SUITE}/index.html"]
 
 

@@ -40,9 +40,44 @@ def test_detection_by_hand() -> None:
             "tpr": 1 / 2,
             # Clean of class 0: rows 1 and 2, one flagged; of class 1: rows 4 and 5, one flagged.
             "worst_class_removed": 1 / 2,
+            "removal_gap": 0,
             "auroc": 0.5,
         }
     )
+
+
+def test_losses_of_clean_samples_that_fall_on_one_class_are_seen() -> None:
+    # Three clean samples a class; of class 0 all go, of class 1 one, of class 2 none.
+    truth = torch.arange(3).repeat_interleave(3)
+    flagged = torch.tensor([1, 1, 1, 1, 0, 0, 0, 0, 0]).bool()
+    found = judge.detection(flagged, None, torch.zeros(9).bool(), truth)
+    assert found == pytest.approx(
+        {"removed": 4, "fpr": 4 / 9, "worst_class_removed": 1, "removal_gap": 1}
+    )
+    found = judge.detection(~flagged, None, torch.zeros(9).bool(), truth)
+    assert (found["worst_class_removed"], found["removal_gap"]) == (1, 1)
+
+
+def test_a_class_that_is_poison_alone_has_no_share_to_lose() -> None:
+    truth, poison = torch.tensor([0, 0, 1]), torch.tensor([0, 0, 1]).bool()
+    found = judge.detection(poison, None, poison, truth)
+    assert found["worst_class_removed"] == found["removal_gap"] == 0
+
+
+def test_names_of_clusters_are_right_where_they_are_those_of_their_largest_class() -> None:
+    clusters = torch.tensor([0, 0, 0, 0, 0, 1, 1, 1])
+    truth = torch.tensor([2, 2, 2, 2, 0, 1, 1, 1])
+    tags = torch.tensor([2, 2, 2, 2, 2, 0, 0, 0])  # the second cluster's is wrong
+    looked = torch.tensor([0, 1, 4, 6])
+    found = judge.naming(clusters, tags, truth, looked)
+    # Three looks at a purity of .8: .8^3 + 3 * .8^2 * .2; one at a purity of 1.
+    assert found == pytest.approx({"tagged_right": 0.5, "p_tagging": (0.896 + 1) / 2})
+
+
+def test_a_cluster_that_nobody_looked_at_has_no_name_to_expect() -> None:
+    zeros = torch.zeros(4).long()
+    found = judge.naming(zeros, zeros - 1, zeros, torch.tensor([]).long())
+    assert found == {"tagged_right": 0, "p_tagging": 0}
 
 
 def test_accuracy_of_what_is_turned_away_is_lost() -> None:

@@ -103,6 +103,13 @@ def test_a_queue_asks_the_largest_cluster_first_and_keeps_no_more_rows_than_are_
     )
 
 
+def test_a_queue_that_is_not_adaptive_asks_as_often_of_every_cluster() -> None:
+    members = {0: [5, 3, 8], 1: list(range(10, 40))}
+    queue = Queue.of("task", ("a", "b"), members, 15, adaptive=False)
+    assert [cluster.least for cluster in queue.clusters] == [15, 15]
+    assert [len(look(cluster, lambda _: 1, 15)) for cluster in queue.clusters] == [15, 3]
+
+
 def test_looking_stops_when_it_is_enough() -> None:
     cluster = Cluster(0, 30, tuple(range(30)), 5)
     assert look(cluster, lambda _: 1) == dict.fromkeys(range(5), 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 
 from torch import nn
 
@@ -14,6 +15,7 @@ from benchmarks.method import Method
 from benchmarks.planting import trigger_rates, with_artificial_bias, with_flipped_labels
 from benchmarks.tracks.debiasing import backdoor, judge
 from benchmarks.tracks.debiasing.contract import SQUARE, Debiaser, DebiasingTask, ToldGroup
+from benchmarks.tracks.robust_fairness.contract import GroupTask, Trainer
 from benchmarks.tracks.session import Played, Question, Session
 from benchmarks.triggers import TriggerPair, trigger_pair
 
@@ -36,8 +38,11 @@ class DebiasingSession(Session):
 
     def play(self, method: Method) -> Played:
         """Fit, predict the test split, judge; examine with triggers where the task asks for it."""
-        assert isinstance(method, Debiaser)  # noqa: S101 - the plan matched the tracks
-        model = method.fit(self.task, self.trial)
+        if isinstance(method, Trainer):
+            model = method.train(self._as_groups(), self.trial)
+        else:
+            assert isinstance(method, Debiaser)  # noqa: S101 - the plan matched the tracks
+            model = method.fit(self.task, self.trial)
         told = model.told(self.test) if isinstance(model, ToldGroup) else self.test
         measured = judge.judge(self.trial.predict(model, told.inputs), told)
         examined = self._cannot_examine() if self.question.options.examined else None
@@ -45,9 +50,17 @@ class DebiasingSession(Session):
             measured |= self._examine(method, model)
         return Played(measured, judge.undefined(measured, examined))
 
-    def _examine(self, method: Debiaser, model: nn.Module) -> dict[str, float]:
+    def _as_groups(self) -> GroupTask:
+        """The task as a training for even accuracy sees it: two groups, the bias variable's."""
+        self.task.require_classes()
+        mine = {field.name: getattr(self.task, field.name) for field in fields(self.task)}
+        return GroupTask(**mine)
+
+    def _examine(self, method: Method, model: nn.Module) -> dict[str, float]:
         rates = trigger_rates(self.task.train, classes=True)
-        triggers = method.triggers(self.task.shape)
+        guest = not isinstance(method, Debiaser)
+        shape = self.task.shape
+        triggers = trigger_pair(shape, SQUARE) if guest else method.triggers(shape)
         return backdoor.examine(self.trial.predict, model, self.test, triggers, rates)
 
     def _cannot_examine(self) -> str:

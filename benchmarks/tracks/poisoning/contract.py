@@ -82,6 +82,7 @@ class Defence:
         suspicion: [n] float, larger for what looks more like poison.
         model: a repaired classifier, judged in the place of a retrained one.
         tags: [n] int64, the class that each training sample was given by its cluster, or -1.
+        clusters: [n] int64, in which cluster each training sample lies, where clusters were named.
         filter: inputs -> suspicion, [m] float; an input above `threshold` is turned away.
         threshold: of the filter.
         alarm: whether the defence says that there is a backdoor at all, if it says so.
@@ -93,6 +94,7 @@ class Defence:
     suspicion: Tensor | None = None
     model: nn.Module | None = None
     tags: Tensor | None = None
+    clusters: Tensor | None = None
     filter: Callable[[Inputs], Tensor] | None = None
     threshold: float = float("inf")
     alarm: bool | None = None

@@ -19,15 +19,20 @@ class Human(ABC):
     """Someone to ask.
 
     Attributes:
-        looks: samples that were looked at so far.
+        rows: training samples that were looked at so far, in order.
     """
 
     def __init__(self) -> None:
-        self.looks = 0
+        self.rows: list[int] = []
+
+    @property
+    def looks(self) -> int:
+        """How many samples were looked at so far."""
+        return len(self.rows)
 
     def tag(self, row: int) -> int | None:
         """Class of a training sample as the person sees it, or None where they are unsure."""
-        self.looks += 1
+        self.rows.append(row)
         return self._tag(row)
 
     @abstractmethod

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from statistics import fmean
 
 import torch
 from torch import Tensor
 
 from benchmarks.result import MetricInfo, TrackInfo
+from benchmarks.tracks.poisoning.tagging import p_tagging
 
 NAME = "poisoning"
 REVISION = 2
@@ -85,13 +87,34 @@ def detection(
     if flagged is not None:
         found["removed"] = float(flagged.sum())
         found["fpr"] = float(flagged[clean].double().mean())
-        by_class = [float(flagged[clean & (truth == c)].double().mean()) for c in truth.unique()]
+        classes = truth[clean].unique()
+        by_class = [float(flagged[clean & (truth == c)].double().mean()) for c in classes]
         found["worst_class_removed"] = max(by_class)
+        found["removal_gap"] = max(by_class) - min(by_class)
         if poison.any():
             found["tpr"] = float(flagged[poison].double().mean())
     if suspicion is not None and poison.any():
         found["auroc"] = area(suspicion.double(), poison)
     return found
+
+
+def naming(clusters: Tensor, tags: Tensor, truth: Tensor, looked: Tensor) -> dict[str, float]:
+    """How many clusters got the name of their largest class, and how many were to be expected.
+
+    Args:
+        clusters: of each sample, [n].
+        tags: the class that its cluster was given, or -1, [n].
+        truth: true classes, [n].
+        looked: rows that a person looked at.
+    """
+    right, expected = [], []
+    for cluster in clusters.unique():
+        members = clusters == cluster
+        counts = truth[members].bincount()
+        right.append(float(tags[members][0] == counts.argmax()))
+        purity = float(counts.max() / counts.sum())
+        expected.append(p_tagging(int((clusters[looked] == cluster).sum()), purity))
+    return {"tagged_right": fmean(right), "p_tagging": fmean(expected)}
 
 
 def area(scores: Tensor, positive: Tensor) -> float:
@@ -127,6 +150,11 @@ METRICS = [
           "backdoor: on the clean twin it cries wolf."),
     _info("clustering_accuracy", "Clustering", "higher", "Share of the training samples whose "
           "cluster carries the tag of their true class (LABOR, Table 1)."),
+    _info("tagged_right", "Right names", "higher", "Share of the clusters that are named after the "
+          "class to which most of their members belong."),
+    _info("p_tagging", "P(tagging)", "", "Share that was to be expected: for each cluster the "
+          "probability that more than half of the samples looked at are of its largest class, by "
+          "its purity and its looks (LABOR, section 3.2), averaged over clusters."),
     _info("looks", "Looks", "lower", "Samples that a person had to look at.", unit=""),
     _info("poison_share", "Poison in target", "", "Share of poison among the samples that are "
           "published as the target class."),
@@ -134,6 +162,8 @@ METRICS = [
           "defence: removing one class pays with all of it."),
     _info("worst_class_removed", "Worst removal", "lower", "Largest share of a true class's clean "
           "samples that were flagged: are the losses spread evenly?"),
+    _info("removal_gap", "Removal gap", "lower", "That less the smallest such share of a class: 0 "
+          "where every class loses the same."),
 ]  # fmt: skip
 
 INFO = TrackInfo(
@@ -168,10 +198,12 @@ def undefined(measured: Mapping[str, float], poisoned: bool) -> dict[str, str]:
             "auroc": "the defence gives training samples no scores",
             "poison_share": "the attack has more than one target",
         }
-    for name in ("removed", "fpr", "worst_class_removed"):
+    for name in ("removed", "fpr", "worst_class_removed", "removal_gap"):
         reasons[name] = "the defence flags no training samples"
     reasons["alarm"] = "the defence does not say whether there is a backdoor"
     reasons["clustering_accuracy"] = "the defence does not cluster"
+    for name in ("tagged_right", "p_tagging"):
+        reasons[name] = "the defence names no clusters"
     return {
         metric.name: reasons.get(metric.name, "not reported")
         for metric in METRICS

@@ -106,6 +106,11 @@ class PoisoningSession(Session):
         if defence.tags is not None:
             right = defence.tags.cpu() == self.truth.cpu()
             found["clustering_accuracy"] = float(right.double().mean())
+        if defence.tags is not None and defence.clusters is not None:
+            looked = torch.tensor([row for human in self.humans for row in human.rows]).long()
+            found |= judge.naming(
+                defence.clusters.cpu(), defence.tags.cpu(), self.truth.cpu(), looked
+            )
         alarm = defence.alarm
         if alarm is None and defence.flagged is not None:
             alarm = bool(defence.flagged.any())
@@ -258,7 +263,7 @@ def _accuracy(outputs: Tensor, split: Split) -> Scores:
 
 
 def _check(defence: Defence, samples: int) -> None:
-    for name in ("flagged", "suspicion", "tags"):
+    for name in ("flagged", "suspicion", "tags", "clusters"):
         found: Tensor | None = getattr(defence, name)
         if found is not None and found.shape != (samples,):
             raise ValueError(f"{name} has shape {tuple(found.shape)}, not ({samples},)")

@@ -58,9 +58,15 @@ class Queue:
         classes: tuple[str, ...],
         members: Mapping[int, Sequence[int]],
         most: int = MOST,
+        *,
+        adaptive: bool = True,
     ) -> Queue:
-        """A queue of {cluster: its rows, in random order}; nothing beyond `most` rows is kept."""
+        """A queue of {cluster: its rows, in random order}; nothing beyond `most` rows is kept.
+
+        Not adaptive, every cluster takes `most` looks.
+        """
         least = least_looks([len(rows) for rows in members.values()])
+        least = least if adaptive else [most] * len(least)
         clusters = [
             Cluster(number, len(rows), tuple(int(row) for row in rows[:most]), min(fewest, most))
             for (number, rows), fewest in zip(members.items(), least, strict=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -58,9 +58,13 @@ class GroupTask:
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return model.to(self.device)
 
-    def pretrained(self, trial: Trial) -> Backbone:
-        """theta_0 of Algorithms 4.1 and 4.2: the plainly trained network, built once and shared."""
-        return standard_model(self.new_model(), self.train, trial)
+    def pretrained(self, trial: Trial, seed: int | None = None) -> Backbone:
+        """theta_0 of Algorithms 4.1 and 4.2: the plainly trained network, built once and shared.
+
+        `seed` is its own where trials of all seeds start from one; by default the trial's.
+        """
+        mine = self if seed is None else replace(self, seed=seed)
+        return standard_model(mine.new_model(), self.train, trial, seed)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,45 @@
+"""FGSM: one step along the sign of the gradient."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from benchmarks.learning.loop import Trial
+from benchmarks.method import Paper
+from benchmarks.perception.ascent import Attacked, in_parts
+from benchmarks.perception.one_step import one_step, signs, steepest
+from benchmarks.tracks.imperceptibility import Attacker
+
+
+@dataclass(frozen=True)
+class Fgsm(Attacker):
+    """Goodfellow et al. (2015), section 4: x + epsilon sign(gradient).
+
+    In l2 it is the one-step PGD with which section 3.1 of perceptual-DRO compares its own.
+    """
+
+    paper: ClassVar[Paper] = Paper(
+        "Goodfellow et al. (2015)",
+        "Explaining and harnessing adversarial examples",
+        "https://arxiv.org/abs/1412.6572",
+    )
+
+    norm: Literal["linf", "l2"] = "linf"
+    """linf moves every pixel by epsilon, l2 the whole image by that length."""
+    epsilon: Annotated[float, Field(gt=0)] = 0.03
+    """Length of the step in that norm, pixels from 0 to 1; .03 is about 8 of 255 levels, what
+    images of photographs are usually attacked with."""
+
+    def perturb(self, model: nn.Module, x: Tensor, y: Tensor, trial: Trial) -> Tensor:
+        """Attack all images, as many at a time as memory allows."""
+
+        def part(x: Tensor, y: Tensor) -> Attacked:
+            return one_step(model, x, y, self.epsilon, signs if self.norm == "linf" else steepest)
+
+        attacked = in_parts(part, x, y)
+        trial.chosen["steps"] = 1
+        return attacked.x

@@ -1,0 +1,54 @@
+"""JTT: train once, then train again with the mistakes in many copies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar
+
+import torch
+from pydantic import Field
+from torch import nn
+
+from benchmarks.learning.loop import Trial
+from benchmarks.learning.split import Split
+from benchmarks.learning.standard import plain_loss
+from benchmarks.method import Paper
+from benchmarks.tracks.robust_fairness import GroupTask, Trainer
+
+
+@dataclass(frozen=True)
+class JTT(Trainer):
+    """Liu et al. (2021), Algorithm 1: just train twice. It asks for no group in training.
+
+    The first model stops early, and what it gets wrong stands for the groups nobody named.
+    """
+
+    paper: ClassVar[Paper] = Paper(
+        "Liu et al. (2021)",
+        "Just train twice: improving group robustness without training group information",
+        "https://arxiv.org/abs/2107.09044",
+    )
+
+    first_epochs: Annotated[int, Field(ge=1)] = 1
+    """T, epochs of the first model; tuned on each data set in the paper, 1 is ours."""
+    copies: Annotated[int, Field(ge=1)] = 6
+    """Lambda_up, how often a mistake of the first model is met in an epoch of the second; tuned on
+    each data set in the paper, 6 is ours."""
+
+    def train(self, task: GroupTask, trial: Trial) -> nn.Module:
+        """Find the mistakes, repeat them, train anew."""
+        settings = trial.training.model_copy(update={"epochs": self.first_epochs})
+        brief = replace(trial, training=settings)
+        first = brief.train(task.new_model(), task.train, plain_loss, stage="first", select=False)
+        trial.samples_seen, trial.training_seconds = brief.samples_seen, brief.training_seconds
+        wrong = trial.predict(first, task.train.inputs).argmax(dim=1) != task.train.y
+        trial.chosen["mistakes"] = float(wrong.double().mean())
+        again = repeated(task.train, wrong.long() * (self.copies - 1) + 1)
+        return trial.train(task.new_model(), again, plain_loss)
+
+
+def repeated(split: Split, times: torch.Tensor) -> Split:
+    """The samples of a split, the i-th `times[i]` times ([n] int64), as a split of its own."""
+    index = torch.repeat_interleave(torch.arange(len(split), device=times.device), times)
+    part = split.subset(index)
+    return Split.of(part.inputs, part.y, part.b)

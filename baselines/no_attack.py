@@ -1,0 +1,29 @@
+"""No attack: what JPEG and fewer bits spoil by themselves, for every attack to be read against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from benchmarks.learning.loop import Trial
+from benchmarks.method import Paper
+from benchmarks.tracks.imperceptibility import Attacker
+
+
+@dataclass(frozen=True)
+class NoAttack(Attacker):
+    """Images stay as they are: behind a defence, what is called success is the defence's damage."""
+
+    paper: ClassVar[Paper] = Paper("none", "A reference")
+
+    @property
+    def caveat(self) -> str | None:
+        """Nothing is attacked."""
+        return "a reference: nothing is attacked"
+
+    def perturb(self, model: nn.Module, x: Tensor, y: Tensor, trial: Trial) -> Tensor:
+        """The images themselves."""
+        del model, y, trial
+        return x

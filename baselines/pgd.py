@@ -1,0 +1,80 @@
+"""PGD: steps of one length along the gradient of the loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from benchmarks.learning.loop import Trial
+from benchmarks.method import Paper
+from benchmarks.perception.ascent import (
+    Ascent,
+    Attacked,
+    Keep,
+    in_parts,
+    of_length,
+    of_sign,
+    pixels,
+    shown_as_it_is,
+    within,
+)
+from benchmarks.perception.images import eight_bit
+from benchmarks.perception.noise import Noise
+from benchmarks.tracks.imperceptibility import Attacker
+
+
+@dataclass(frozen=True)
+class Pgd(Attacker):
+    """Madry et al. (2018), equation 2, as Hua et al. (2021) compare with it, equation 3.5.
+
+    The defaults are the opponent of their Table 3.1: 100 steps of Euclidean length .1, the early
+    stop of Algorithm 3.1, no ball around the image, no random start.
+    """
+
+    paper: ClassVar[Paper] = Paper(
+        "Madry et al. (2018)",
+        "Towards deep learning models resistant to adversarial attacks",
+        "https://arxiv.org/abs/1706.06083",
+    )
+
+    norm: Literal["l2", "linf"] = "l2"
+    """In which norm steps and ball are measured."""
+    steps: Annotated[int, Field(ge=1)] = 100
+    """Steps at most; 100 is Hua et al.'s."""
+    step_size: Annotated[float, Field(gt=0)] = 0.1
+    """Length of a step in that norm, pixels from 0 to 1; .1 is Hua et al.'s, in l2."""
+    early_stop: bool = True
+    """Whether an image is done once it is misclassified, as in Algorithm 3.1."""
+    confidence: Annotated[float, Field(ge=0)] = 0.0
+    """By how much another class's logit must lead for that."""
+    radius: Annotated[float, Field(gt=0)] | None = None
+    """Of the ball around the image that is never left; none in equation 3.5."""
+    random_start: bool = False
+    """Whether to begin at a random point of the ball, as Madry et al. do (needs a radius)."""
+    quantised: bool = False
+    """Whether the model is shown, and given back are, images of 8 bits a channel at every step."""
+
+    def perturb(self, model: nn.Module, x: Tensor, y: Tensor, trial: Trial) -> Tensor:
+        """Attack all images, as many at a time as memory allows."""
+        keep: Keep = pixels if self.radius is None else within(self.norm, self.radius)
+        climb = Ascent(
+            of_length(self.step_size) if self.norm == "l2" else of_sign(self.step_size),
+            self.steps,
+            confidence=self.confidence if self.early_stop else None,
+            keep=keep,
+            show=eight_bit if self.quantised else shown_as_it_is,
+        )
+        noise = Noise(trial.generator("pgd/start"))
+
+        def part(x: Tensor, y: Tensor) -> Attacked:
+            start = None
+            if self.random_start and self.radius is not None:
+                start = pixels(x + noise.in_ball(x, self.norm, self.radius), x)
+            return climb(model, x, y, start)
+
+        attacked = in_parts(part, x, y)
+        trial.chosen["steps"] = float(attacked.steps.float().mean())
+        return attacked.x

@@ -1,0 +1,65 @@
+"""CIFAR-10 by how bright a picture is: ten groups from the darkest to the brightest tenth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from benchmarks.data.cifar10 import CIFAR10_FILES, VALIDATION_TO_TRAIN, Cifar10, read_cifar10
+from benchmarks.data.dataset import Options, TaskDefinition
+from benchmarks.data.prepared import Array, Arrays, Columns
+from benchmarks.data.raw import RawFolder
+from benchmarks.data.shares import Shares, names
+from benchmarks.data.splitting import PartialDataSet, TrainSizeOptions
+
+LUMA = (0.2126, 0.7152, 0.0722)  # red, green and blue in brightness, ITU-R BT.709
+
+
+class Cifar10Light(PartialDataSet):
+    """CIFAR-10 with tenths of brightness as groups, from the same raw files as `cifar10`.
+
+    Brightness is the mean luma of a picture; borders are those of the training pictures. The
+    covariate is the logarithm of the mean brightness, 0 to 255, of a tenth's training pictures.
+    """
+
+    title = "CIFAR-10 by brightness"
+    kind = "image"
+    licence = Cifar10.licence
+    homepage = Cifar10.homepage
+    files = CIFAR10_FILES
+    shares = "cifar10"
+    tasks: ClassVar = {
+        "class|light": TaskDefinition("class", None, group="light", covariate="log luminance")
+    }
+    options = TrainSizeOptions
+    validation_to_train = VALIDATION_TO_TRAIN
+
+    def prepare(self, raw: RawFolder, options: Options, work: Path) -> Arrays:
+        """Read the batches, split, and sort the pictures by brightness."""
+        del options, work
+        arrays = read_cifar10(raw)
+        light = Shares.of({split: luminance(c.x) for split, c in arrays.splits.items()})
+        return Arrays(
+            splits={
+                split: Columns(c.x, {"class": c.attributes["class"], "light": light.group[split]})
+                for split, c in arrays.splits.items()
+            },
+            attributes={
+                "class": arrays.attributes["class"],
+                "light": names("darkest", "brightest"),
+            },
+            covariates={"light": light.covariate},
+            notes=[
+                *arrays.notes,
+                "Groups are tenths of the training pictures by mean luma (BT.709).",
+            ],
+        )
+
+
+def luminance(x: Array) -> Array:
+    """Mean luma of pictures [n, 3, H, W] uint8, [n] in [0, 255]."""
+    channels = x.mean(axis=(2, 3), dtype=np.float64)
+    weighted: Array = channels @ np.array(LUMA)
+    return weighted

@@ -1,0 +1,80 @@
+"""What a country's people earn: GDP per capita from the World Bank's tables by country and year."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from benchmarks.data.raw import RawFile, RawFolder
+from benchmarks.data.tabular import Table, read_table, require_columns
+from benchmarks.errors import DataError
+
+ROOM = "country"
+GDP, POPULATION = "gdp.csv", "population.csv"
+UPSTREAM = "https://raw.githubusercontent.com/datasets"
+COUNTRY_FILES = (
+    RawFile(
+        GDP,
+        f"{UPSTREAM}/gdp/main/data/gdp.csv",
+        "f0a8408195646dbb1a9d7fc4424e2d302ee5380d0ec8834793f12ca25cbd7e2c",
+        room=ROOM,
+    ),
+    RawFile(
+        POPULATION,
+        f"{UPSTREAM}/population/main/data/population.csv",
+        "7d2dd6a17f5ed7916de1f89a9c116791e64d207f2e2f6ce47c57e1ab46f0088a",
+        room=ROOM,
+    ),
+)
+"""Made anew upstream every month; the checksums are those of one edition, another runs as well."""
+COUNTRY_LICENCE = "World Bank, World Development Indicators: CC BY 4.0 (packaged under ODC-PDDL)"
+COVARIATE = "log GDP per capita"
+COLUMNS = ["Country Name", "Country Code", "Year", "Value"]
+
+
+@dataclass(frozen=True)
+class Incomes:
+    """GDP per capita of one year.
+
+    Attributes:
+        year: it is of.
+        of: current US dollars, by the World Bank's code ("USA").
+        codes: code by the World Bank's name of a country.
+    """
+
+    year: int
+    of: Mapping[str, float]
+    codes: Mapping[str, str]
+
+    def log(self, code: str) -> float | None:
+        """Natural logarithm of GDP per capita; None where the tables have none."""
+        return math.log(self.of[code]) if code in self.of else None
+
+    def code(self, country: str) -> str | None:
+        """The code of a country that is given by its code or by the World Bank's name."""
+        if country in self.codes.values():
+            return country
+        return self.codes.get(country)
+
+
+def read_incomes(raw: RawFolder, year: int) -> Incomes:
+    """GDP over population of one year, for the countries and regions that have both.
+
+    Raises:
+        DataError: a file is missing or not in the World Bank's layout, or has nothing of that year.
+    """
+    gdp, population = (_values(read_table(raw, file), year) for file in (GDP, POPULATION))
+    both = {code: gdp[code] / population[code] for code in gdp if population.get(code)}
+    if not both:
+        raise DataError(f"{GDP}, {POPULATION}: nothing of the year {year}.")
+    frame = read_table(raw, POPULATION).frame
+    return Incomes(year, both, dict(zip(frame["Country Name"], frame["Country Code"], strict=True)))
+
+
+def _values(table: Table, year: int) -> dict[str, float]:
+    require_columns(table, COLUMNS)
+    frame = table.frame
+    here = (frame["Year"] == str(year)).to_numpy()
+    values = table.numbers("Value")
+    return dict(zip(frame["Country Code"][here], values[here].tolist(), strict=True))

@@ -1,0 +1,139 @@
+"""The ImageNet-compatible images: 1,000 photographs on which attacks are compared."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path, PurePosixPath
+from typing import ClassVar, cast
+
+import numpy as np
+from pydantic import Field
+
+from benchmarks.data.archives import Archive
+from benchmarks.data.dataset import DataSet, Options, TaskDefinition
+from benchmarks.data.pictures import LARGEST, Decoded, decode
+from benchmarks.data.prepared import Array, Arrays, Columns
+from benchmarks.data.raw import RawFile, RawFolder
+from benchmarks.errors import DataError
+from benchmarks.learning.vision_models import torchvision_models
+
+PICTURES, TABLE = "images.zip", "images.csv"
+OFFICIAL = 1000
+SIDE = 299
+CLASSES = 1000
+COLUMNS = ("ImageId", "TrueLabel")
+
+
+class ImagenetCompatibleOptions(Options):
+    """How large the pictures are."""
+
+    size: int = Field(SIDE, ge=32, le=1024)
+    """Side of the pictures in pixels; 299 is the official one (perceptual-DRO, section 3.2)."""
+
+
+class ImagenetCompatible(DataSet):
+    """Development images of the NIPS 2017 competition on attacks and defences.
+
+    There is nothing to train on: published classifiers of ImageNet's 1,000 classes are attacked.
+    Images stand in the order of the table, so that the first N are the same everywhere.
+    """
+
+    title = "ImageNet-compatible"
+    kind = "image"
+    licence = "CC BY 2.0; the table names the authors"
+    homepage = (
+        "https://github.com/cleverhans-lab/cleverhans/tree/master/cleverhans_v3.1.0/examples/"
+        "nips17_adversarial_competition/dataset"
+    )
+    consent = "The images lie with their photographers, so a script of the organisers fetches them."
+    files = (
+        RawFile(
+            PICTURES,
+            others=("images", "images.tar*", "dev_images*"),
+            found="a folder images, or a .zip or .tar of it, with the 1,000 files ImageId.png",
+        ),
+        RawFile(TABLE, others=("dev_dataset.csv",), found="the table, also called dev_dataset.csv"),
+    )
+    tasks: ClassVar = {"class": TaskDefinition("class", None, "imagenet_compatible/attack")}
+    options = ImagenetCompatibleOptions
+    evaluation_only = True
+
+    def variant(self, options: Options) -> str:
+        """One copy a size."""
+        return f"{cast('ImagenetCompatibleOptions', options).size}px"
+
+    def prepare(self, raw: RawFolder, options: Options, work: Path) -> Arrays:
+        """Read the table, decode what there is of its images."""
+        archive = raw.archive(PICTURES)
+        labels, members = _listed(archive, read_table(raw))
+        size = cast("ImagenetCompatibleOptions", options).size
+        decoded = decode(archive, {"test": members}, size, LARGEST, work, expected=(SIDE, SIDE))
+        notes = [f"A subset: {len(members):,} of {OFFICIAL:,} official images."]
+        return evaluation_arrays(
+            decoded,
+            labels,
+            [
+                *(notes if len(members) != OFFICIAL else []),
+                *([f"Scaled from {SIDE} to {size} pixels."] if size != SIDE else []),
+                *decoded.notes((SIDE, SIDE)),
+            ],
+        )
+
+
+def evaluation_arrays(decoded: Decoded, labels: Array, notes: list[str]) -> Arrays:
+    """Images of ImageNet's classes as a test split; train and validation stay empty.
+
+    Args:
+        decoded: the split "test".
+        labels: class of each picture that was to be decoded, from 0.
+        notes: for the page.
+    """
+    x = decoded.x["test"]
+    nothing = Columns(np.zeros((0, *x.shape[1:]), np.uint8), {"class": np.zeros(0, np.int64)})
+    test = Columns(x, {"class": labels[decoded.kept["test"]]})
+    return Arrays(
+        splits={"train": nothing, "validation": nothing, "test": test},
+        attributes={"class": imagenet_classes()},
+        notes=["For evaluation only: there is nothing to train on.", *notes],
+    )
+
+
+def imagenet_classes() -> list[str]:
+    """Names of ImageNet's 1,000 classes, in the order of published classifiers' outputs."""
+    names: list[str] = (
+        torchvision_models().get_model_weights("squeezenet1_1").DEFAULT.meta["categories"]
+    )
+    return list(names)
+
+
+def read_table(raw: RawFolder) -> list[tuple[str, int]]:
+    """Id and class of every image in the table; it counts classes from 1, the result from 0.
+
+    Raises:
+        DataError: a column is missing, a class is none, or an image stands there twice.
+    """
+    table = csv.DictReader(io.StringIO(raw.read(TABLE).decode("utf-8-sig", errors="replace")))
+    if absent := [name for name in COLUMNS if name not in (table.fieldnames or [])]:
+        raise DataError(f"{TABLE}: has no column {' or '.join(absent)}.")
+    rows: list[tuple[str, int]] = []
+    for line in table:
+        image, label = str(line["ImageId"]).strip(), str(line["TrueLabel"]).strip()
+        if not label.isdecimal() or not 1 <= int(label) <= CLASSES:
+            raise DataError(
+                f'{TABLE}, line {table.line_num}, TrueLabel: "{label}" is no class from 1 to '
+                f"{CLASSES:,}."
+            )
+        rows.append((image, int(label) - 1))
+    if len({image for image, _ in rows}) < len(rows):
+        raise DataError(f"{TABLE}: an image stands in it twice. Fetch it again.")
+    return rows
+
+
+def _listed(archive: Archive, rows: list[tuple[str, int]]) -> tuple[Array, list[str]]:
+    """Class and name in the archive of the listed images that are there."""
+    there = {PurePosixPath(name).stem: name for name in archive.names if name.endswith(".png")}
+    found = [(label, there[image]) for image, label in rows if image in there]
+    if not found:
+        raise DataError(f"{archive.path}: holds none of the images that {TABLE} lists.")
+    return np.array([label for label, _ in found], np.int64), [name for _, name in found]

@@ -1,0 +1,56 @@
+"""Distances between images that are close to what people see, as differentiable costs."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+
+from benchmarks.errors import UsageError, unknown
+from benchmarks.perception.distances.contract import Distance, Measure
+from benchmarks.perception.distances.dists import Dists, dists
+from benchmarks.perception.distances.lpips import Lpips, lpips
+from benchmarks.perception.distances.networks import ARCHITECTURES, Network
+from benchmarks.perception.distances.pieapp import PieApp, pieapp
+from benchmarks.perception.distances.ssim import Dissimilarity, SquaredL2
+
+__all__ = ["NAMES", "Distance", "Measure", "files_of", "load"]
+
+CPU = torch.device("cpu")
+LPIPS: dict[str, Network] = {f"lpips_{network}": network for network in ARCHITECTURES}
+NAMES = ("l2", "ssim", "ssim_same", *LPIPS, "dists", "pieapp")
+"""l2 is squared; ssim is 1 - SSIM over windows inside the image, ssim_same around every pixel."""
+
+
+def load(name: str, device: torch.device = CPU) -> Measure:
+    """A distance with its network's weights from local files.
+
+    Args:
+        name: one of NAMES.
+        device: where images will be.
+
+    Returns:
+        References, [n, ...], -> their Distance: `load("dists")(x)(attacked)` is [n].
+
+    Raises:
+        MissingWeights: a Skip that names the file and where to put it.
+        UsageError: the name is unknown.
+    """
+    if name == "l2":
+        return SquaredL2
+    if name in ("ssim", "ssim_same"):
+        return partial(Dissimilarity, padding="same" if name == "ssim_same" else "valid")
+    if name in LPIPS:
+        return partial(Lpips.of, *lpips(LPIPS[name], device))
+    if name == "dists":
+        return partial(Dists.of, *dists(device))
+    if name == "pieapp":
+        return partial(PieApp.of, pieapp(device))
+    raise UsageError(unknown("distance", name, NAMES))
+
+
+def files_of(name: str) -> tuple[str, ...]:
+    """The files of weights that a distance needs, as `benchmarks.perception.weights` names them."""
+    if name in LPIPS:
+        return (ARCHITECTURES[LPIPS[name]].name, name)
+    return {"dists": ("vgg16", "dists"), "pieapp": ("pieapp",)}.get(name, ())

@@ -1,0 +1,133 @@
+"""DISTS: structure and texture, compared over whole feature maps of a VGG without max pooling."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - torch's own name for it
+
+from benchmarks.errors import SuiteError
+from benchmarks.learning.weights import read_state
+from benchmarks.perception import images, weights
+from benchmarks.perception.distances.lpips import check_shape
+from benchmarks.perception.distances.networks import ARCHITECTURES, Taps, coloured, taps
+
+C1 = C2 = 1e-6
+"""Constants of Ding et al. (2020), equations 4 and 5."""
+
+
+class L2Pooling(nn.Module):
+    """Ding et al. (2020), equation 2: the root of blurred squares, at every second pixel."""
+
+    kernel: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        hanning = torch.hann_window(5, periodic=False, dtype=torch.float64)[1:-1]
+        kernel = torch.outer(hanning, hanning)
+        kernel = (kernel / kernel.sum()).float()[None, None]
+        self.register_buffer("kernel", kernel, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[n, C, h, w] -> [n, C, ceil(h / 2), ceil(w / 2)]."""
+        kernel = self.kernel.to(x.dtype).expand(x.shape[1], -1, -1, -1)
+        pooled = F.conv2d(x**2, kernel, stride=2, padding=1, groups=x.shape[1])
+        return (pooled + 1e-12).sqrt()
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """A stage's features of the references, with what is needed of them: [n, C] each."""
+
+    centred: Tensor
+    mean: Tensor
+    variance: Tensor
+
+    @classmethod
+    def of(cls, features: Tensor) -> Statistics:
+        """Over height and width of [n, C, h, w]."""
+        mean = features.mean(dim=(2, 3))
+        centred = features - mean[:, :, None, None]
+        return cls(centred, mean, centred.square().mean(dim=(2, 3)))
+
+    def __getitem__(self, rows: Tensor) -> Statistics:
+        return Statistics(self.centred[rows], self.mean[rows], self.variance[rows])
+
+
+@dataclass(frozen=True)
+class Dists:
+    """Ding et al. (2020), equation 6: 1 - weighted texture and structure similarities.
+
+    Attributes:
+        network: VGG-16 with L2 pooling.
+        alpha: weight of texture (means) of each channel of each stage; the image is the first.
+        beta: of structure (covariances). All weights of both sum to 1.
+        reference: statistics of the references, one a stage.
+        shape: of the references.
+    """
+
+    network: Taps
+    alpha: Sequence[Tensor]
+    beta: Sequence[Tensor]
+    reference: Sequence[Statistics]
+    shape: tuple[int, ...]
+
+    @classmethod
+    def of(
+        cls, network: Taps, alpha: Sequence[Tensor], beta: Sequence[Tensor], reference: Tensor
+    ) -> Dists:
+        """The distance from these references, [n, C, H, W] in [0, 1]."""
+        images.check(reference, "references")
+        with torch.no_grad():
+            found = [Statistics.of(f) for f in (coloured(reference), *network(reference))]
+        return cls(network, alpha, beta, found, tuple(reference.shape))
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Distances, [n]."""
+        check_shape(x, self.shape)
+        images.check(x)
+        similar = x.new_zeros(len(x))
+        stages = (coloured(x), *self.network(x))
+        for features, there, alpha, beta in zip(
+            stages, self.reference, self.alpha, self.beta, strict=True
+        ):
+            here = Statistics.of(features)
+            covariance = (here.centred * there.centred).mean(dim=(2, 3))
+            texture = (2 * here.mean * there.mean + C1) / (here.mean**2 + there.mean**2 + C1)
+            structure = (2 * covariance + C2) / (here.variance + there.variance + C2)
+            similar = similar + texture @ alpha + structure @ beta
+        return 1 - similar
+
+    def subset(self, rows: Tensor) -> Dists:
+        """From some of the references."""
+        part = [stage[rows] for stage in self.reference]
+        shape = (len(part[0].mean), *self.shape[1:])
+        return Dists(self.network, self.alpha, self.beta, part, shape)
+
+
+def dists(device: torch.device) -> tuple[Taps, list[Tensor], list[Tensor]]:
+    """The network, alpha and beta.
+
+    Raises:
+        MissingWeights: one of the two files is nowhere.
+    """
+    path = weights.find("dists", "DISTS")
+    found = {name: value.float().flatten().to(device) for name, value in read_state(path).items()}
+    channels = [3, *ARCHITECTURES["vgg"].channels]
+    if {name: len(value) for name, value in found.items()} != dict.fromkeys(
+        ("alpha", "beta"), sum(channels)
+    ):
+        raise SuiteError(f"weights: {path} has not DISTS' alpha and beta of {sum(channels)} each.")
+    total = found["alpha"].sum() + found["beta"].sum()
+    alpha, beta = ((found[name] / total).split(channels) for name in ("alpha", "beta"))
+    return taps("vgg", "DISTS", device, with_l2_pooling), list(alpha), list(beta)
+
+
+def with_l2_pooling(layers: nn.Sequential) -> None:
+    """Put L2 pooling where max pooling was."""
+    for position, layer in enumerate(layers):
+        if isinstance(layer, nn.MaxPool2d):
+            layers[position] = L2Pooling()

@@ -1,0 +1,93 @@
+"""LPIPS: distances between features that a network normalises at every pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.learning.weights import read_state
+from benchmarks.perception import images, weights
+from benchmarks.perception.distances.contract import check_alike
+from benchmarks.perception.distances.networks import (
+    ARCHITECTURES,
+    Network,
+    Taps,
+    load_exactly,
+    taps,
+)
+
+TINY = 1e-10
+"""Added to a feature vector's length before dividing, as Zhang et al.'s code has it."""
+
+
+@dataclass(frozen=True)
+class Lpips:
+    """Zhang et al. (2018), equation 1, version 0.1: weighted squared differences, averaged.
+
+    Attributes:
+        network: what sees the images.
+        heads: a weight for each channel of each tap, [C] each.
+        reference: the references' features, normalised, [n, C, h, w] each.
+        shape: of the references.
+    """
+
+    network: Taps
+    heads: Sequence[Tensor]
+    reference: Sequence[Tensor]
+    shape: tuple[int, ...]
+
+    @classmethod
+    def of(cls, network: Taps, heads: Sequence[Tensor], reference: Tensor) -> Lpips:
+        """The distance from these references, [n, C, H, W] in [0, 1]."""
+        images.check(reference, "references")
+        with torch.no_grad():
+            features = [unit_length(tap) for tap in network(reference)]
+        return cls(network, heads, features, tuple(reference.shape))
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Distances, [n]."""
+        check_shape(x, self.shape)
+        images.check(x)
+        total = x.new_zeros(len(x))
+        for weight, tap, there in zip(self.heads, self.network(x), self.reference, strict=True):
+            apart = (unit_length(tap) - there).square().mean(dim=(2, 3))
+            total = total + apart @ weight
+        return total
+
+    def subset(self, rows: Tensor) -> Lpips:
+        """From some of the references."""
+        part = [tap[rows] for tap in self.reference]
+        return Lpips(self.network, self.heads, part, (len(part[0]), *self.shape[1:]))
+
+
+def check_shape(x: Tensor, shape: tuple[int, ...]) -> None:
+    """Raise ValueError unless x has this shape."""
+    check_alike(x, torch.empty(shape, device="meta"))
+
+
+def unit_length(features: Tensor) -> Tensor:
+    """Every pixel's feature vector divided by its length; [n, C, h, w].
+
+    The length's root is taken of a sum that is never 0, so that dark pixels have a gradient.
+    """
+    return features * (features.square().sum(dim=1, keepdim=True) + TINY**2).rsqrt()
+
+
+def lpips(network: Network, device: torch.device) -> tuple[Taps, list[Tensor]]:
+    """A network and its LPIPS heads.
+
+    Raises:
+        MissingWeights: one of the two files is nowhere.
+    """
+    what = f"LPIPS ({network})"
+    path = weights.find(f"lpips_{network}", what)
+    channels = ARCHITECTURES[network].channels
+    heads = nn.ParameterDict({f"lin{i}": torch.empty(1, c, 1, 1) for i, c in enumerate(channels)})
+    state = {k.partition(".")[0]: v.float() for k, v in read_state(path).items()}
+    load_exactly(heads, state, path, f"the heads of LPIPS ({network})")
+    return taps(network, what, device), [
+        heads[f"lin{i}"].detach().flatten().to(device) for i in range(len(channels))
+    ]

@@ -1,0 +1,148 @@
+"""PieAPP: a network that learned which of two distortions people prefer."""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from benchmarks.errors import Skip
+from benchmarks.learning.weights import read_state
+from benchmarks.perception import images, weights
+from benchmarks.perception.distances.lpips import check_shape
+from benchmarks.perception.distances.networks import coloured, load_exactly
+
+PATCH = 64  # pixels, Prashnani et al. (2018), section 5
+STRIDE = 27  # between patches, the authors' sparse sampling
+CHANNELS = (3, 64, 64, 64, 128, 128, 128, 256, 256, 256, 512, 512)
+POOLED_AFTER, KEPT_AFTER = (2, 4, 6, 8, 10), (3, 5, 7, 9, 11)
+AT_ONCE = 100
+"""Patches that pass through at once; the activations of 100 take about 1 GiB with gradients."""
+
+
+class PieAppNetwork(nn.Module):
+    """Prashnani et al. (2018), figure 3; the parameters are named as in the authors' file."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for layer, (before, after) in enumerate(pairwise(CHANNELS), 1):
+            self.add_module(f"conv{layer}", nn.Conv2d(before, after, 3, padding=1))
+        self.fc1_score, self.fc2_score = nn.Linear(120832, 512), nn.Linear(512, 1)
+        self.fc1_weight, self.fc2_weight = nn.Linear(2048, 512), nn.Linear(512, 1)
+        self.ref_score_subtract = nn.Linear(1, 1)
+
+    def features(self, patches: Tensor) -> Tensor:
+        """Patches, [p, 3, 64, 64], BGR from 0 to 255 -> [p, 120832]; the last 2,048 are coarse."""
+        out, kept = patches, []
+        for layer in range(1, len(CHANNELS)):
+            out = self.get_submodule(f"conv{layer}")(out).relu()
+            if layer in KEPT_AFTER:
+                kept.append(out.flatten(1))
+            if layer in POOLED_AFTER:
+                out = nn.functional.max_pool2d(out, 2)
+        return torch.cat(kept, dim=1)
+
+    def judge(self, difference: Tensor) -> tuple[Tensor, Tensor]:
+        """Features of a reference less those of its distortion -> score and weight, [p] each."""
+        score = 0.01 * self.fc2_score(self.fc1_score(difference).relu())
+        coarse = difference[:, -self.fc1_weight.in_features :]
+        weight = self.fc2_weight(self.fc1_weight(coarse).relu()) + 1e-6
+        return self.ref_score_subtract(score).flatten(), weight.flatten()
+
+
+@dataclass(frozen=True)
+class PieApp:
+    """Prashnani et al. (2018): the weighted mean of the scores of patches of 64 x 64 pixels.
+
+    Patches cover the whole image: as many as at the authors' sparse stride of 27, and one more
+    where that would leave a strip at the border (at 299 pixels ten starts an axis, not nine), so
+    that every pixel has a gradient. A score need not be 0 where nothing changed.
+
+    Attributes:
+        network: with its weights.
+        reference: features of every patch, [n, patches, 120832].
+        shape: of the references.
+    """
+
+    network: PieAppNetwork
+    reference: Tensor
+    shape: tuple[int, ...]
+
+    @classmethod
+    def of(cls, network: PieAppNetwork, reference: Tensor) -> PieApp:
+        """The distance from these references, [n, C, H, W] in [0, 1], 64 pixels or more a side."""
+        images.check(reference, "references")
+        with torch.no_grad():
+            cut = patches(reference)
+            features = torch.cat([network.features(part) for part in cut.split(AT_ONCE)])
+        return cls(network, features.unflatten(0, (len(reference), -1)), tuple(reference.shape))
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Distances, [n]."""
+        check_shape(x, self.shape)
+        images.check(x)
+        cut, there = patches(x), self.reference.flatten(0, 1)
+        parts = [
+            # Activations of one part at a time are kept; the backward pass computes them anew.
+            checkpoint(self._judge, here, ref, use_reentrant=False)
+            for here, ref in zip(cut.split(AT_ONCE), there.split(AT_ONCE), strict=True)
+        ]
+        score, weight = (
+            torch.cat(values).unflatten(0, (len(x), -1)) for values in zip(*parts, strict=True)
+        )
+        return (score * weight).sum(dim=1) / weight.sum(dim=1)
+
+    def subset(self, rows: Tensor) -> PieApp:
+        """From some of the references."""
+        part = self.reference[rows]
+        return PieApp(self.network, part, (len(part), *self.shape[1:]))
+
+    def _judge(self, here: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
+        return self.network.judge(there - self.network.features(here))
+
+
+def starts(side: int) -> list[int]:
+    """Where patches begin along a side: from end to end, at most STRIDE apart."""
+    room = side - PATCH
+    gaps = math.ceil(room / STRIDE)
+    return [round(room * i / gaps) for i in range(gaps + 1)] if gaps else [0]
+
+
+def patches(x: Tensor) -> Tensor:
+    """Images in [0, 1], [n, 1 or 3, H, W] -> [n x patches, 3, 64, 64], BGR from 0 to 255."""
+    height, width = x.shape[-2:]
+    if min(height, width) < PATCH:
+        raise Skip(f"PieAPP judges images of {PATCH} pixels or more, these have {height} x {width}")
+    bgr = coloured(x).flip(1) * images.LEVELS
+    cut = [
+        bgr[:, :, top : top + PATCH, left : left + PATCH]
+        for top in starts(height)
+        for left in starts(width)
+    ]
+    return torch.stack(cut, dim=1).flatten(0, 1)
+
+
+def pieapp(device: torch.device) -> PieAppNetwork:
+    """The network. Raises MissingWeights where its file is nowhere."""
+    network = _network(weights.find("pieapp", "PieAPP"))
+    # `to` moves a module in place: what is kept for the next caller stays where it is.
+    return network if device.type == "cpu" else copy.deepcopy(network).to(device)
+
+
+@cache
+def _network(path: Path) -> PieAppNetwork:
+    with torch.device("meta"):
+        network = PieAppNetwork()
+    state = {name: value.float() for name, value in read_state(path).items()}
+    last = "ref_score_subtract.weight"
+    if last in state:
+        state[last] = state[last].reshape(1, 1)  # the authors' file has it as (1,)
+    load_exactly(network, state, path, "PieAPP")
+    return network.eval()

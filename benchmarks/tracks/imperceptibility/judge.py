@@ -1,0 +1,239 @@
+"""The judge of the imperceptibility track: every number on its pages is computed here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from benchmarks.errors import Skip
+from benchmarks.perception import distances, weights
+from benchmarks.perception.distances.ssim import Dissimilarity
+from benchmarks.result import MetricInfo, TrackInfo
+from benchmarks.tracks.imperceptibility import saliency
+from benchmarks.tracks.imperceptibility.defences import (
+    BITS,
+    QUALITIES,
+    fewer_bits,
+    through_jpeg,
+    through_png,
+)
+
+NAME = "imperceptibility"
+REVISION = 1
+SELECTION = (
+    "Nothing is selected: attacks run as configured, on the test images that the classifier gets "
+    "right; where the classifier was trained here, its epoch is chosen by accuracy on validation."
+)
+LPIPS_BY_PREFERENCE = ("alex", "squeeze", "vgg")
+"""LPIPS's default network first; the paper does not say which it used."""
+DIGITS = 6
+"""Significant digits of what is kept of every image."""
+
+Predict = Callable[[Tensor], Tensor]
+"""Images, [n, C, H, W] in [0, 1] -> predicted classes, [n]."""
+
+
+@dataclass(frozen=True)
+class Attacked:
+    """What an attack made of images that were classified right, all on the CPU.
+
+    Attributes:
+        x: originals, [n, C, H, W] float32 in [0, 1].
+        adversarial: attacked ones, as they were saved.
+        y: what they show, [n].
+        before: saliency maps of the originals, [n, 1, H, W] in [0, 1].
+        after: saliency maps of the attacked ones.
+    """
+
+    x: Tensor
+    adversarial: Tensor
+    y: Tensor
+    before: Tensor
+    after: Tensor
+
+
+@dataclass
+class Measured:
+    """Metrics, values of single images, and why metrics do not exist."""
+
+    metrics: dict[str, float] = field(default_factory=dict)
+    samples: dict[str, list[float]] = field(default_factory=dict)
+    undefined: dict[str, str] = field(default_factory=dict)
+
+
+def defended() -> dict[str, Callable[[Tensor], Tensor]]:
+    """What images go through before the classifier sees them again, by the metric's name."""
+    return {
+        "success_8bit": through_png,
+        **{f"success_jpeg_{q}": lambda x, q=q: through_jpeg(x, q) for q in QUALITIES},
+        **{f"success_bits_{b}": lambda x, b=b: fewer_bits(x, b) for b in BITS},
+    }
+
+
+def successes(predict: Predict, adversarial: Tensor, y: Tensor) -> tuple[Tensor, dict[str, float]]:
+    """Which attacks succeed on what was saved, [n] bool; and shares, also behind defences."""
+    fooled = predict(adversarial) != y
+    rates = {"success_rate": float(fooled.double().mean())}
+    for name, defence in defended().items():
+        rates[name] = float((predict(defence(adversarial)) != y).double().mean())
+    return fooled, rates
+
+
+def judge_distances(
+    attacked: Attacked, fooled: Tensor, size: int, device: torch.device
+) -> Measured:
+    """Means over the successfully attacked images, and the values behind them.
+
+    Args:
+        attacked: images before and after.
+        fooled: [n] bool, where the attack succeeded.
+        size: images that are compared at once.
+        device: where networks judge.
+    """
+    found = Measured()
+    if not fooled.any():
+        why = "no attack succeeded, and distances are those of attacks that do"
+        found.undefined = dict.fromkeys(DISTANCES, why)
+        return found
+    some = Attacked(*(getattr(attacked, name)[fooled] for name in Attacked.__dataclass_fields__))
+    for name, measure in _measures(some, size, device).items():
+        try:
+            each = measure().double()
+        except Skip as verdict:
+            found.undefined[name] = str(verdict)
+            continue
+        found.metrics[name] = float(each.mean())
+        found.samples[name] = [float(f"{value:.{DIGITS}g}") for value in each.tolist()]
+    return found
+
+
+def _measures(
+    some: Attacked, size: int, device: torch.device
+) -> Mapping[str, Callable[[], Tensor]]:
+    apart = (some.adversarial - some.x).flatten(1)
+    of_maps = (some.after - some.before).flatten(1)
+
+    def by(name: str) -> Callable[[], Tensor]:
+        return lambda: by_distance(name, some.x, some.adversarial, size, device)
+
+    return {
+        "l1": lambda: apart.abs().sum(dim=1),
+        "l2": lambda: apart.norm(dim=1),
+        "linf": lambda: apart.abs().amax(dim=1),
+        "ssim_distance": by("ssim"),
+        "lpips": by(f"lpips_{lpips_network()}"),
+        "dists": by("dists"),
+        "saliency_l1": lambda: of_maps.abs().sum(dim=1),
+        "saliency_l2": lambda: of_maps.norm(dim=1),
+        "saliency_linf": lambda: of_maps.abs().amax(dim=1),
+        "saliency_ssim_distance": lambda: Dissimilarity(some.before)(some.after),
+    }
+
+
+@torch.no_grad()
+def by_distance(
+    name: str, x: Tensor, adversarial: Tensor, size: int, device: torch.device
+) -> Tensor:
+    """A perceptual distance of each pair, [n] on the CPU. Raises Skip where it does not exist."""
+    measure = distances.load(name, device)
+    pairs = zip(x.split(size), adversarial.split(size), strict=True)
+    return torch.cat([measure(a.to(device))(b.to(device)).cpu() for a, b in pairs])
+
+
+def lpips_network() -> str:
+    """Whose features LPIPS compares: the first network of which both files are here."""
+    for network in LPIPS_BY_PREFERENCE:
+        if all(_path(name) for name in distances.files_of(f"lpips_{network}")):
+            return network
+    return LPIPS_BY_PREFERENCE[0]
+
+
+def files() -> Sequence[Path]:
+    """What decides the judge's numbers beside the code: weights that are here, in a fixed order."""
+    names = (*distances.files_of(f"lpips_{lpips_network()}"), *distances.files_of("dists"))
+    found = [path for name in dict.fromkeys(names) if (path := _path(name))]
+    return [*found, *(saliency.brought() or ())]
+
+
+def _path(name: str) -> Path | None:
+    try:
+        return weights.find(name, "the judge")
+    except weights.MissingWeights:
+        return None
+
+
+def undefined(measured: Mapping[str, float]) -> dict[str, str]:
+    """A word on metrics of the track that nothing else explains."""
+    return {m.name: "not reported" for m in info((), False).metrics if m.name not in measured}
+
+
+def _info(name: str, title: str, better: str, definition: str, unit: str = "") -> MetricInfo:
+    return MetricInfo(name=name, title=title, better=better, definition=definition, unit=unit)
+
+
+OVER = " Mean over the successfully attacked images."
+
+
+def info(class_counts: Collection[int], examined: bool) -> TrackInfo:
+    """The track; which metrics exist on a task, its results say."""
+    del class_counts, examined
+    network, maps = lpips_network(), saliency.in_words()
+    on_maps = f" between saliency maps before and after ({maps})."
+    return TrackInfo(
+        name=NAME,
+        rank_by=["success_rate", "lpips", "l2"],
+        stand_ins={"l2": "lpips"},
+        ranking=(
+            "Attacks are ranked by their success rate (higher is better) and by LPIPS (lower is "
+            "better), or by L2 where LPIPS does not exist; the order of the table is the mean of "
+            "both ranks."
+        ),
+        selection=SELECTION,
+        metrics=[
+            _info("success_rate", "Success", "higher", "Share of the images that were classified "
+                  "right and, attacked, no longer are (Table 3.1), by a new prediction on what was "
+                  "saved.", "%"),
+            _info("l1", "L1", "lower", "Sum of absolute differences of pixels in [0, 1]. The paper "
+                  "does not say whether failed attacks count; here they do not." + OVER),
+            _info("l2", "L2", "lower", "Root of the sum of squared differences." + OVER),
+            _info("linf", "L-infinity", "lower", "Largest difference of a pixel." + OVER),
+            _info("lpips", "LPIPS", "lower", f"Zhang et al. (2018), version 0.1, with {network}."
+                  + OVER),
+            _info("dists", "DISTS", "lower", "Ding et al. (2020)." + OVER),
+            _info("ssim_distance", "1 − SSIM", "lower", "Wang et al. (2004), windows inside the "
+                  "image." + OVER),
+            _info("saliency_l1", "Saliency L1", "lower", "L1" + on_maps + OVER),
+            _info("saliency_l2", "Saliency L2", "lower", "L2" + on_maps + OVER),
+            _info("saliency_linf", "Saliency L-infinity", "lower", "L-infinity" + on_maps + OVER),
+            _info("saliency_ssim_distance", "Saliency 1 − SSIM", "lower", "1 − SSIM" + on_maps
+                  + OVER),
+            _info("success_8bit", "Success in 8 bits", "higher", "Success rate after a round trip "
+                  "through an 8-bit PNG.", "%"),
+            *(_info(f"success_jpeg_{q}", f"Success after JPEG {q}", "higher",
+                    f"Success rate after JPEG at quality {q} (Figure 3.5): also what the "
+                    "compression itself spoils counts.", "%") for q in QUALITIES),
+            *(_info(f"success_bits_{b}", f"Success in {b} bits", "higher",
+                    f"Success rate at {b} bits a channel (Figure 3.5): also what the reduction "
+                    "itself spoils counts.", "%") for b in BITS),
+            _info("steps", "Gradient steps", "lower", "Times that an image passes through the "
+                  "classifier with gradients, counted outside the attack; mean over all attacked "
+                  "images."),
+            _info("seconds_per_image", "Seconds an image", "lower", "Time of the attack alone, "
+                  "over the number of images.", "s"),
+            _info("seconds", "Seconds", "lower", "Time of the attack alone, all images.", "s"),
+            _info("attacked", "Images", "", "Test images that were classified right, and attacked."
+                  ),
+            _info("accuracy", "Accuracy before", "", "Share of the test images that the classifier "
+                  "gets right.", "%"),
+        ],
+    )  # fmt: skip
+
+
+DISTANCES = (
+    "l1", "l2", "linf", "ssim_distance", "lpips", "dists", "saliency_l1", "saliency_l2",
+    "saliency_linf", "saliency_ssim_distance",
+)  # fmt: skip

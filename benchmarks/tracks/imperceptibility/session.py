@@ -1,0 +1,277 @@
+"""A classifier and the images that it gets right, and the judgement of what an attack does."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.errors import BenchError, Skip
+from benchmarks.learning import backbones
+from benchmarks.learning.backbones import check_shape
+from benchmarks.learning.loop import Trial
+from benchmarks.learning.selection import Scores
+from benchmarks.learning.split import Split
+from benchmarks.learning.standard import REVISION, plain_loss
+from benchmarks.learning.weights import PUBLISHED as FITTED
+from benchmarks.learning.weights import load_pretrained, sha256_of
+from benchmarks.method import Method
+from benchmarks.perception import classifiers, images
+from benchmarks.perception.classifiers import Classifier
+from benchmarks.result import Scalar
+from benchmarks.tracks.imperceptibility import judge, saliency
+from benchmarks.tracks.imperceptibility.contract import Attacker
+from benchmarks.tracks.imperceptibility.judge import Attacked
+from benchmarks.tracks.imperceptibility.strips import strips
+from benchmarks.tracks.session import Played, Question, Session
+
+AT_ONCE = 2**22
+"""Input values that are attacked at once on the CPU: 15 photographs of 299 pixels, which take
+SqueezeNet about 1.5 GiB with gradients; a GPU takes eight times as many."""
+
+
+class Counted(nn.Module):
+    """A classifier that counts the images passing through it with gradients.
+
+    Attributes:
+        steps: how many have.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model, self.steps = model, 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits."""
+        if x.requires_grad and torch.is_grad_enabled():
+            self.steps += len(x)
+        logits: Tensor = self.model(x)
+        return logits
+
+
+class Grey(nn.Module):
+    """A classifier of colours that is shown grey images, [n, 1, H, W]."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits."""
+        logits: Tensor = self.model(x.expand(-1, 3, -1, -1))
+        return logits
+
+
+class Values(nn.Module):
+    """A tensor in the shape in which shared work is kept."""
+
+    values: Tensor
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.register_buffer("values", torch.zeros(shape))
+
+
+class ImperceptibilitySession(Session):
+    """One classifier a task and seed: published, or trained once and shared by all attacks."""
+
+    def __init__(self, question: Question) -> None:
+        self.question = question
+        _check(question)
+        splits = question.splits()
+        self.test = splits["test"]
+        chosen_on = "test" if question.training.selection == "test" else "validation"
+        self.trial = Trial(
+            seed=question.seed,
+            training=question.training,
+            device=question.device,
+            validation=splits[chosen_on],
+            score=_accuracy,
+            scope=question.scope,
+            cache=question.cache,
+        )
+        self.model: nn.Module = self._classifier(splits["train"])
+        values = math.prod(question.data.shape(question.meta))
+        self.size = max(1, AT_ONCE * (8 if question.device.type == "cuda" else 1) // values)
+        self.x, self.y, self.accuracy = self._classified_right()
+        if _is_grey(self.x):  # an attack that paints in colours would have three times the room
+            self.x, self.model = self.x[:, :1], Grey(self.model)
+
+    def play(self, method: Method) -> Played:
+        """Attack, save, predict anew, judge."""
+        assert isinstance(method, Attacker)  # noqa: S101 - the plan matched the tracks
+        counted = Counted(self.model).eval()
+        begin = time.perf_counter()
+        adversarial = self._attack(method, counted)
+        seconds = time.perf_counter() - begin
+        fooled, rates = judge.successes(self._predict, adversarial, self.y)
+        maps = saliency.maps_for(self.model, self.question.device)
+        attacked = Attacked(
+            self.x, adversarial, self.y, self._before(maps), self._maps(maps, adversarial)
+        )
+        found = judge.judge_distances(attacked, fooled, self.size, self.question.device)
+        count = len(self.y)
+        measured = {
+            **rates,
+            **found.metrics,
+            "steps": counted.steps / count,
+            "seconds": seconds,
+            "seconds_per_image": seconds / count,
+            "attacked": float(count),
+            "accuracy": self.accuracy,
+        }
+        self.trial.chosen |= {"saliency": saliency.in_words(), "lpips": judge.lpips_network()}
+        return Played(
+            measured,
+            {**judge.undefined(measured), **found.undefined},
+            found.samples,
+            strips(attacked, self._predict(adversarial), self.question.classes),
+        )
+
+    def _attack(self, method: Attacker, model: nn.Module) -> Tensor:
+        """Attacked images, [n, C, H, W] in [0, 1] on the CPU, batch after batch."""
+        device, done = self.question.device, 0
+        parts: list[Tensor] = []
+        while done < len(self.y):
+            rows = slice(done, done + self.size)
+            x, y = self.x[rows].to(device), self.y[rows].to(device)
+            try:
+                adversarial = method.perturb(model, x, y, self.trial)
+            except torch.OutOfMemoryError:
+                if self.size == 1:
+                    raise
+                self.size = (self.size + 1) // 2
+                self.trial.chosen["attacked_at_once"] = self.size
+                torch.cuda.empty_cache()
+                continue
+            if adversarial.shape != x.shape:
+                raise ValueError(
+                    f"attacked images have shape {tuple(adversarial.shape)}, not {tuple(x.shape)}"
+                )
+            images.check(adversarial, "attacked images")
+            parts.append(adversarial.detach().float().cpu().clamp(0, 1))
+            done += len(y)
+        return torch.cat(parts)
+
+    @torch.no_grad()
+    def _predict(self, x: Tensor) -> Tensor:
+        """Predicted classes, [n] on the CPU."""
+        device = self.question.device
+        parts = [self.model(part.to(device)).argmax(dim=1).cpu() for part in x.split(self.size)]
+        return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.int64)
+
+    def _maps(self, maps: saliency.Maps, x: Tensor) -> Tensor:
+        device = self.question.device
+        pairs = zip(x.split(self.size), self.y.split(self.size), strict=True)
+        return torch.cat([maps(a.to(device), b.to(device)).cpu() for a, b in pairs])
+
+    def _before(self, maps: saliency.Maps) -> Tensor:
+        """Maps of the originals, made once for all attacks."""
+        files = [sha256_of(path) for path in saliency.brought() or ()]
+        about = {"images": len(self.y), "by": saliency.in_words(), "files": " ".join(files)}
+        shape = (len(self.y), 1, *self.x.shape[2:])
+        return self._kept(
+            "saliency of the originals", about, shape, lambda: self._maps(maps, self.x)
+        )
+
+    def _classified_right(self) -> tuple[Tensor, Tensor, float]:
+        """Images in [0, 1] and what they show, on the CPU; and the share of all images they are."""
+
+        def seen() -> Tensor:
+            index = torch.arange(len(self.test), device=self.question.device).split(self.size)
+            parts = [self._predict(_unit(x)) for x in self.test.inputs.stream(index)]
+            return torch.cat(parts).float()
+
+        said = self._kept("what the classifier sees", {}, (len(self.test),), seen).long()
+        rows = (said == self.test.y.cpu()).nonzero()[:, 0]
+        accuracy = len(rows) / len(self.test)
+        if asked := self.question.options.images:
+            rows = rows[:asked]
+        if not len(rows):
+            raise Skip("the classifier gets no test image right: there is nothing to attack")
+        some = self.test.subset(rows.to(self.question.device))
+        return _unit(some.x).cpu(), some.y.cpu(), accuracy
+
+    def _kept(
+        self,
+        name: str,
+        about: Mapping[str, Scalar],
+        shape: tuple[int, ...],
+        build: Callable[[], Tensor],
+    ) -> Tensor:
+        """A tensor that all attacks on this classifier need, made once; on the CPU."""
+
+        def fill(_: Trial, blank: Values) -> Values:
+            blank.values = build()
+            return blank
+
+        return self.trial.shared(name, about, Values(shape), fill).values.cpu()
+
+    def _classifier(self, train: Split) -> Classifier:
+        question = self.question
+        training, shape, device = (
+            question.training,
+            question.data.shape(question.meta),
+            question.device,
+        )
+        if question.data.evaluation_only:
+            return _published(question).to(device)
+        shape = question.data.shape(question.meta)
+        check_shape(training.backbone, shape)
+        model = backbones.build(training.backbone, shape, len(question.classes), question.seed)
+        if path := classifiers.weights_of(training):
+            load_pretrained(model, training.backbone, path)
+        # Not the shared "standard model": that one's epoch is chosen by its own track's rule.
+        trained = self.trial.shared(
+            "classifier under attack",
+            {"revision": REVISION},
+            model.to(device),
+            lambda inner, blank: inner.train(blank, train, plain_loss, stage="classifier"),
+        )
+        return classifiers.of_backbone(trained)
+
+
+def _published(question: Question) -> Classifier:
+    """The classifier that the task names, with the weights that it names."""
+    training = question.training
+    if not training.weights:
+        raise BenchError(
+            f"{question.name}: there is nothing to train on here: set `weights` to a file, or to "
+            f"`{classifiers.PUBLISHED}`."
+        )
+    name = training.backbone
+    path = Path(training.weights)
+    if training.weights == classifiers.PUBLISHED:
+        path = classifiers.find(name)
+    if name not in FITTED:
+        return classifiers.published(name, path)
+    model = backbones.build(name, question.data.shape(question.meta), len(question.classes), 0)
+    load_pretrained(model, name, path)
+    return classifiers.of_backbone(model)
+
+
+def _check(question: Question) -> None:
+    """Raise BenchError for tasks whose inputs are no images with classes."""
+    if question.data.kind != "image" or not question.classes:
+        raise BenchError(f"{question.name}: what is attacked here are images with classes.")
+    if question.options.planted:
+        raise BenchError(f"{question.name}: no triggers are planted in images that are attacked.")
+
+
+def _is_grey(x: Tensor) -> bool:
+    """Whether images of three channels are grey ones, stored three times."""
+    return x.shape[1] == 3 and bool((x == x[:, :1]).all())
+
+
+def _unit(x: Tensor) -> Tensor:
+    """8-bit pixels as numbers from 0 to 1; channels first in memory, too."""
+    return (x.float() / images.LEVELS).contiguous(memory_format=torch.contiguous_format)
+
+
+def _accuracy(outputs: Tensor, split: Split) -> Scores:
+    accuracy = float((outputs.argmax(dim=1) == split.y).double().mean())
+    return Scores({"accuracy": accuracy}, (-accuracy,))

@@ -1,0 +1,108 @@
+"""A few attacked images for the page: before, after, what changed, and where attention went."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from benchmarks.result import ResultPicture
+from benchmarks.tracks.imperceptibility.judge import Attacked
+
+ROOM = 100_000
+"""Bytes that the pictures of a trial may take together."""
+TILES = (96, 80, 64, 48)
+"""Sides of a picture's parts in pixels, of which the largest that fits is taken."""
+LARGE = 64
+"""Side from which images are shown in part, and fewer of them."""
+GAP = 2
+
+
+def strips(attacked: Attacked, said: Tensor, classes: Sequence[str]) -> list[ResultPicture]:
+    """The first images, whatever became of them, so that methods are seen on the same ones.
+
+    Args:
+        attacked: images before and after.
+        said: what the classifier sees in the attacked ones, [n].
+        classes: names.
+    """
+    count = min(len(said), 2 if min(attacked.x.shape[-2:]) > LARGE else 4)
+    made: list[ResultPicture] = []
+    for side in TILES:
+        made = [_strip(attacked, row, side, int(said[row]), classes) for row in range(count)]
+        if sum(len(each.png) for each in made) <= ROOM:
+            break
+    return made
+
+
+def _strip(
+    attacked: Attacked, row: int, side: int, said: int, classes: Sequence[str]
+) -> ResultPicture:
+    x, adversarial = attacked.x[row], attacked.adversarial[row]
+    change = adversarial - x
+    factor = magnification(change)
+    seen = [x, adversarial, 0.5 + factor * change]
+    height, width = x.shape[1:]
+    shown = "" if min(height, width) <= LARGE else f"; the central {side} × {side} pixels of each"
+    parts = [_central(part, side) if shown else _enlarged(part, side) for part in seen]
+    parts += [_scaled(maps[row], side) for maps in (attacked.before, attacked.after)]
+    true = int(attacked.y[row])
+    verdict = "still seen as" if said == true else "now seen as"
+    return ResultPicture(
+        png=_png(parts),
+        caption=(
+            f"{classes[true]}, {verdict} {classes[said]}: original, attacked, difference × "
+            f"{factor}{shown}; saliency before and after"
+        ),
+    )
+
+
+def magnification(change: Tensor) -> int:
+    """The largest whole factor by which a difference stays within half of the range of pixels."""
+    largest = float(change.abs().max())
+    return max(1, int(0.5 / largest)) if largest > 0 else 1
+
+
+def _central(part: Tensor, side: int) -> Tensor:
+    """Pixels as they are: scaling would blur what an attack does."""
+    top, left = ((length - side) // 2 for length in part.shape[1:])
+    return part[:, max(top, 0) :, max(left, 0) :][:, :side, :side]
+
+
+def _enlarged(part: Tensor, side: int) -> Tensor:
+    """Every pixel as a square."""
+    times = max(1, side // max(part.shape[1:]))
+    return part.repeat_interleave(times, dim=1).repeat_interleave(times, dim=2)
+
+
+def _scaled(part: Tensor, side: int) -> Tensor:
+    """The whole map in the height of the other parts."""
+    if max(part.shape[1:]) <= LARGE:
+        return _enlarged(part, side)
+    scaled: Tensor = torch.nn.functional.interpolate(
+        part[None], (side, side), mode="bilinear", antialias=True, align_corners=False
+    )[0]
+    return scaled
+
+
+def _png(parts: Sequence[Tensor]) -> str:
+    """Parts side by side on white, base64."""
+    arrays = [
+        (part.clamp(0, 1).expand(3, -1, -1) * 255).round().byte().permute(1, 2, 0).numpy()
+        for part in parts
+    ]
+    height = max(each.shape[0] for each in arrays)
+    width = sum(each.shape[1] for each in arrays) + GAP * (len(arrays) - 1)
+    canvas = np.full((height, width, 3), 255, np.uint8)
+    left = 0
+    for each in arrays:
+        canvas[: each.shape[0], left : left + each.shape[1]] = each
+        left += each.shape[1] + GAP
+    file = io.BytesIO()
+    Image.fromarray(canvas).save(file, "PNG", optimize=True)
+    return base64.b64encode(file.getvalue()).decode()

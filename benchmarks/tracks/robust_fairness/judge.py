@@ -1,0 +1,139 @@
+"""The judge of the robust fairness track: every number on its pages is computed here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+
+import numpy as np
+from torch import Tensor
+
+from benchmarks.learning.selection import Scores
+from benchmarks.learning.split import Split
+from benchmarks.result import MetricInfo, TrackInfo
+from benchmarks.tracks.robust_fairness.regression import Array, ByGroup, fitted, slope
+
+NAME = "robust_fairness"
+REVISION = 1
+SELECTION = (
+    "Of all candidates (epochs, or settings that a method tries) the one with the smallest sum of "
+    "|slope| times the covariate's standard deviation over the groups, less the accuracy, both "
+    "measured on validation data, the earlier one of equals: the same rule for every method, "
+    "unless the training settings of a task name another."
+)
+PERFECT = "every group lies on the line: there is no error to test against"
+
+
+def by_group(outputs: Tensor, y: Tensor, b: Tensor, covariate: Array) -> ByGroup:
+    """Hits by group of logits [n, classes] with targets [n] and groups [n]."""
+    right = (outputs.argmax(dim=1) == y).cpu().numpy()
+    return ByGroup.of(right, b.cpu().numpy(), covariate)
+
+
+def validation_scores(outputs: Tensor, y: Tensor, b: Tensor, covariate: Array) -> Scores:
+    """What the selection of epochs sees, lower costs being better.
+
+    The costs are |slope| times the covariate's standard deviation over the groups, which makes it
+    points of accuracy, and minus the accuracy. Where no line exists the first is 0 for everybody.
+    """
+    groups = by_group(outputs, y, b, covariate)
+    accuracy = _accuracy(groups)
+    values = {"accuracy": accuracy, "worst_group_accuracy": groups.worst}
+    if groups.lack:
+        return Scores(values, (0.0, -accuracy))
+    found = slope(groups)
+    lean = abs(found) * float(np.std(groups.covariate))
+    return Scores({"slope": found, **values}, (lean, -accuracy))
+
+
+def judge(outputs: Tensor, test: Split, covariate: Array) -> tuple[dict[str, float], ByGroup]:
+    """Every metric of a model's logits on the test split, and the groups they come from.
+
+    Args:
+        outputs: logits, [n, classes].
+        test: with the positions of the groups in `b`.
+        covariate: one a group.
+    """
+    groups = by_group(outputs, test.y, test.b, covariate)
+    values = {
+        "accuracy": _accuracy(groups),
+        "worst_group_accuracy": groups.worst,
+        "mean_group_accuracy": float(groups.accuracy.mean()),
+        "groups": float(len(groups.group)),
+    }
+    if groups.lack:
+        return values, groups
+    for sigma, suffix in (("root", ""), ("binomial", "_binomial")):
+        line = fitted(groups, sigma)  # type: ignore[arg-type]
+        values[f"slope{suffix}"] = line.slope
+        if math.isfinite(line.f_statistic):
+            values[f"f_statistic{suffix}"] = line.f_statistic
+            values[f"f_p_value{suffix}"] = line.f_p_value
+        values["f_degrees"] = float(line.degrees)
+    values["slope_size"] = abs(values["slope"])
+    return values, groups
+
+
+def undefined(groups: ByGroup, measured: Collection[str]) -> dict[str, str]:
+    """Why metrics of the track are missing from a result that is otherwise fine."""
+    reason = groups.lack or PERFECT
+    return {metric.name: reason for metric in INFO.metrics if metric.name not in measured}
+
+
+def samples(groups: ByGroup) -> dict[str, list[float]]:
+    """What pages draw the line from: four lists of one length, a value a group."""
+    return {
+        "group": groups.group.astype(float).tolist(),
+        "covariate by group": groups.covariate.astype(float).tolist(),
+        "accuracy by group": groups.accuracy.astype(float).tolist(),
+        "samples by group": groups.samples.astype(float).tolist(),
+    }
+
+
+def _accuracy(groups: ByGroup) -> float:
+    return float(np.average(groups.accuracy, weights=groups.samples))
+
+
+def _info(name: str, title: str, better: str, definition: str, unit: str = "") -> MetricInfo:
+    return MetricInfo(name=name, title=title, better=better, definition=definition, unit=unit)
+
+
+INFO = TrackInfo(
+    name=NAME,
+    rank_by=["slope_size", "accuracy"],
+    ranking=(
+        "Methods are ranked by the size of the slope of group accuracy on the covariate (lower is "
+        "better) and by accuracy (higher is better); the order of the table is the mean of both "
+        "ranks. A flat slope can come from everyone getting worse, so the worst group stands "
+        "beside it."
+    ),
+    selection=SELECTION,
+    metrics=[
+        _info("slope_size", "|Slope|", "lower", "Size of the slope, whichever way it goes."),
+        _info("accuracy", "Accuracy", "higher", "Share of correct predictions.", "%"),
+        _info("worst_group_accuracy", "Worst group", "higher",
+              "Accuracy of the group with the lowest, however few samples it has.", "%"),
+        _info("mean_group_accuracy", "Mean of groups", "higher",
+              "Mean accuracy over groups, each counting the same.", "%"),
+        _info("slope", "Slope", "", "Slope of group accuracy on the covariate, accuracy a unit: "
+              "generalised least squares with Sigma_ii = 1 / sqrt(n_i), n_i samples in group i "
+              "(perceptual-DRO, section 4)."),
+        _info("f_statistic", "F", "", "F-test of slope 0, with 1 and `f_degrees` degrees of "
+              "freedom (perceptual-DRO, section 4)."),
+        _info("f_p_value", "p(F)", "", "How often an F as large comes by chance where the slope "
+              "is 0."),
+        _info("f_degrees", "df", "", "Second degrees of freedom of the F-test: groups less 2."),
+        _info("slope_binomial", "Slope, 1/n", "", "The slope with Sigma_ii = 1 / n_i, as the "
+              "variance of an accuracy falls with its group's size."),
+        _info("f_statistic_binomial", "F, 1/n", "", "F-test of that slope."),
+        _info("f_p_value_binomial", "p(F), 1/n", "", "The p of that test."),
+        _info("groups", "Groups", "", "Groups with samples in the test split; others are left "
+              "out."),
+    ],
+)  # fmt: skip
+
+
+def info(class_counts: Collection[int], examined: bool) -> TrackInfo:
+    """The track; its metrics are the same for any number of classes."""
+    del class_counts, examined
+    return INFO

@@ -1,0 +1,150 @@
+"""A task over many groups from prepared data, and the judgement of what a training makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmarks.errors import BenchError, Skip
+from benchmarks.learning.backbones import check_shape
+from benchmarks.learning.loop import Trial
+from benchmarks.learning.selection import Scores
+from benchmarks.learning.split import Split
+from benchmarks.method import Method
+from benchmarks.tracks.debiasing.contract import Debiaser, DebiasingTask, ToldGroup
+from benchmarks.tracks.debiasing.judge import check_split
+from benchmarks.tracks.robust_fairness import judge
+from benchmarks.tracks.robust_fairness.contract import GroupTask, Trainer
+from benchmarks.tracks.robust_fairness.regression import Array
+from benchmarks.tracks.session import Played, Question, Session
+
+
+@dataclass(frozen=True)
+class Halves:
+    """Many groups as two, for methods that know no more.
+
+    Attributes:
+        of: the half of each group, [groups] int64 in {0, 1}.
+        border: the median of the covariate over the training samples.
+        words: how group 1 lies to it.
+    """
+
+    of: Tensor
+    border: float
+    words: str
+
+    @classmethod
+    def of_samples(cls, b: Tensor, covariate: Array) -> Halves:
+        """Halves of the training samples in groups `b` ([n] positions).
+
+        Group 1 is at or above the median; above it, where nobody is below (a group with more than
+        half of the samples and the lowest covariate).
+
+        Raises:
+            Skip: the covariate is the same for all training samples.
+        """
+        values = covariate[b.cpu().numpy()]
+        border = float(np.median(values))
+        above = covariate >= border if (values < border).any() else covariate > border
+        if not above[b.cpu().numpy()].any():
+            raise Skip("the covariate is the same for all training samples")
+        words = "at or above" if (values < border).any() else "above"
+        return cls(torch.from_numpy(above.astype(np.int64)).to(b.device), border, words)
+
+    def halve(self, split: Split) -> Split:
+        """The same samples with the half of their group in `b`."""
+        return replace(split, b=self.of[split.b])
+
+
+class RobustFairnessSession(Session):
+    """Trainers see the groups; a debiasing method sees two halves of them (`Halves`).
+
+    With `selection: test` the test split stands in for validation, as in the paper.
+    """
+
+    def __init__(self, question: Question) -> None:
+        options, group = question.options, question.definition.group or ""
+        if options.planted or options.examined:
+            raise BenchError(
+                "artificial, flipped and examined belong to the debiasing track: leave them out "
+                "where groups are many"
+            )
+        self.covariate = np.asarray(question.meta.covariates[group], float)
+        check_shape(question.training.backbone, question.data.shape(question.meta))
+        splits = question.splits()
+        self.test = splits["test"]
+        on = "test" if question.training.selection == "test" else "validation"
+        self.task = GroupTask(
+            name=question.name,
+            kind=question.data.kind,
+            shape=question.data.shape(question.meta),
+            classes=question.classes,
+            groups=tuple(question.meta.attributes[group]),
+            train=splits["train"],
+            validation=splits[on],
+            backbone=question.training.backbone,
+            seed=question.seed,
+            device=question.device,
+            weights=question.training.weights,
+        )
+        self.words = question.definition.covariate
+        self.trial = Trial(
+            seed=question.seed,
+            training=question.training,
+            device=question.device,
+            validation=self.task.validation,
+            score=self._score,
+            scope=question.scope,
+            cache=question.cache,
+        )
+
+    def play(self, method: Method) -> Played:
+        """Train, predict the test split, judge group by group."""
+        if not self.task.classes:
+            raise Skip("accuracy is defined for classes, and this task is a regression")
+        if isinstance(method, Trainer):
+            model, test = method.train(self.task, self.trial), self.test
+        else:
+            assert isinstance(method, Debiaser)  # noqa: S101 - the plan matched the tracks
+            halves = Halves.of_samples(self.task.train.b, self.covariate)
+            model, test = method.fit(self._in_halves(halves), self.trial), self.test
+            self.trial.chosen["groups"] = (
+                f"two: {self.words} {halves.words} {halves.border:.4g}, the median of the training "
+                "samples"
+            )
+            if isinstance(model, ToldGroup):
+                test = model.told(halves.halve(self.test))
+        outputs = self.trial.predict(model, test.inputs)
+        measured, groups = judge.judge(outputs, self.test, self.covariate)
+        undefined = judge.undefined(groups, measured)
+        return Played(measured, undefined, samples=judge.samples(groups))
+
+    def _score(self, outputs: Tensor, split: Split) -> Scores:
+        """Scores by the true groups, also of splits whose `b` says in which half a group is."""
+        b = self.task.validation.b[split.row]
+        return judge.validation_scores(outputs, split.y, b, self.covariate)
+
+    def _in_halves(self, halves: Halves) -> DebiasingTask:
+        """The task as a debiasing method sees it. Raises Skip where a cell is empty."""
+        task = self.task
+        train, validation = (halves.halve(s) for s in (task.train, task.validation))
+        names = (f"not {halves.words} the median", f"{halves.words} the median")
+        for name, split in (("train", train), ("validation", validation)):
+            check_split(split, name, task.classes, names)
+        self.trial.validation = validation
+        return DebiasingTask(
+            name=task.name,
+            kind=task.kind,
+            shape=task.shape,
+            classes=task.classes,
+            groups=names,
+            train=train,
+            validation=validation,
+            backbone=task.backbone,
+            seed=task.seed,
+            device=task.device,
+            weights=task.weights,
+        )

@@ -1,0 +1,89 @@
+"""Perceptual-DRO: raise the loss while a model of human perception sees hardly any change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from benchmarks.learning.loop import Trial
+from benchmarks.method import Paper
+from benchmarks.perception import weights
+from benchmarks.perception.ascent import Ascent, Attacked, as_it_is, in_parts, shown_as_it_is
+from benchmarks.perception.distances import Network, files_of, load
+from benchmarks.perception.images import eight_bit
+from benchmarks.perception.one_step import one_step
+from benchmarks.tracks.imperceptibility import Attacker
+
+SCALE = {"pieapp": 1.0, "ssim": 1.0, "lpips": 1.0, "dists": 1.0, "l2": 1.0}
+
+
+@dataclass(frozen=True)
+class PerceptualDro(Attacker):
+    """Hua et al. (2021), Algorithm 3.1, and the one-step attack of equation 3.4.
+
+    Climbs loss - lambda c_0 by plain gradient steps; an image is done once another class leads
+    by more than a. PieAPP is the paper's cost; the others stand in where its weights are missing.
+    """
+
+    paper: ClassVar[Paper] = Paper(
+        "Hua et al. (2021)",
+        "Human imperceptible attacks and applications to improve fairness",
+        "https://arxiv.org/abs/2111.15603",
+    )
+
+    cost: Literal["pieapp", "ssim", "lpips", "dists", "l2", "ssim_step"] = "pieapp"
+    """c_0, what must stay small. ssim_step is the one-step attack of section 3.1, for which
+    epsilon alone counts."""
+    network: Network = "squeeze"
+    """Whose features LPIPS compares."""
+    steps: Annotated[int, Field(ge=1)] = 100
+    """N; 100 is the paper's (section 3.2)."""
+    step_size: Annotated[float, Field(gt=0)] = 0.1
+    """Epsilon of Algorithm 3.1, which multiplies the gradient as it is; .1 is the paper's."""
+    weight: Annotated[float, Field(ge=0)] | Literal["auto"] = "auto"
+    """Lambda. 1 is the paper's, for PieAPP; auto is that times the cost's scale, see
+    docs/perception.md."""
+    confidence: Annotated[float, Field(ge=0)] = 0.0
+    """A, by how much another class's logit must lead before an image is done."""
+    quantised: bool = False
+    """Whether the model is shown, and given back are, images of 8 bits a channel at every step."""
+    epsilon: Annotated[float, Field(gt=0)] = 10.0
+    """Length of the one step of equation 3.4, pixels from 0 to 1; 10 is that of Figure 3.1."""
+
+    def perturb(self, model: nn.Module, x: Tensor, y: Tensor, trial: Trial) -> Tensor:
+        """Attack all images, as many at a time as memory allows."""
+        attack = self._one_step if self.cost == "ssim_step" else self._climb(trial)
+
+        def part(x: Tensor, y: Tensor) -> Attacked:
+            return attack(model, x, y)
+
+        attacked = in_parts(part, x, y)
+        trial.chosen["steps"] = float(attacked.steps.float().mean())
+        return attacked.x
+
+    def _climb(self, trial: Trial) -> Ascent:
+        """Algorithm 3.1. Raises Skip where the cost's weights are missing."""
+        name = {"ssim": "ssim_same", "lpips": f"lpips_{self.network}"}.get(self.cost, self.cost)
+        cost = load(name, trial.device)
+        if files := files_of(name):
+            trial.chosen["cost's weights"] = weights.described(files)
+        weight = SCALE[self.cost] if self.weight == "auto" else self.weight
+        trial.chosen["weight"] = weight
+        return Ascent(
+            as_it_is(self.step_size),
+            self.steps,
+            cost,
+            weight,
+            self.confidence,
+            show=eight_bit if self.quantised else shown_as_it_is,
+        )
+
+    def _one_step(self, model: nn.Module, x: Tensor, y: Tensor) -> Attacked:
+        """Equation 3.4."""
+        attacked = one_step(model, x, y, self.epsilon)
+        if self.quantised:
+            return Attacked(eight_bit(attacked.x), attacked.steps, attacked.stopped)
+        return attacked

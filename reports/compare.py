@@ -1,0 +1,299 @@
+"""Two sets of results against each other: what changed, and is the change more than chance?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from benchmarks.errors import UsageError, unknown
+from benchmarks.result import MetricInfo, Result, Status
+from reports import wording
+from reports.comparisons import LEVEL, Paired, Seeds, holm, paired_by_seed
+from reports.costs import COSTS
+from reports.sides import Cell, Side
+from reports.statistics import Summary, summarize
+from reports.tables import COST_METRICS, STATUS_WORDS
+
+RULE = (
+    "Values are compared in pairs of one suite, task, method and seed: paired t-test, two-sided, "
+    "5 %, Holm-corrected over all methods and tasks of a suite on one metric. What is equal on "
+    "every common seed is no test and does not count in the correction; with fewer than two "
+    "common seeds there is none. A trial that did not end well counts as missing."
+)
+
+EVERY = "all"
+
+
+class Verdict(StrEnum):
+    """What became of a value, from the first side to the second."""
+
+    BETTER = "better"
+    WORSE = "worse"
+    CHANGED = "changed"
+    UNCLEAR = "within chance"
+    UNTESTED = "too few seeds"
+    EQUAL = "equal"
+    GONE = "only in the first"
+    NEW = "only in the second"
+
+    @property
+    def matters(self) -> bool:
+        """Whether a reader who looks for changes must see it."""
+        return self not in (Verdict.UNCLEAR, Verdict.UNTESTED, Verdict.EQUAL)
+
+
+@dataclass(frozen=True)
+class Change:
+    """One metric of one method on one task, on both sides."""
+
+    cell: Cell
+    metric: MetricInfo
+    first: Summary | None
+    second: Summary | None
+    pair: Paired
+    """The second against the first, in the stored unit, over common seeds."""
+    p: float | None
+    """Holm's adjusted p of the paired t-test."""
+    verdict: Verdict
+
+    @property
+    def difference(self) -> str:
+        """Second minus first with its interval, in the shown unit: "+2.79 ± 0.16"."""
+        if self.pair.difference is None:
+            return "n/a"
+        scale = 100.0 if self.metric.unit == "%" else 1.0
+        shown = wording.signed(self.pair.difference * scale, self.metric.unit)
+        if self.pair.half_width is None:
+            return shown
+        digits = wording.decimals(self.pair.difference * scale, self.metric.unit)
+        return f"{shown} ± {wording.number(self.pair.half_width * scale, digits)}"
+
+    @property
+    def sides(self) -> tuple[str, str]:
+        """Both means with their intervals, in the shown unit; "n/a" where there is none."""
+        return self._words(self.first), self._words(self.second)
+
+    @property
+    def probability(self) -> str:
+        """The adjusted p in words: "0.012", "< 0.001", "n/a"."""
+        if self.p is None:
+            return "n/a"
+        return "< 0.001" if self.p < 0.001 else f"{self.p:.3f}"
+
+    def _words(self, summary: Summary | None) -> str:
+        if summary is None:
+            return "n/a"
+        half = wording.half_width(summary, self.metric.unit)
+        return wording.mean(summary, self.metric.unit) + (f" ± {half}" if half else "")
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Trials that ended otherwise: from ok to failed, say."""
+
+    cell: Cell
+    seed: int
+    first: str
+    second: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All that two sides say differently; `changes` also holds what is equal."""
+
+    first: Side
+    second: Side
+    changes: Sequence[Change]
+    endings: Sequence[Ending]
+    settings: Mapping[str, Sequence[str]]
+    """What decided the results and is not the same, by suite, task and method."""
+
+    @property
+    def counts(self) -> dict[Verdict, int]:
+        """How many values became what, in the order of `Verdict`."""
+        found = Counter(change.verdict for change in self.changes)
+        return {verdict: found[verdict] for verdict in Verdict if found[verdict]}
+
+    @property
+    def worse(self) -> bool:
+        """Whether a metric (not a cost) got worse by more than chance, or is gone."""
+        bad = (Verdict.WORSE, Verdict.GONE)
+        return any(c.verdict in bad and c.metric.name not in COSTS for c in self.changes)
+
+
+def compare(first: Side, second: Side, metrics: Sequence[str] = ()) -> Comparison:
+    """What changed from the first side to the second.
+
+    Args:
+        first: The side to start from.
+        second: The side whose changes are asked for.
+        metrics: By name, costs included; none for those that decide ranks and the total time,
+            "all" for all.
+
+    Raises:
+        UsageError: A metric that neither side knows, or two sides without a common suite.
+    """
+    suites = {cell[0] for cell in first.results} & {cell[0] for cell in second.results}
+    if not suites:
+        raise UsageError(f"{first.name} and {second.name} have no suite in common.")
+    infos = {
+        (suite, track): _infos(suite, track, first, second)
+        for suite, track in dict.fromkeys(c[:2] for c in (*first.results, *second.results))
+        if suite in suites
+    }
+    _check(metrics, {name for known in infos.values() for name in known})
+    cells = [c for c in dict.fromkeys((*first.results, *second.results)) if c[0] in suites]
+    changes = [
+        change
+        for (suite, track), known in infos.items()
+        for name in _wanted(metrics, suite, track, known, first, second)
+        for change in _changes([c for c in cells if c[:2] == (suite, track)],
+                               known[name], first, second)
+    ]  # fmt: skip
+    settings = {
+        " · ".join((cell[0], *cell[2:])): told
+        for cell in cells
+        if (told := _settings(first.results.get(cell, {}), second.results.get(cell, {})))
+    }
+    endings = [e for cell in cells for e in _endings(cell, first, second)]
+    return Comparison(first, second, changes, endings, settings)
+
+
+def _infos(suite: str, track: str, first: Side, second: Side) -> dict[str, MetricInfo]:
+    """Metrics of a track by name: those of the plans, then the costs, then what results add."""
+    known: dict[str, MetricInfo] = {}
+    for one in (second, first):
+        plan = one.plans.get(suite)
+        of_track = [t for t in plan.tracks if t.name == track] if plan else []
+        known = {m.name: m for t in of_track for m in t.metrics} | known
+    own = {
+        name: MetricInfo(name=name, title=name, unit="", better="", definition="")
+        for one in (first, second)
+        for cell, seeds in one.results.items()
+        if cell[:2] == (suite, track)
+        for result in seeds.values()
+        for name in result.metrics
+    }
+    return known | COSTS | {name: info for name, info in own.items() if name not in known}
+
+
+def _check(metrics: Sequence[str], known: set[str]) -> None:
+    for name in metrics:
+        if name not in known | {EVERY}:
+            raise UsageError(f"--metrics: {unknown('metric', name, known | {EVERY})}")
+
+
+def _wanted(
+    metrics: Sequence[str],
+    suite: str,
+    track: str,
+    known: Mapping[str, MetricInfo],
+    first: Side,
+    second: Side,
+) -> list[str]:
+    if EVERY in metrics:
+        return list(known)
+    if metrics:
+        return [name for name in metrics if name in known]
+    plan = second.plans.get(suite) or first.plans.get(suite)
+    ranking = [n for t in plan.tracks if t.name == track for n in t.rank_by] if plan else []
+    return [*(name for name in ranking if name in known), "total_seconds"]
+
+
+def _changes(cells: Sequence[Cell], metric: MetricInfo, first: Side, second: Side) -> list[Change]:
+    values = [
+        (cell, _seeds(first.results.get(cell, {}), metric.name),
+         _seeds(second.results.get(cell, {}), metric.name))
+        for cell in cells
+    ]  # fmt: skip
+    values = [each for each in values if each[1] or each[2]]
+    pairs = [paired_by_seed(after, before) for _, before, after in values]
+    tested = [None if _equal(pair) else pair.p_t for pair in pairs]
+    return [
+        Change(
+            cell=cell,
+            metric=metric,
+            first=summarize(before.values()),
+            second=summarize(after.values()),
+            pair=pair,
+            p=p,
+            verdict=_verdict(metric, before, after, pair, p),
+        )
+        for (cell, before, after), pair, p in zip(values, pairs, holm(tested), strict=True)
+    ]
+
+
+def _verdict(
+    metric: MetricInfo, before: Seeds, after: Seeds, pair: Paired, p: float | None
+) -> Verdict:
+    if not before or not after:
+        return Verdict.GONE if before else Verdict.NEW
+    if _equal(pair):
+        return Verdict.EQUAL
+    if p is None or pair.difference is None:
+        return Verdict.UNTESTED
+    if p >= LEVEL:
+        return Verdict.UNCLEAR
+    if metric.better not in ("higher", "lower"):
+        return Verdict.CHANGED
+    up = pair.difference > 0
+    return Verdict.BETTER if up == (metric.better == "higher") else Verdict.WORSE
+
+
+def _equal(pair: Paired) -> bool:
+    """Whether all common seeds have the same value on both sides."""
+    return pair.difference == 0.0 and not pair.std
+
+
+def _seeds(results: Mapping[int, Result], metric: str) -> dict[int, float]:
+    found = {}
+    for seed, result in results.items():
+        value = result.metrics.get(metric)
+        if metric in COST_METRICS:
+            value = getattr(result.cost, metric)
+        if result.status is Status.OK and value is not None:
+            found[seed] = float(value)
+    return found
+
+
+def _endings(cell: Cell, first: Side, second: Side) -> list[Ending]:
+    before, after = first.results.get(cell, {}), second.results.get(cell, {})
+    return [
+        Ending(
+            cell,
+            seed,
+            STATUS_WORDS[before[seed].status.value],
+            STATUS_WORDS[after[seed].status.value],
+            after[seed].reason or before[seed].reason or "",
+        )
+        for seed in sorted(before.keys() & after.keys())
+        if before[seed].status is not after[seed].status
+    ]
+
+
+def _settings(before: Mapping[int, Result], after: Mapping[int, Result]) -> list[str]:
+    """What decided the results of a cell and differs: "revision 1 → 2"."""
+    if not before or not after:
+        return []
+    one, other = _decisive(before), _decisive(after)
+    return [
+        f"{name} {one.get(name, 'absent')} → {other.get(name, 'absent')}"
+        for name in dict.fromkeys((*one, *other))
+        if one.get(name) != other.get(name)
+    ]
+
+
+def _decisive(results: Mapping[int, Result]) -> dict[str, str]:
+    every = [results[seed] for seed in sorted(results)]
+    fields: dict[str, dict[str, None]] = {}
+    for r in every:
+        told = {"revision": r.revision, "data": r.data_hash[:12], **r.parameters}
+        told |= {f"training.{name}": value for name, value in r.training.items()}
+        if r.environment:
+            told |= {"device": r.environment.device, "torch": r.environment.versions.get("torch")}
+        for name, value in told.items():
+            fields.setdefault(name, {})[str(value)] = None
+    return {name: ", ".join(values) for name, values in fields.items()}

@@ -1,0 +1,133 @@
+"""New results as an Atom feed (RFC 4287): an entry for each suite and day on which some came."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from urllib.parse import quote
+from xml.etree import ElementTree as ET
+
+from benchmarks.result import Result
+from reports import wording
+from reports.suite_page import SuiteView
+from reports.tables import STATUS_WORDS
+
+FEED = "feed.xml"
+ATOM = "http://www.w3.org/2005/Atom"
+NAMESPACE = uuid.UUID("0c9f3f0e-5a0b-5d5c-8c34-6a5d0c1f7b52")
+"""Of the identities below, which must never change: a reader shows a new one as news."""
+MOST = 50
+"""Entries; what is older stands on the pages."""
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+Suites = Sequence[tuple[SuiteView, Mapping[str, Result]]]
+
+
+@dataclass(frozen=True)
+class _Day:
+    """A suite's results of one day, in UTC."""
+
+    suite: SuiteView
+    day: date
+    results: Sequence[Result]
+
+    @property
+    def updated(self) -> datetime:
+        return max(_utc(result.finished) for result in self.results)
+
+    @property
+    def is_last(self) -> bool:
+        return self.suite.finished is not None and _utc(self.suite.finished).date() == self.day
+
+
+def feed(suites: Suites, address: str = "") -> str:
+    """The feed of all suites, newest first; equal results give equal bytes.
+
+    Dates are those on which trials were finished. The last entry of a suite also says who leads.
+
+    Args:
+        suites: Pages with the results of their trials.
+        address: Where the site stands, "https://.../"; without it links are relative, which is
+            allowed but not understood by every reader.
+    """
+    days = [day for view, results in suites for day in _days(view, results.values())]
+    days.sort(key=lambda day: (day.updated, day.suite.name), reverse=True)
+    root = ET.Element("feed", {"xmlns": ATOM, "xml:lang": "en"})
+    _add(root, "id", _identity("feed", address))
+    _add(root, "title", "bench: new results")
+    _add(root, "updated", _moment(max((day.updated for day in days), default=NEVER)))
+    _add(_add(root, "author"), "name", "bench")
+    _add(root, "link", rel="alternate", type="text/html", href=f"{address}index.html")
+    _add(root, "link", rel="self", type="application/atom+xml", href=f"{address}{FEED}")
+    for day in days[:MOST]:
+        _entry(root, day, address)
+    ET.indent(root, " ")
+    text = ET.tostring(root, encoding="unicode")
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n'
+
+
+def with_address(text: str, address: str) -> str:
+    """The same feed for a site whose address is known: absolute links, an identity of its own."""
+    ET.register_namespace("", ATOM)
+    root = ET.fromstring(text)  # noqa: S314 - our own text
+    for link in root.iter(f"{{{ATOM}}}link"):
+        link.set("href", address + link.get("href", ""))
+    identity = root.find(f"{{{ATOM}}}id")
+    if identity is not None:
+        identity.text = _identity("feed", address)
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
+
+
+def _entry(root: ET.Element, day: _Day, address: str) -> None:
+    entry = _add(root, "entry")
+    name = day.suite.name
+    _add(entry, "id", _identity(name, day.day.isoformat()))
+    count = wording.plural(len(day.results), "result")
+    _add(entry, "title", f"{day.suite.plan.title}: {count} of {day.day.isoformat()}")
+    _add(entry, "updated", _moment(day.updated))
+    _add(
+        entry, "link", rel="alternate", type="text/html", href=f"{address}{quote(name)}/index.html"
+    )
+    for track in dict.fromkeys(result.track for result in day.results):
+        _add(entry, "category", term=track)
+    _add(entry, "summary", _words(day))
+
+
+def _words(day: _Day) -> str:
+    ended = Counter(result.status.value for result in day.results)
+    told = ", ".join(f"{ended[s]} {word}" for s, word in STATUS_WORDS.items() if ended[s])
+    methods = sorted({result.method for result in day.results})
+    tasks = sorted({result.task for result in day.results})
+    parts = [f"{told}. Methods: {wording.listed(methods)}. Tasks: {wording.listed(tasks)}."]
+    if day.is_last:
+        parts += [f"{t.board.task.name}: {t.in_short}." for t in day.suite.tasks]
+    return " ".join(parts)
+
+
+def _days(view: SuiteView, results: Sequence[Result]) -> list[_Day]:
+    found: dict[date, list[Result]] = {}
+    for result in results:
+        found.setdefault(_utc(result.finished).date(), []).append(result)
+    return [_Day(view, day, mine) for day, mine in found.items()]
+
+
+def _add(parent: ET.Element, name: str, text: str = "", **attributes: str) -> ET.Element:
+    element = ET.SubElement(parent, name, attributes)
+    # XML has no place for control characters, not even escaped.
+    element.text = "".join(sign for sign in text if sign >= " " or sign in "\t\n") or None
+    return element
+
+
+def _identity(*parts: str) -> str:
+    return uuid.uuid5(NAMESPACE, "\n".join(parts)).urn
+
+
+def _moment(time: datetime) -> str:
+    return _utc(time).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _utc(time: datetime) -> datetime:
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)

@@ -1,0 +1,56 @@
+"""The metrics' formulas in one line each, for the page that explains how to read the others.
+
+Y is the true class, Ŷ the predicted one, B the group, 1[...] is 1 where the brackets hold. The
+definitions in words are the tracks' own (`MetricInfo.definition`); these lines repeat what the
+judges compute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+FORMULAS: Mapping[tuple[str, str], str] = {
+    ("debiasing", "odds"): "1/|Y| · Σ_y | P(Ŷ=y | Y=y, B=0) − P(Ŷ=y | Y=y, B=1) |",
+    ("debiasing", "eacc"): "1/(2·|Y|) · Σ_y Σ_b P(Ŷ=y | Y=y, B=b)",
+    ("debiasing", "accuracy"): "1/n · Σ_i 1[ŷ_i = y_i]",
+    ("debiasing", "auc"): "P(s⁺ > s⁻) + ½ P(s⁺ = s⁻), scores of a positive and a negative sample",
+    ("debiasing", "worst_group_accuracy"): "min_{y,b} P(Ŷ=y | Y=y, B=b)",
+    ("debiasing", "demographic_parity_gap"): "max_y | P(Ŷ=y | B=0) − P(Ŷ=y | B=1) |",
+    ("debiasing", "accuracy_gap"): "P(Ŷ=Y | B=0) − P(Ŷ=Y | B=1)",
+    ("debiasing", "mse"): "1/n · Σ_i (ŷ_i − y_i)²",
+    ("debiasing", "mse_gap"): "| MSE_0 − MSE_1 |",
+    ("debiasing", "asr_0"): "P(Ŷ(x + T_A0) = c₀ | Ŷ(x) = Y, Y ≠ c₀)",
+    ("debiasing", "asr_1"): "P(Ŷ(x + T_A1) = c₁ | Ŷ(x) = Y, Y ≠ c₁)",
+    ("poisoning", "cda"): "1/n · Σ_i 1[ŷ_i = y_i], clean test samples",
+    ("poisoning", "asr"): "P(Ŷ(x + t) = c | Y ≠ c), target class c, trigger t",
+    ("poisoning", "tpr"): "|flagged ∩ poison| / |poison|",
+    ("poisoning", "fpr"): "|flagged ∖ poison| / |clean|",
+    ("poisoning", "auroc"): "P(s_poison > s_clean) + ½ P(s_poison = s_clean)",
+    ("poisoning", "worst_class_accuracy"): "min_y P(Ŷ=y | Y=y)",
+    ("poisoning", "worst_class_removed"): "max_y |flagged ∩ clean ∩ y| / |clean ∩ y|",
+    ("imperceptibility", "success_rate"): "P(Ŷ(x′) ≠ Y | Ŷ(x) = Y)",
+    ("imperceptibility", "l1"): "Σ_j |x′_j − x_j|",
+    ("imperceptibility", "l2"): "√( Σ_j (x′_j − x_j)² )",
+    ("imperceptibility", "linf"): "max_j |x′_j − x_j|",
+    ("imperceptibility", "ssim_distance"): "1 − SSIM(x, x′)",
+    ("robust_fairness", "accuracy"): "1/n · Σ_i 1[ŷ_i = y_i]",
+    ("robust_fairness", "slope"): "β̂₁ of accuracy_g = β₀ + β₁ · covariate_g, by GLS with "
+    "Σ_gg = 1/√n_g",
+    ("robust_fairness", "slope_size"): "|β̂₁|",
+    ("robust_fairness", "worst_group_accuracy"): "min_g P(Ŷ=Y | G=g)",
+    ("robust_fairness", "mean_group_accuracy"): "1/|G| · Σ_g P(Ŷ=Y | G=g)",
+}
+"""By track and name of the metric. A metric without one is told in words alone."""
+
+STATISTICS = (
+    ("Mean over seeds", "m = 1/n · Σ_s v_s",
+     "n is the number of seeds that ended well, not of those planned."),
+    ("Standard deviation", "sd = √( Σ_s (v_s − m)² / (n − 1) )", "Over the same seeds."),
+    ("95 % interval", "m ± t_{0.975, n−1} · sd / √n",
+     "Student's t: with 2 seeds t is 12.7, with 3 it is 4.3, with 5 it is 2.8."),
+    ("Difference of two methods", "d = 1/n · Σ_s (v_s − w_s)",
+     "Seed by seed: methods with one seed share their data order and initial weights."),
+    ("Paired t", "t = d · √n / sd(v − w), n − 1 degrees of freedom",
+     "Its two-sided p, Holm-corrected, decides whether two methods share a place."),
+)  # fmt: skip
+"""Name, formula and words of what is done with a metric's values over seeds."""

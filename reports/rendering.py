@@ -1,0 +1,82 @@
+"""The templates, with our own style and scripts in the pages and their hashes in the policy."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import cache
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from reports import statistics, wording
+from reports.citation import citation
+from reports.drawing import axis_title
+from reports.findings import RULES
+from reports.tables import STATUS_WORDS
+
+SCRIPTS = {"every page": ["theme.js"], "tables": ["theme.js", "grid.js", "page.js", "download.js"]}
+STYLES = {"every page": ["style.css"], "tables": ["style.css", "tables.css"]}
+"""What a page carries within: the second set where it has tables to sort and filter."""
+
+
+def templates(interval: statistics.Interval = "t") -> Environment:
+    """The environment of all pages; every text is escaped, an unknown name is an error."""
+    environment = Environment(
+        loader=PackageLoader("reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        auto_reload=False,  # ten thousand pages need not ask each whether a template changed
+    )
+    environment.filters["prose"] = prose
+    environment.globals.update(
+        inline={kind: _inline(kind) for kind in SCRIPTS},
+        words=wording,
+        status_words=STATUS_WORDS,
+        ranking_rule=statistics.RANKING_RULE,
+        interval_rule=statistics.INTERVAL_RULES[interval],
+        rules=RULES,
+        axis_title=axis_title,
+        citation=citation(),
+    )
+    return environment
+
+
+def prose(text: str) -> Markup:
+    """Words of a docstring or a note: what stands `between backticks` is code, all is escaped."""
+    parts = escape(text).split("`")
+    if len(parts) % 2 == 0:  # a backtick too many is only a backtick
+        return escape(text)
+    odd = (f"<code>{part}</code>" if i % 2 else str(part) for i, part in enumerate(parts))
+    return Markup("".join(odd))  # noqa: S704 - each part was escaped above
+
+
+@cache
+def _inline(kind: str) -> dict[str, Markup]:
+    """Style and script of a kind of page, and the policy that admits them and nothing else."""
+    style, script = (
+        "".join(_own(name) for name in names) for names in (STYLES[kind], SCRIPTS[kind])
+    )
+    policy = (
+        f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+    return {
+        name: Markup(text)  # noqa: S704 - our own files, without a variable in them
+        for name, text in (("style", style), ("script", script), ("policy", policy))
+    }
+
+
+def _own(name: str) -> str:
+    """A file of reports/static/, without what only its reader needs: indents and whole comments."""
+    text = (files("reports") / "static" / name).read_text(encoding="utf-8")
+    lines = (line.strip() for line in text.splitlines())
+    return "".join(f"{line}\n" for line in lines if line and not line.startswith("// "))
+
+
+def _digest(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

@@ -1,0 +1,67 @@
+"""Every link between the files of a site lands, on a file and on an anchor of it."""
+
+from __future__ import annotations
+
+import posixpath
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+from figure_sweep import figure_sweep
+from guests_sweep import guests
+from synthetic_sweep import TwoTasks, store_of
+
+from reports.site import render
+
+
+class Links(HTMLParser):
+    """A page's links and anchors."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.ids: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        self.links += [found["href"] or ""] if "href" in found else []
+        self.ids += [found["id"] or ""] if "id" in found else []
+
+
+def test_every_link_within_the_site_lands(two_tasks: TwoTasks, tmp_path: Path) -> None:
+    for made in (two_tasks, figure_sweep(), guests("faces"), guests("poison")):
+        store_of(tmp_path, *made)
+    files = render(tmp_path)
+    pages = {name: Links(text) for name, text in files.items() if name.endswith(".html")}
+    followed = 0
+    for name, page in pages.items():
+        assert len(page.ids) == len(set(page.ids)), name
+        for link in page.links:
+            if link.startswith(("https://", "http://", "data:")):
+                continue
+            path, _, anchor = link.partition("#")
+            target = posixpath.normpath(posixpath.join(posixpath.dirname(name), unquote(path)))
+            target = target if path else name
+            assert target in files, (name, link)
+            assert not anchor or anchor in pages[target].ids, (name, link)
+            followed += 1
+    assert followed > 1000
+
+
+def test_every_page_can_be_reached_from_the_index(two_tasks: TwoTasks, tmp_path: Path) -> None:
+    for made in (two_tasks, guests("faces")):
+        store_of(tmp_path, *made)
+    files = render(tmp_path)
+    reached, waiting = {"index.html"}, ["index.html"]
+    while waiting:
+        name = waiting.pop()
+        for link in Links(files[name]).links if name.endswith(".html") else []:
+            path = unquote(link.partition("#")[0])
+            target = posixpath.normpath(posixpath.join(posixpath.dirname(name), path))
+            if path and not path.startswith("data:") and target in files and target not in reached:
+                reached.add(target)
+                waiting.append(target)
+    unreached = set(files) - reached
+    # Badges stand in other people's README files.
+    assert {name for name in unreached if "badge" not in name} == set()

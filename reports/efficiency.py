@@ -18,8 +18,9 @@ COST_RULE = (
     "runs this method alone. Extra is its total minus the reference's on the same seeds. Gain per "
     "extra second is the mean difference from the reference in the better direction (points for "
     "percentages) over the extra seconds; per look, over the samples that a person had to look "
-    "at. It is left out where there is no gain, and where the 95 % interval of the extra seconds "
-    "reaches down to zero. Device seconds are the total of trials that held a GPU."
+    "at. It is left out where the gain is none or not significant, and where the 95 % interval "
+    "of the extra seconds reaches down to zero. Device seconds are the total of trials that held "
+    "a GPU."
 )
 
 

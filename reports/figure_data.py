@@ -12,6 +12,7 @@ from benchmarks.result import FigureInfo, MetricInfo, PlannedMethod, PlannedTask
 from reports import wording
 from reports.drawing import Point
 from reports.leaderboard import Board, Cell, Row
+from reports.published import Agreement
 from reports.tables import STATUS_WORDS
 
 Warnings = Sequence[tuple[str, str]]
@@ -107,6 +108,11 @@ class Measured:
         if self.cell is None or self.cell.shown is None or self.published is None:
             return None
         return self.cell.shown - self.published
+
+    @property
+    def agreement(self) -> Agreement | None:
+        """Whether the published figure lies in the measured interval; None without one."""
+        return self.cell.agreement if self.cell and self.published is not None else None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from reports import wording
 from reports.critical_difference import critical_difference_diagram
 from reports.efficiency import COST_RULE, Prices, cost_sentence, prices
-from reports.leaderboard import Board, Row
+from reports.leaderboard import Board
 from reports.ranking import OVER_TASKS_RULE, OverTasks, over_tasks
 from reports.verdicts import COMPARISON_RULE, Comparisons, comparisons, verdict
 
@@ -106,8 +106,9 @@ def findings(board: Board) -> Findings:
     """The findings of a board."""
     made = comparisons(board)
     priced = prices(board, made)
-    best: Row | None = made[0].best if made else None
-    cost = cost_sentence(priced, best)
+    # The board's first line, or else the best on the first metric: the method a reader asks about.
+    first = board.rows[0] if board.rows and board.rows[0].place else None
+    cost = cost_sentence(priced, first or (made[0].best if made else None))
     sentences = verdict(board, made)
     return Findings([*sentences, cost] if cost else sentences, made, priced)
 

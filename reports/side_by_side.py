@@ -11,7 +11,10 @@ from benchmarks.result import PlannedTask
 from reports import wording
 from reports.figure_data import Card, Contrast, Drawn, Entry, Measured, Subject, gaps, record
 
-DIFFERENCE = "Difference: measured minus published, in points for percentages."
+DIFFERENCE = (
+    "Difference: measured minus published, in points for percentages; below it, where the "
+    "published figure lies against the measured 95 % interval."
+)
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

@@ -16,6 +16,7 @@ from benchmarks.errors import BenchError
 from benchmarks.result import MetricInfo, Plan, Result, Store, TrackInfo, write_atomically
 from reports import statistics
 from reports.badges import badge, endpoint
+from reports.board_data import board_csv, ranks_csv
 from reports.citation import bibliography
 from reports.cross_examination import matrix
 from reports.drawing import standalone
@@ -161,6 +162,12 @@ def _suite(environment: Environment, suite: Loaded, slugs: Mapping[str, str]) ->
     yield f"{view.name}/badge.json", endpoint(view)
     for figure in view.figures:
         yield f"{view.name}/{figure.slug}.csv", figure.csv
+    for task in view.tasks:
+        if task.figure:
+            yield f"{view.name}/{task.slug}.csv", board_csv(task.board)
+    for over in (each for track in view.tracks for each in track.over_tasks):
+        if over.figure:
+            yield f"{view.name}/{over.slug}.csv", ranks_csv(over.found)
     for slug, svg in view.drawings.items():
         yield f"{view.name}/{slug}.svg", standalone(svg)
 

@@ -73,6 +73,13 @@ class Comparisons:
         return bool(self.reference and self.best and self.reference is not self.best)
 
     @property
+    def pairs(self) -> int | None:
+        """Common seeds of every comparison; None where they are not equally many."""
+        both = (t for line in self.lines for t in (line.with_reference, line.with_best) if t)
+        found = {tested.pair.n for tested in both}
+        return found.pop() if len(found) == 1 else None
+
+    @property
     def counts(self) -> tuple[int, int, int]:
         """Methods significantly better than the reference, worse, and those tested."""
         tested = [t for line in self.lines if (t := line.with_reference) and t.p_t is not None]

@@ -70,7 +70,8 @@ def rate(value: float) -> str:
 def p_value(p: float) -> str:
     """A p as journals write it: "p = .004", "p < .001"."""
     digits = p_digits(p)
-    return f"p {digits}" if digits.startswith("<") else f"p = {digits}"
+    told = f"p {digits}" if digits.startswith("<") else f"p = {digits}"
+    return told.replace(" ", "\u00a0")  # no line of a page ends within it
 
 
 def p_digits(p: float) -> str:

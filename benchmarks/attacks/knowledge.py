@@ -28,11 +28,11 @@ class Findings(nn.Module):
         super().__init__()
         self.found: Knowledge = {}
 
-    def state_dict(self, *_: Any, **__: Any) -> dict[str, Any]:
+    def state_dict(self, *_: Any, **__: Any) -> dict[str, Any]:  # type: ignore[override]
         """What was found."""
         return dict(self.found)
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], *_: Any, **__: Any) -> None:  # type: ignore[override]
+    def load_state_dict(self, state_dict: Mapping[str, Any], *_: Any, **__: Any) -> None:
         """Take over what was found before."""
         self.found = {name: tensor.cpu() for name, tensor in state_dict.items()}
 

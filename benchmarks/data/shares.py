@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.data.prepared import Array
+from benchmarks.errors import DataError
 
 TENTHS = 10
 
@@ -32,12 +33,18 @@ class Shares:
             values: split -> [n] positive numbers, "train" among them. Borders are its quantiles;
                 samples of other splits beyond its range fall into the outer groups.
             count: groups.
+
+        Raises:
+            DataError: too many training samples share one number for so many groups.
         """
         borders = np.quantile(values["train"], np.arange(1, count) / count)
         group = {
             split: np.searchsorted(borders, number, side="right").astype(np.int64)
             for split, number in values.items()
         }
+        if len(np.unique(group["train"])) < count:
+            raise DataError(f"the training samples cannot be dealt into {count} groups: too many "
+                            "are alike.")  # fmt: skip
         means = [values["train"][group["train"] == g].mean() for g in range(count)]
         return cls(group, np.log(means).tolist())
 

@@ -12,11 +12,15 @@
         return {
           text: EMPTY.has(text) ? "" : text, spread: grid.spread(cell),
           best: cell.classList.contains("best"),
-          number: column.isText ? null : grid.number(text),
+          isText: column.isText,
         };
       }));
     return { columns, rows };
   };
+
+  // A number as programs read it, with the digits it is shown with; null where it is none.
+  const digits = (text) => (/^[-+−]?\d[\d,]*(\.\d+)?(e[-−]?\d+)?$/.test(text)
+    ? text.replaceAll("−", "-").replaceAll(",", "").replace("+", "") : null);
 
   // A value and the half-width of its interval are two columns for a program.
   const records = (table) => {
@@ -25,29 +29,28 @@
       const name = column.name || `column ${index + 1}`;
       return rows.some((row) => row[index].spread) ? [name, `${name}, 95 % ±`] : [name];
     });
-    const plain = (cell) => {
-      const whole = /^[-−]?[\d.,e−-]+$/.test(cell.text);
-      return cell.text === "" ? null : whole && cell.number !== null ? cell.number : cell.text;
-    };
+    const plain = (cell) => ({ text: cell.text, digits: cell.isText ? null : digits(cell.text) });
     return [names.flat(), rows.map((row) => row.flatMap((cell, index) =>
       (names[index].length === 1 ? [plain(cell)]
-        : [plain(cell), cell.spread ? grid.number(cell.spread) : null])))];
+        : [plain(cell), { text: cell.spread, digits: digits(cell.spread) }])))];
   };
 
-  const quoted = (value) => {
-    const text = value === null ? "" : String(value);
+  const quoted = ({ text, digits: number }) => {
+    if (number !== null) return number;
     // A spreadsheet takes what begins like this for a formula.
-    const safe = typeof value === "string" && /^[=+@\t\r]/.test(text) ? `'${text}` : text;
+    const safe = /^[-=+@\t\r]/.test(text) ? `'${text}` : text;
     return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
   };
   const csv = (table) => {
     const [names, rows] = records(table);
-    return [names, ...rows].map((row) => row.map(quoted).join(",")).join("\n") + "\n";
+    const head = names.map((text) => ({ text, digits: null }));
+    return [head, ...rows].map((row) => row.map(quoted).join(",")).join("\n") + "\n";
   };
 
   const json = (table) => {
     const [names, rows] = records(table);
-    const objects = rows.map((row) => Object.fromEntries(row.map((value, i) => [names[i], value])));
+    const value = ({ text, digits: number }) => (number === null ? text || null : Number(number));
+    const objects = rows.map((row) => Object.fromEntries(row.map((cell, i) => [names[i], value(cell)])));
     return JSON.stringify(objects, null, 1) + "\n";
   };
 
@@ -58,7 +61,7 @@
   const escaped = (text) => text.replace(/[\\~^−±–<>|]|[&%$#_{}]/g, (sign) => SPECIAL[sign] ?? `\\${sign}`);
   const latexCell = (cell) => {
     if (cell.text === "") return "--";
-    if (cell.number === null || !cell.spread) return cell.best ? `\\textbf{${escaped(cell.text)}}` : escaped(cell.text);
+    if (!cell.spread) return cell.best ? `\\textbf{${escaped(cell.text)}}` : escaped(cell.text);
     const mean = cell.text.replaceAll("−", "-");
     return `$${cell.best ? `\\mathbf{${mean}}` : mean} \\pm ${cell.spread}$`;
   };

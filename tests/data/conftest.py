@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from country_examples import write_people, write_photographs
 from picture_examples import (
     write_celeba,
     write_cifar10,
@@ -20,11 +21,11 @@ from traffic_examples import write_cicids2017, write_nsl_kdd
 from benchmarks.data.dataset import Library
 
 PICTURES = (
-    "biased_cifar10", "celeba", "cifar10", "colored_mnist", "covid_ct", "imagenet200", "mnist",
-    "utkface",
+    "biased_cifar10", "celeba", "cifar10", "cifar10_light", "colored_mnist", "covid_ct",
+    "imagenet200", "imagenet_geo", "mnist", "utkface",
 )  # fmt: skip
 SOUNDS, TEXTS = ("fsdd", "speech_commands"), ("consumer_complaints", "imdb")
-TRAFFIC = ("cicids2017", "nsl_kdd")
+TRAFFIC, PEOPLE = ("cicids2017", "nsl_kdd"), ("adult_country",)
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +34,7 @@ def example_pictures(tmp_path_factory: pytest.TempPathFactory) -> Library:
     made = Library(tmp_path_factory.mktemp("pictures"))
     for write in (
         write_celeba, write_cifar10, write_covid_ct, write_imagenet200, write_mnist, write_utkface,
+        write_photographs,
     ):  # fmt: skip
         write(made)
     with pytest.MonkeyPatch.context() as patch:
@@ -52,9 +54,10 @@ def example_signals(tmp_path_factory: pytest.TempPathFactory) -> Library:
     write_complaints(made)
     write_nsl_kdd(made)
     write_cicids2017(made)
+    write_people(made)
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("BENCH_MIRROR", raising=False)
-        for name in (*SOUNDS, *TEXTS, *TRAFFIC):
+        for name in (*SOUNDS, *TEXTS, *TRAFFIC, *PEOPLE):
             made.prepare(name)
     return made
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import foolbox
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_attacks import Classifier, classified, fooled, pictures
+from tiny_attacks import Classifier, classified, fooled, oracle, pictures
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
@@ -26,6 +25,8 @@ from benchmarks.perception.ascent import (
 )
 from benchmarks.perception.distances import load
 from benchmarks.perception.images import eight_bit
+
+foolbox = oracle("foolbox")
 
 
 def by_the_book(

@@ -11,7 +11,9 @@ import pytest
 from boards_by_hand import board_of
 from ranked_sweep import TASKS, ranked_boards, ranked_plan, ranked_results
 from synthetic_sweep import HOSTILE, SUITE, TwoTasks, store_of
+from typer.testing import CliRunner
 
+from benchmarks.cli import app
 from benchmarks.result import Plan, PlannedTrial, Result
 from reports.critical_difference import MOST, critical_difference_diagram
 from reports.drawing import standalone
@@ -21,6 +23,10 @@ from reports.scatter import scatter
 from reports.site import render
 
 SVG = "{http://www.w3.org/2000/svg}"
+
+
+def parsed(svg: str) -> ET.Element:
+    return ET.fromstring(svg)  # noqa: S314 - what we have just written
 
 
 def text_of(html: str) -> str:
@@ -75,7 +81,7 @@ def test_the_pareto_front_is_marked_in_table_and_drawing() -> None:
     assert "Pareto front by means: a, d, b" in svg or "Pareto front by means: " in svg
     (front,) = [
         group
-        for group in ET.fromstring(svg).iter(f"{SVG}g")
+        for group in parsed(svg).iter(f"{SVG}g")
         if (group.findtext(f"{SVG}title") or "").startswith("Pareto")
     ]
     # From a right at its EAcc, then up to b: lower Odds and higher EAcc are better.
@@ -102,13 +108,13 @@ def test_ranks_over_tasks_have_a_sentence_a_diagram_and_a_table(ranked: dict[str
         "(Friedman p &lt; .001).",
         "Left out: d (no value on 1).",
         "With so few tasks the test's p is approximate.".replace("'", "&#39;"),
-        "Nemenyi&#39;s critical difference 2.35.",
+        "Nemenyi's critical difference 2.35.",
         "a 1.00 4 of 4 (100 %) 4 best none",
         "e 4.00 0 of 4 (0 %) 0 .006 on 1 task",
     ):
         assert words in text, words
     assert 'href="#over-tasks-debiasing-odds"' in html
-    root = ET.fromstring(ranked["ranked/over-tasks-debiasing-odds.svg"])
+    root = parsed(ranked["ranked/over-tasks-debiasing-odds.svg"])
     assert root.find(f"{SVG}desc") is not None
 
 
@@ -136,7 +142,7 @@ def test_a_test_that_finds_nothing_is_said_to_have_found_nothing() -> None:
         board.task.name = name
     (view,) = over_tasks_views("x", boards)
     assert view.found.groups == [(0, 2)]
-    assert view.in_words == (
+    assert view.in_words.replace("\u00a0", " ") == (
         "Over 3 tasks, 3 methods are not told apart on Odds (Friedman p = 1.00); a has the best "
         "mean rank, 2.00."
     )
@@ -155,7 +161,7 @@ def ranks(*mean_ranks: float, groups: list[tuple[int, int]], reach: float = 1.0)
 def test_the_diagram_draws_ranks_ruler_and_bars_to_scale() -> None:
     svg = critical_difference_diagram(ranks(1.0, 1.5, 3.0, 4.5, 5.0, groups=[(0, 1), (3, 4)]), "x")
     assert svg is not None
-    root = ET.fromstring(svg)
+    root = parsed(svg)
     # Five methods: the scale's 368 units are four ranks, so a critical difference of 1 is 92.
     lines = [{k: float(line.attrib[k]) for k in ("x1", "x2", "y1", "y2")}
              for line in root.iter(f"{SVG}line")]  # fmt: skip
@@ -194,7 +200,7 @@ def test_a_hostile_or_long_name_is_text_and_fits() -> None:
     assert svg is not None
     assert "<script" not in standalone(svg)
     assert f"<title>{long}</title>" in svg
-    assert all(len(e.text or "") < 40 for e in ET.fromstring(svg).iter(f"{SVG}text"))
+    assert all(len(e.text or "") < 40 for e in parsed(svg).iter(f"{SVG}text"))
     assert critical_difference_diagram(ranks(*range(1, MOST + 2), groups=[]), "x") is None
 
 
@@ -262,3 +268,14 @@ def test_a_page_of_20_methods_and_6_tasks_is_under_500_kb(tmp_path: Path) -> Non
     html = render(store_of(tmp_path, *large(6, 20)))["ranked/index.html"]
     assert html.count("<table") == 6 * 5 + 2
     assert len(html.encode()) < 500_000
+
+
+def test_the_command_line_takes_the_bootstrap_and_no_other_word(
+    store_root: Path, tmp_path: Path
+) -> None:
+    asked = ["report", "--out", str(store_root), "--site", str(tmp_path), "--interval"]
+    assert CliRunner().invoke(app, [*asked, "bootstrap"]).exit_code == 0
+    assert "bootstrap interval" in (tmp_path / SUITE / "index.html").read_text(encoding="utf-8")
+    refused = CliRunner().invoke(app, [*asked, "guess"])
+    assert refused.exit_code == 2
+    assert "bootstrap" in refused.output

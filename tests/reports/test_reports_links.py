@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import posixpath
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 
+import pytest
 from figure_sweep import figure_sweep
 from guests_sweep import guests
 from synthetic_sweep import TwoTasks, store_of
@@ -65,3 +68,27 @@ def test_every_page_can_be_reached_from_the_index(two_tasks: TwoTasks, tmp_path:
     unreached = set(files) - reached
     # Badges stand in other people's README files.
     assert {name for name in unreached if "badge" not in name} == set()
+
+
+def test_every_drawing_has_its_numbers_beside_it(two_tasks: TwoTasks, tmp_path: Path) -> None:
+    for made in (two_tasks, figure_sweep(), guests("faces")):
+        store_of(tmp_path, *made)
+    files = render(tmp_path)
+    drawings = [name[:-4] for name in files if name.endswith(".svg") and "badge" not in name]
+    assert len(drawings) > 6
+    assert [name for name in drawings if f"{name}.csv" not in files] == []
+
+
+def test_the_numbers_of_a_leaderboard_are_those_of_its_drawing(
+    two_tasks: TwoTasks, tmp_path: Path
+) -> None:
+    files = render(store_of(tmp_path, *two_tasks))
+    lines = list(csv.DictReader(io.StringIO(files["adult/adult-income-over-50k-sex.csv"])))
+    [odds] = [x for x in lines if (x["method"], x["metric"]) == ("bade", "odds")]
+    # Seeds 1.0, 1.1, .9, 1.2 and .8 %: mean 1, sd .1581, t(4) = 2.7764.
+    half = 2.776445 * 0.1581139 / 5**0.5
+    assert float(odds["mean"]) == pytest.approx(1.0)
+    assert float(odds["low"]) == pytest.approx(1.0 - half, rel=1e-5)
+    assert float(odds["high"]) == pytest.approx(1.0 + half, rel=1e-5)
+    assert (odds["rank"], odds["seeds"], odds["published"]) == ("1", "5", "3.41")
+    assert len(lines) == 16

@@ -27,7 +27,7 @@ def only(board: Board) -> Comparisons:
 
 
 def sentence(board: Board) -> str:
-    return verdict(board, comparisons(board))[0]
+    return verdict(board, comparisons(board))[0].replace("\u00a0", " ")
 
 
 def test_every_method_is_compared_with_the_reference_and_the_best_by_holm() -> None:

@@ -1,0 +1,69 @@
+"""LPA: a penalty that grows until the bound holds, and images that stand still once done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_attacks import CPU, classified, fooled, pictures, random_network, trial
+
+from baselines.lpa import Lpa
+from benchmarks.errors import Skip
+from benchmarks.perception import weights
+from benchmarks.perception.neural_ball import apart, features
+
+
+@pytest.fixture(scope="module")
+def squeeze(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A SqueezeNet with random weights in a data folder."""
+    folder = tmp_path_factory.mktemp("squeeze")
+    with random_network("squeezenet1_1", folder), weights.beside(folder):
+        yield folder
+
+
+@pytest.mark.parametrize("bound", [0.05, 1.0])
+def test_every_image_ends_within_the_bound(squeeze: Path, bound: float) -> None:
+    x = pictures(4, 3, 24)
+    model, y = classified(x)
+    attacked = Lpa(bound=bound, rounds=2, steps=6).perturb(model, x, y, trial())
+    phi = features("squeeze", "a test", CPU)
+    assert (apart(phi, attacked, phi(x)) <= bound * (1 + 1e-3)).all()
+    assert ((attacked >= 0) & (attacked <= 1)).all()
+
+
+def test_it_fools_and_what_is_done_leaves_the_batch(squeeze: Path) -> None:
+    x = pictures(6, 3, 24)
+    model, y = classified(x)
+    on = trial()
+    attacked = Lpa(bound=1.0).perturb(model, x, y, on)
+    assert fooled(model, attacked, y).all()
+    model.batches.pop()  # our own look
+    assert model.batches == sorted(model.batches, reverse=True)
+    # An image that takes k steps is looked at k + 1 times and then never again.
+    assert model.seen == round(float(on.chosen["steps"]) * 6) + 6
+
+
+def test_without_success_it_takes_all_steps_of_all_rounds(squeeze: Path) -> None:
+    x = pictures(2, 3, 24)
+    model, y = classified(x)
+    on = trial()
+    Lpa(bound=0.001, rounds=2, steps=3).perturb(model, x, y, on)
+    assert on.chosen["steps"] == 6
+
+
+def test_missing_weights_skip_it(tmp_path: Path) -> None:
+    x = pictures(1, 3, 24)
+    model, y = classified(x)
+    with weights.beside(tmp_path), pytest.raises(Skip, match=r"LPA \(squeeze\) needs squeezenet"):
+        Lpa().perturb(model, x, y, trial())
+
+
+def test_the_same_seed_gives_the_same_images(squeeze: Path) -> None:
+    x = pictures(2, 3, 24)
+    model, y = classified(x)
+    short = Lpa(rounds=1, steps=2)
+    one, same, other = (short.perturb(model, x, y, trial(seed)) for seed in (0, 0, 1))
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)

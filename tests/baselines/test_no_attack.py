@@ -1,0 +1,16 @@
+"""No attack: a reference that changes nothing and ranks nowhere."""
+
+from __future__ import annotations
+
+import torch
+from tiny_tasks import image_task, trial_on
+from torch import nn
+
+from baselines.no_attack import NoAttack
+
+
+def test_nothing_changes_and_no_rank_is_claimed() -> None:
+    x = torch.rand(2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    trial = trial_on(image_task())
+    assert torch.equal(NoAttack().perturb(nn.Identity(), x, torch.zeros(2), trial), x)
+    assert NoAttack().caveat == "a reference: nothing is attacked"

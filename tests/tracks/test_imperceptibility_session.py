@@ -1,0 +1,272 @@
+"""A classifier under attack: who it is, which images are attacked, what the judge measures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from benchmarks.data.dataset import Labelled, Library, data_set
+from benchmarks.errors import BenchError, Skip, SuiteError
+from benchmarks.learning.loop import Trial
+from benchmarks.learning.settings import Training
+from benchmarks.learning.vision_models import torchvision_models
+from benchmarks.method import Paper
+from benchmarks.perception import classifiers, weights
+from benchmarks.tracks.imperceptibility import Attacker
+from benchmarks.tracks.imperceptibility.session import ImperceptibilitySession
+from benchmarks.tracks.session import Question
+
+TRAINING = Training(backbone="small_cnn", epochs=8, batch_size=64, learning_rate=2e-3)
+Perturb = Callable[[nn.Module, Tensor, Tensor, Trial], Tensor]
+
+
+@dataclass(frozen=True)
+class Scripted(Attacker):
+    """Attacks as it is told."""
+
+    paper: ClassVar[Paper] = Paper("Nobody (2024)", "Nothing")
+    script: Perturb = lambda model, x, y, trial: x
+
+    def perturb(self, model: nn.Module, x: Tensor, y: Tensor, trial: Trial) -> Tensor:
+        return self.script(model, x, y, trial)
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
+    made = Library(tmp_path_factory.mktemp("library"))
+    made.prepare("digits")
+    return made
+
+
+@pytest.fixture(scope="module")
+def question(library: Library, tmp_path_factory: pytest.TempPathFactory) -> Question:
+    data, meta = data_set("digits"), library.meta("digits")
+    assert meta is not None
+    options = data.options(images=30)
+    return Question(
+        name="digits digit|ink attacked",
+        data=data,
+        meta=meta,
+        parts=library.splits("digits", "digit|ink", options),
+        definition=data.tasks["digit|ink"],
+        options=options,
+        training=TRAINING,
+        attack=None,
+        seed=0,
+        device=torch.device("cpu"),
+        scope={"of": "this test"},
+        cache=tmp_path_factory.mktemp("cache"),
+    )
+
+
+@pytest.fixture(scope="module")
+def session(question: Question) -> ImperceptibilitySession:
+    return ImperceptibilitySession(question)
+
+
+def one_step(length: float) -> Perturb:
+    """Along the gradient of the loss, to a distance in L2."""
+
+    def script(model: nn.Module, x: Tensor, y: Tensor, trial: Trial) -> Tensor:
+        z = x.clone().requires_grad_()
+        loss = nn.functional.cross_entropy(model(z), y, reduction="sum")
+        along = torch.autograd.grad(loss, z)[0]
+        size = along.flatten(1).norm(dim=1)[:, None, None, None]
+        return (x + length * along / size).clamp(0, 1)
+
+    return script
+
+
+def test_only_images_that_are_classified_right_are_attacked_and_the_first_of_these(
+    session: ImperceptibilitySession, question: Question
+) -> None:
+    test = question.parts["test"]
+    x = torch.from_numpy(np.array(test.x)).float() / 255
+    with torch.no_grad():
+        right = (session.model(x).argmax(dim=1) == torch.from_numpy(np.array(test.y))).nonzero()
+    assert torch.equal(session.x, x[right[:30, 0]])
+    assert session.accuracy == pytest.approx(len(right) / len(x))
+    assert session.accuracy > 0.5
+
+
+def test_an_attack_is_measured_from_outside(session: ImperceptibilitySession) -> None:
+    played = session.play(Scripted(script=one_step(2.0)))
+    metrics = played.metrics
+    assert metrics["success_rate"] > 0.5
+    assert metrics["attacked"] == 30
+    assert metrics["steps"] == 1.0
+    assert 0 < metrics["l2"] <= 2.0
+    assert metrics["linf"] <= metrics["l2"] <= metrics["l1"]
+    assert metrics["seconds_per_image"] == pytest.approx(metrics["seconds"] / 30)
+    assert len(played.samples["l2"]) == round(30 * metrics["success_rate"])
+    assert np.mean(played.samples["l2"]) == pytest.approx(metrics["l2"], rel=1e-4)
+    assert len(played.pictures) == 4
+    assert "lpips" in played.undefined  # 8 pixels are too few for any of its networks
+    assert str(session.trial.chosen["saliency"]).startswith("SmoothGrad")
+
+
+def test_images_that_stay_as_they_are_are_no_success(session: ImperceptibilitySession) -> None:
+    played = session.play(Scripted())
+    assert played.metrics["success_rate"] == 0
+    assert played.metrics["steps"] == 0
+    assert "l2" not in played.metrics
+    assert played.samples == {}
+
+
+def test_batches_do_not_change_what_comes_out(session: ImperceptibilitySession) -> None:
+    sizes: list[int] = []
+
+    def script(model: nn.Module, x: Tensor, y: Tensor, trial: Trial) -> Tensor:
+        sizes.append(len(x))
+        return one_step(1.0)(model, x, y, trial)
+
+    whole = session.play(Scripted(script=script)).metrics
+    size, session.size = session.size, 7
+    try:
+        parts = session.play(Scripted(script=script)).metrics
+    finally:
+        session.size = size
+    assert sizes == [30, 7, 7, 7, 7, 2]
+    timed = {"seconds", "seconds_per_image"}
+    assert {k: v for k, v in parts.items() if k not in timed} == pytest.approx(
+        {k: v for k, v in whole.items() if k not in timed}, rel=1e-3
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda x: x + 0.1 + x.max(), "pixels run from 0 to 1"),
+        (lambda x: x * float("nan"), "pixels run from 0 to 1"),
+        (lambda x: x[:-1], "have shape"),
+    ],
+)
+def test_what_is_no_image_is_refused(
+    session: ImperceptibilitySession, wrong: Callable[[Tensor], Tensor], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        session.play(Scripted(script=lambda model, x, y, trial: wrong(x)))
+
+
+def test_the_classifier_is_trained_once_and_shared(question: Question) -> None:
+    again = ImperceptibilitySession(question)
+    assert again.trial.shared_seconds > 0
+    kept = list(question.cache.glob("*.safetensors"))
+    assert ImperceptibilitySession(question).accuracy == again.accuracy
+    assert list(question.cache.glob("*.safetensors")) == kept
+
+
+def test_grey_images_are_attacked_in_grey(question: Question) -> None:
+    grey = {
+        name: Labelled(np.repeat(part.x.max(axis=1, keepdims=True), 3, axis=1), part.y, part.b)
+        for name, part in question.parts.items()
+    }
+    session = ImperceptibilitySession(replace(question, parts=grey, scope={"of": "grey"}))
+    assert session.x.shape[1] == 1
+    played = session.play(Scripted(script=one_step(2.0)))
+    assert played.metrics["success_rate"] > 0.3
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"options": {"artificial": True}}, "no triggers are planted"),
+        ({"training": {"backbone": "squeezenet1_1"}}, "comes trained and can only be attacked"),
+        ({"training": {"backbone": "resnet18", "weights": "nowhere.pth"}}, "does not exist"),
+    ],
+)
+def test_what_cannot_be_attacked_is_told_so(
+    question: Question, changes: dict[str, dict[str, Any]], message: str
+) -> None:
+    options = question.options.model_copy(update=changes.get("options", {}))
+    training = TRAINING.model_copy(update=changes.get("training", {}))
+    with pytest.raises(BenchError, match=message):
+        ImperceptibilitySession(replace(question, options=options, training=training))
+
+
+def squeezenet(folder: Path) -> Path:
+    """A file of weights nobody trained."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        state = torchvision_models().squeezenet1_1(weights=None).state_dict()
+    save_file(state, folder / "squeezenet1_1.safetensors")
+    return folder / "squeezenet1_1.safetensors"
+
+
+def test_a_published_classifier_normalises_inside(tmp_path: Path) -> None:
+    path = squeezenet(tmp_path)
+    network = torchvision_models().squeezenet1_1(weights=None).eval()
+    model = classifiers.published("squeezenet1_1", path)
+    network.load_state_dict(model.network.state_dict())
+    x = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    expected = network((x - mean[:, None, None]) / std[:, None, None])
+    assert torch.allclose(model(x), expected, atol=1e-5)
+    assert not any(p.requires_grad for p in model.parameters())
+
+
+def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SuiteError, match="is not torchvision's resnet50"):
+        classifiers.published("resnet50", squeezenet(tmp_path))
+    with pytest.raises(SuiteError, match="none of torchvision's classifiers"):
+        classifiers.published("resnet5", tmp_path)
+
+
+def test_published_weights_are_found_by_the_backbones_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENCH_DATA", str(tmp_path))
+    asked = Training(backbone="squeezenet1_1", weights="published")
+    assert classifiers.weights_of(asked) is None
+    path = squeezenet(tmp_path / "raw" / "weights")
+    assert classifiers.weights_of(asked) == path
+    assert classifiers.weights_of(Training(weights="mine.pth")) == Path("mine.pth")
+    assert classifiers.weights_of(Training()) is None
+    with pytest.raises(weights.MissingWeights, match=r"--set training\.weights=densenet121"):
+        classifiers.find("densenet121")
+
+
+def test_without_a_training_split_the_weights_are_published_ones(
+    question: Question, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENCH_DATA", str(tmp_path))
+    x = np.random.default_rng(0).integers(0, 256, (4, 3, 64, 64), dtype=np.uint8)
+    path = squeezenet(tmp_path / "raw" / "weights")
+    model = classifiers.published("squeezenet1_1", path)
+    y = model(torch.from_numpy(x).float() / 255).argmax(dim=1).numpy()
+    y[3] = (y[3] + 1) % 1000
+    data = data_set("imagenet_compatible")
+    names = [str(n) for n in range(1000)]
+    part = Labelled(x, y, np.zeros(4, np.int64))
+    asked = replace(
+        question,
+        data=data,
+        meta=question.meta.model_copy(
+            update={"shape": [3, 64, 64], "attributes": {"class": names}}
+        ),
+        parts={"train": part, "validation": part, "test": part},
+        definition=data.tasks["class"],
+        options=data.options(),
+        training=Training(backbone="squeezenet1_1", weights="published"),
+        scope={"of": "published"},
+    )
+    session = ImperceptibilitySession(asked)
+    assert (len(session.y), session.accuracy) == (3, 0.75)
+    played = session.play(Scripted(script=one_step(1.0)))
+    assert played.metrics["steps"] == 1
+    with pytest.raises(BenchError, match="set `weights` to a file"):
+        ImperceptibilitySession(replace(asked, training=Training(backbone="squeezenet1_1")))
+    wrong = replace(part, y=(y + 500) % 1000)
+    with pytest.raises(Skip, match="gets no test image right"):
+        ImperceptibilitySession(
+            replace(asked, parts={**asked.parts, "test": wrong}, scope={"of": "other labels"})
+        )

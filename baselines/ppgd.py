@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -72,7 +73,7 @@ def seen_steepest(phi: Features, x: Tensor, gradient: Tensor, cg_steps: int) -> 
 
     0 where the gradient is 0.
     """
-    _, pull = torch.func.vjp(phi, x)
+    pull: Callable[[Tensor], tuple[Tensor]] = torch.func.vjp(phi, x)[1]
 
     def push(v: Tensor) -> Tensor:
         pushed: Tensor = torch.func.jvp(phi, (x,), (v,))[1]

@@ -17,7 +17,7 @@ from benchmarks.method import Paper
 from benchmarks.tracks.poisoning.contract import Defence, Defender, PoisoningTask
 
 Blend = Literal["clipped", "sum", "mean"]
-AT_ONCE = 2**18  # input values on a CPU: what its caches hold is passed through four times as fast
+AT_ONCE = 2**17  # input values on a CPU: what its caches hold is passed through four times as fast
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,10 @@ Data = Annotated[
 DataName = Annotated[
     str, typer.Argument(metavar="NAME", help="A data set; `bench data list` shows them.")
 ]
+GetName = Annotated[
+    str,
+    typer.Argument(metavar="NAME", help="A data set, or weights/NAME; `bench data list` shows."),
+]
 DATA = Path("data")
 
 
@@ -45,25 +49,37 @@ def data_list(data: Data = DATA) -> None:
         except DataError as error:  # one damaged data set does not hide the others
             raw, state = "?", f"damaged: {error}"
         rows.append((name, found.title, f"raw files: {raw}", state, found.licence))
+    from benchmarks.perception import weights  # noqa: PLC0415
+
+    for name, state in weights.listing(data):
+        what = f"a network's weights, {weights.FILES[name].name}"
+        rows.append((f"weights/{name}", what, state, "", weights.licence(name)))
     print_rows(rows)
 
 
 @data_app.command("get")
 def data_get(
-    name: DataName,
+    name: GetName,
     data: Data = DATA,
     accept_licence: Annotated[
         bool, typer.Option("--accept-licence", help="You agree to the licence.")
     ] = False,
 ) -> None:
-    """Fetch a data set's raw files, checked against their SHA-256."""
+    """Fetch a data set's raw files, or a network's weights, checked against their SHA-256."""
     from benchmarks.data.dataset import Library, data_set  # noqa: PLC0415
+    from benchmarks.perception import weights  # noqa: PLC0415
 
-    fetched = Library(data).get(name, accept_licence)
+    room, _, file = name.partition("/")
+    of_weights = room == weights.ROOM
+    if of_weights:
+        fetched = weights.get(file, data, accept_licence)
+    else:
+        fetched = Library(data).get(name, accept_licence)
     for path in fetched:
         out.print(Text(f"fetched {path}"), soft_wrap=True)
     if not fetched:
-        what = "is embedded" if not data_set(name).files else "is already here"
+        embedded = not of_weights and not data_set(name).files
+        what = "is embedded" if embedded else "is already here"
         out.print(f"{name}: nothing to fetch, it {what}.", highlight=False)
 
 

@@ -220,9 +220,9 @@ def show(made: Comparison, every: bool) -> None:
             table.add_column(name, justify="right" if number else "left", no_wrap=number)
         for c in rows:
             unit = f" ({c.metric.unit})" if c.metric.unit else ""
-            words = (" · ".join(c.cell[2:]), c.metric.title + unit, *c.sides, c.difference,
+            cells = (" · ".join(c.cell[2:]), c.metric.title + unit, *c.sides, c.difference,
                      c.probability, str(c.verdict))  # fmt: skip
-            table.add_row(*map(Text, words), style=COLOURS.get(c.verdict, ""))
+            table.add_row(*map(Text, cells), style=COLOURS.get(c.verdict, ""))
         out.print(table)
     for trial in made.endings:
         words = f"{trial.cell[2]} · {trial.cell[3]} · seed {trial.seed}"

@@ -36,10 +36,10 @@ def plan_conflicts(plans: Sequence[Plan], finished: Collection[str]) -> list[str
         return sorted(found)
     keys: dict[Cell, str] = {}
     for trial in (t for plan in plans for t in plan.trials if t.key in finished):
-        key = keys.setdefault(_cell(trial), trial.key)
-        if key != trial.key:
+        first_key = keys.setdefault(_cell(trial), trial.key)
+        if first_key != trial.key:
             told = f"{trial.task} · {trial.method} · seed {trial.seed}"
-            found[f"{told} has two results, {key[:8]} and {trial.key[:8]}"] = None
+            found[f"{told} has two results, {first_key[:8]} and {trial.key[:8]}"] = None
     return list(found)
 
 

@@ -110,7 +110,7 @@ def searches(out: Path) -> dict[str, str]:
     return {
         f"every seed of {method}": f"tags.suite = '{suite}' and tags.method = '{method}'",
         "means over seeds, one run a method": "tags.`bench.kind` = 'summary' and tags.stale = 'no'",
-        "what went wrong, with the reason as a tag": "tags.status IN ('failed', 'timeout')",
+        "what did not end well, with the reason as a tag": "tags.status != 'ok'",
     }
 
 

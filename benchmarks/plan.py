@@ -271,6 +271,7 @@ def _planned_task(task: TaskSpec, meta: Meta | None) -> PlannedTask:
         options=task.options.model_dump() | (task.attack.parameters if task.attack else {}),
         conditions=task.conditions,
         published=_published(task) or definition.published,
+        covariate=definition.covariate if task.track == "robust_fairness" else "",
     )
 
 

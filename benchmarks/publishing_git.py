@@ -182,7 +182,7 @@ class Branch:
                 ["git", *words],  # noqa: S607 - whichever git the user has
                 cwd=self.repository,
                 input=given.encode(),
-                env=os.environ | {"LC_ALL": "C"} | (env or {}),
+                env={**os.environ, "LC_ALL": "C", **(env or {})},
                 capture_output=True,
                 check=False,
             )

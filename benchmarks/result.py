@@ -156,10 +156,22 @@ class FigureInfo(Record):
       `values`.
     - profile: `values` that differ in the number at the end of their names, over that number.
     - strips: the pictures that trials left, with `values` below.
+    - groups: accuracy by group over the groups' covariate, with its line.
+    - slopes: the slopes of such lines over seeds, a box a method, with tests between methods.
     """
 
     kind: Literal[
-        "line", "heat", "pairs", "table", "pictures", "box", "cumulative", "profile", "strips"
+        "line",
+        "heat",
+        "pairs",
+        "table",
+        "pictures",
+        "box",
+        "cumulative",
+        "profile",
+        "strips",
+        "groups",
+        "slopes",
     ]
     title: str
     note: str = ""
@@ -191,6 +203,7 @@ class PlannedTask(Record):
         {}, description="options off their defaults and training settings that the suite varies"
     )
     published: str | None = Field(None, description="dataset/task in reports/published.csv")
+    covariate: str = Field("", description="what accuracy by group should not depend on, in words")
 
 
 class Hyperparameter(Record):

@@ -155,7 +155,8 @@ def place_labels(
     placed: list[Box] = []
     for text, anchor in zip(texts, anchors, strict=True):
         candidates = _candidates(_WIDTH * len(text), anchor)
-        obstacles = [*taken, *placed]
+        reach = _around(candidates)
+        obstacles = [box for box in (*taken, *placed) if box.overlap(reach)]
         placed.append(min(candidates, key=lambda box: _crowding(box, obstacles, frame)))
     return placed
 
@@ -169,6 +170,16 @@ def _candidates(width: float, anchor: tuple[float, float]) -> list[Box]:
             y = anchor[1] + distance * dy + (dy - 1) / 2 * _HEIGHT
             boxes.append(Box(x, y, x + width, y + _HEIGHT))
     return boxes
+
+
+def _around(boxes: Sequence[Box]) -> Box:
+    """The smallest box that holds all: what lies outside crowds none of them."""
+    return Box(
+        min(box.x0 for box in boxes),
+        min(box.y0 for box in boxes),
+        max(box.x1 for box in boxes),
+        max(box.y1 for box in boxes),
+    )
 
 
 def _crowding(box: Box, obstacles: Sequence[Box], frame: Box) -> float:

@@ -105,6 +105,12 @@ class Matrix:
     """Entries that no question has an answer of."""
 
     @property
+    def references(self) -> list[str]:
+        """Labels of the references that any answer is compared with."""
+        answers = (a for row in self.rows for each in row.answers for cell in each for a in cell)
+        return sorted({answer.reference for answer in answers if answer.reference})
+
+    @property
     def shown(self) -> list[tuple[int, Asked]]:
         """Questions with columns, each with its place in a row's answers."""
         return [(i, one) for i, one in enumerate(self.asked) if one.metrics]

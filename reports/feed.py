@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from urllib.parse import quote
@@ -107,7 +107,7 @@ def _words(day: _Day) -> str:
     return " ".join(parts)
 
 
-def _days(view: SuiteView, results: Sequence[Result]) -> list[_Day]:
+def _days(view: SuiteView, results: Iterable[Result]) -> list[_Day]:
     found: dict[date, list[Result]] = {}
     for result in results:
         found.setdefault(_utc(result.finished).date(), []).append(result)

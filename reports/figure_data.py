@@ -149,6 +149,9 @@ class Drawn:
     svg: str | None = None
     records: Sequence[Record] = ()
     grids: Sequence[Grid] = ()
+    """Behind a fold, for who wants the numbers."""
+    tables: Sequence[Grid] = ()
+    """In the open, below the drawing."""
     notes: Sequence[str] = ()
     """Sentences of the caption."""
     missing: Sequence[str] = ()

@@ -17,6 +17,7 @@ from reports.lines import lines
 from reports.pairs import pairs
 from reports.profiles import profiles
 from reports.side_by_side import pictures, table
+from reports.slopes import group_lines, slope_boxes
 from reports.strips import strips
 
 KINDS: Mapping[str, Callable[[Subject], Drawn]] = {
@@ -29,6 +30,8 @@ KINDS: Mapping[str, Callable[[Subject], Drawn]] = {
     "cumulative": cumulative,
     "profile": profiles,
     "strips": strips,
+    "groups": group_lines,
+    "slopes": slope_boxes,
 }
 
 

@@ -108,6 +108,18 @@ def lookup(task: PlannedTask, method: PlannedMethod, metric: str) -> Published |
     return None
 
 
+def comparison(task: PlannedTask, first: str, second: str, metric: str) -> Published | None:
+    """The figure of a test between two methods, by their labels in either order, or None."""
+    if task.published is None:
+        return None
+    conditions = conditions_of(task)
+    for words in (f"{first} vs {second}", f"{second} vs {first}"):
+        for row in _index().get((task.published, conditions, words), ()):
+            if row.metric == metric:
+                return row.figure
+    return None
+
+
 def conditions_of(task: PlannedTask) -> frozenset[str]:
     """What sets a task apart from the paper's standard one: {"backbone=vgg16"}."""
     mine = {name: value for name, value in task.conditions.items() if name not in NEUTRAL}

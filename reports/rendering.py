@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from functools import cache
 from importlib.resources import files
 
@@ -32,7 +33,7 @@ def templates(interval: statistics.Interval = "t") -> Environment:
         keep_trailing_newline=True,
         auto_reload=False,  # ten thousand pages need not ask each whether a template changed
     )
-    environment.filters["prose"] = prose
+    environment.filters.update(prose=prose, breakable=breakable)
     environment.globals.update(
         inline={kind: _inline(kind) for kind in SCRIPTS},
         words=wording,
@@ -47,12 +48,24 @@ def templates(interval: statistics.Interval = "t") -> Environment:
 
 
 def prose(text: str) -> Markup:
-    """Words of a docstring or a note: what stands `between backticks` is code, all is escaped."""
-    parts = escape(text).split("`")
+    """Words of a docstring or a note, escaped: `code` between backticks, *stress* between stars."""
+    parts = str(escape(text)).split("`")
     if len(parts) % 2 == 0:  # a backtick too many is only a backtick
         return escape(text)
-    odd = (f"<code>{part}</code>" if i % 2 else str(part) for i, part in enumerate(parts))
-    return Markup("".join(odd))  # noqa: S704 - each part was escaped above
+    shown = (
+        f"<code>{part}</code>" if i % 2 else _STRESSED.sub(r"<em>\1</em>", part)
+        for i, part in enumerate(parts)
+    )
+    return Markup("".join(shown))  # noqa: S704 - each part was escaped above
+
+
+_STRESSED = re.compile(r"(?<![\w*])\*(\w[^*]*?)\*(?![\w*])")
+
+
+def breakable(label: str) -> Markup:
+    """A method's label that may be broken before its fields and after each of them."""
+    text = str(escape(label)).replace("[", "<wbr>[").replace(",", ",<wbr>")
+    return Markup(text)  # noqa: S704 - escaped above
 
 
 @cache

@@ -19,7 +19,7 @@ def rerun_command(plan: Plan, method: PlannedMethod, task: str, result: Result) 
     words = ["bench", *_kept(shlex.split(plan.command)[1:])]
     if "--suite" not in words:
         words += ["--suite", plan.suite]
-    words += ["--tasks", task, "--methods", named(method, plan.methods)]
+    words += ["--tasks", task, "--methods", named(method)]
     # "3" alone would be the seeds 0, 1 and 2.
     words += ["--seeds", f"{result.seed}-{result.seed}"]
     if result.environment and result.environment.threads != 1:
@@ -27,14 +27,14 @@ def rerun_command(plan: Plan, method: PlannedMethod, task: str, result: Result) 
     return shlex.join([*words, "--out", FRESH])
 
 
-def named(method: PlannedMethod, planned: Sequence[PlannedMethod]) -> str:
-    """What `--methods` takes for this entry alone: a file's name stands for all its entries.
+def named(method: PlannedMethod) -> str:
+    """What `--methods` takes for this entry alone: "bade[]", "bade[strength=0.5]".
 
-    The label is not enough where it was shortened: it writes six digits of a number.
+    A file's name stands for all entries of the suite that have it, and a label writes six digits
+    of a number.
     """
-    alone = sum(other.name == method.name and other.track == method.track for other in planned) == 1
-    if alone:
-        return method.name
+    if not method.parameters:
+        return method.name  # it has no other entries
     defaults = {field.name: field.default for field in method.hyperparameters}
     changed = {
         name: value

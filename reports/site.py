@@ -121,11 +121,17 @@ def _top(
         coverage=Coverage(counts), finished=finished, warnings=warnings,
     )  # fmt: skip
     slugs = {method.name: method.slug for method in methods}
+    found = matrix(suites)
     examined = environment.get_template("cross_examination.html.j2")
     yield (
         "cross-examination.html",
         examined.render(
-            root="", here="cross-examination", kind="tables", matrix=matrix(suites), pages=slugs
+            root="",
+            here="cross-examination",
+            kind="tables",
+            matrix=found,
+            pages=slugs,
+            references=found.references,
         ),
     )
     how = environment.get_template("how_to_read.html.j2")

@@ -168,17 +168,34 @@ def _sentence(made: Comparisons) -> str:
 def _lead_over_reference(made: Comparisons, link: str) -> str:
     """What the best gains over the reference: the rest of a sentence, joined by `link`."""
     best, reference = made.best, made.reference
-    if best is None or reference is None:
+    if best is None:
         return ""
+    if reference is None:
+        return _lead_over_next(made, link)
     if best is reference:
         return f"; no method has a better mean than {_name(best)}, the reference"
     tested = next(line.with_reference for line in made.lines if line.row is best)
     difference = tested.pair.difference if tested else None
     if tested is None or difference is None:
         return f"; {_name(best)} has no seed in common with {_name(reference)}"
+    return f"{link}{_distance_in_words(difference, tested, reference, made.metric)}"
+
+
+def _lead_over_next(made: Comparisons, link: str) -> str:
+    """The same against the next best mean, where the task has no reference."""
+    seeds = {_name(line.row): _cell(line.row, made).seeds for line in made.lines}
+    second = in_order(seeds, made.metric.better)[1]
+    line = next(line for line in made.lines if _name(line.row) == second)
+    behind = line.with_best.pair.difference if line.with_best else None
+    if line.with_best is None or behind is None:
+        return ""
+    return f"{link}{_distance_in_words(-behind, line.with_best, line.row, made.metric)}"
+
+
+def _distance_in_words(difference: float, tested: Tested, other: Row, metric: MetricInfo) -> str:
     where = "below" if difference < 0 else "above"
-    size = amount(abs(difference), made.metric)
-    return f"{link}{size} {where} {_name(reference)} {_certainty(tested, made.metric)}"
+    size = amount(abs(difference), metric)
+    return f"{size} {where} {_name(other)} {_certainty(tested, metric)}"
 
 
 def _certainty(tested: Tested, metric: MetricInfo) -> str:

@@ -97,6 +97,7 @@ def test_the_build_sees_all_that_it_installs():
     needed += project["project"]["license-files"]
     needed += [f"{package}/__init__.py" for package in packages]
     needed += ["benchmarks/data/dataset.py", "benchmarks/suites/digits.yaml"]
+    needed += ["reports/CITATION.cff", "CITATION.cff"]  # a link, and what it leads to
     assert [path for path in needed if not sent_to_the_engine(path)] == []
     assert all((ROOT / path).exists() for path in needed)
 
@@ -117,6 +118,17 @@ def test_mlflow_is_published_on_this_machine_alone(services):
     assert services["mlflow"]["ports"]
     assert all(port.startswith("127.0.0.1:") for port in services["mlflow"]["ports"])
     assert "ports" not in services["bench"]
+
+
+def test_on_postgresql_the_database_is_reached_by_mlflow_alone():
+    text = (ROOT / "compose.postgres.yaml").read_text()
+    added = yaml.safe_load(text)["services"]
+    assert not {"ports"} & {key for service in added.values() for key in service}
+    assert "@postgres/mlflow" in str(added["mlflow"]["command"])
+    assert added["bench"]["environment"]["MLFLOW_TRACKING_URI"] == "http://mlflow:5000"
+    passwords = re.findall(r"mlflow:([^@\s]+)@|POSTGRES_PASSWORD: (.*)", text)
+    assert passwords
+    assert all("".join(pair).startswith("${POSTGRES_PASSWORD") for pair in passwords)
 
 
 @pytest.mark.slow

@@ -20,7 +20,8 @@ from tracking_examples import free_port, make_plan, make_results
 
 from benchmarks import mlflow_ui
 from benchmarks.errors import UsageError
-from benchmarks.mlflow_ui import answers, server_command, server_environment, stop
+from benchmarks.mlflow_ui import answers, searches, server_command, server_environment, stop
+from benchmarks.result import Store
 from benchmarks.tracking import Tracker, default_uri, serve
 
 Server = tuple[str, int]
@@ -99,11 +100,22 @@ def test_artifacts_kept_without_a_server_open_in_one_elsewhere(server: Server) -
     assert artifact(server, run)["key"] == "carriedbade0"
 
 
-@pytest.mark.parametrize("where", mlflow_ui.SEARCHES.values())
-def test_the_searches_that_are_printed_are_understood(server: Server, where: str) -> None:
+def test_the_searches_that_are_printed_find_what_they_say(server: Server, tmp_path: Path) -> None:
     plan = make_plan("adult")
-    Tracker(f"http://{server[0]}:{server[1]}", Path()).log_all(plan, make_results(plan))
-    assert search(server, "adult", where)
+    Store(tmp_path).write_plan(plan)
+    Tracker(f"http://{server[0]}:{server[1]}", tmp_path).log_all(plan, make_results(plan))
+    found = [set(search(server, "adult", where)) for where in searches(tmp_path).values()]
+    assert found == [
+        {"mfd · sex · seed 0", "mfd · sex · seed 1", "mfd · sex · summary"},
+        {"bade · sex · summary", "mfd · sex · summary"},
+        {"mfd · sex · seed 1"},
+    ]
+
+
+def test_searches_name_a_suite_and_a_method_that_are_there(tmp_path: Path) -> None:
+    Store(tmp_path).write_plan(make_plan("small"))
+    assert "tags.suite = 'small' and tags.method = 'mfd'" in searches(tmp_path).values()
+    assert "tags.suite = 'adult' and tags.method = 'bade'" in searches(tmp_path / "none").values()
 
 
 def test_a_port_in_use_is_refused(tmp_path: Path) -> None:

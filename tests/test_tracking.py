@@ -85,7 +85,7 @@ def test_logging_twice_throws_no_run_away(tracker: Tracker, twice: Plan) -> None
     assert runs(tracker, "twice", deleted=True) == []
 
 
-def test_a_sweep_is_one_parent_run_over_trials_and_summaries(tracker: Tracker, twice: Plan) -> None:
+def test_a_sweep_is_one_parent_run_over_its_trials_with_the_means_beside(tracker: Tracker, twice: Plan) -> None:
     parent = only(runs(tracker, "twice", "tags.`bench.kind` = 'sweep'"))
     assert parent.info.run_name == "A small suite"
     assert parent.info.status == "FINISHED"
@@ -93,7 +93,9 @@ def test_a_sweep_is_one_parent_run_over_trials_and_summaries(tracker: Tracker, t
     assert parent.data.tags["command"] == "bench --suite twice"
     assert parent.data.tags["trials"] == "3 ok, 1 failed"
     children = runs(tracker, "twice", f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'")
-    assert len(children) == 6
+    assert [run.data.tags["bench.kind"] for run in children] == ["trial"] * 4
+    summaries = runs(tracker, "twice", "tags.`bench.kind` = 'summary'")
+    assert ["mlflow.parentRunId" in run.data.tags for run in summaries] == [False, False]
 
 
 def test_a_trial_shows_its_settings_numbers_and_origin(tracker: Tracker, twice: Plan) -> None:

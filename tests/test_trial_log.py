@@ -59,9 +59,9 @@ def test_only_the_last_lines_are_kept_and_none_is_endless() -> None:
 def test_a_logged_exception_brings_its_traceback() -> None:
     log = TrialLog().begin()
     try:
-        raise ValueError("broken")
+        int("broken")
     except ValueError:
         logging.getLogger("work").exception("went on without it")
     log.end()
     assert log.text.splitlines()[0] == "ERROR work: went on without it"
-    assert log.text.splitlines()[-1] == "ValueError: broken"
+    assert log.text.splitlines()[-1].startswith("ValueError: invalid literal")

@@ -63,8 +63,8 @@ def question(changes: Mapping[str, Any] | None = None, **training: Any) -> Quest
         for split, columns in arrays.splits.items()
     }
     meta = Meta(
-        name="villages", title="Villages", recipe=1, kind="table", shape=[4], columns=arrays.columns,
-        attributes=dict(arrays.attributes), stored=["village", "y"],
+        name="villages", title="Villages", recipe=1, kind="table", shape=[4],
+        columns=arrays.columns, attributes=dict(arrays.attributes), stored=["village", "y"],
         sizes={split: len(part.y) for split, part in parts.items()}, normalisation={},
         covariates=dict(arrays.covariates), notes=[], raw=[], hash="0",
     )  # fmt: skip

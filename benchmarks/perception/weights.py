@@ -71,8 +71,9 @@ FILES = {
     ),
 }
 """By the name that `bench data get weights/NAME` takes."""
-LICENCES = {"pieapp": "non-commercial use only (its authors' licence)"}
-"""What a person must agree to before a file is fetched; the others are BSD or MIT."""
+CONSENT = {"pieapp": "for non-commercial use only, its authors say"}
+"""What a person must agree to before a file is fetched."""
+MIT = ("dists",)
 
 _data: ContextVar[Path | None] = ContextVar("folder of data", default=None)
 
@@ -136,13 +137,17 @@ def get(name: str, data: Path, accept_licence: bool = False) -> list[Path]:
     if name not in FILES:
         raise UsageError(unknown("weights", name, FILES))
     room = folder((name,), data)
-    licence = LICENCES.get(name)
-    if room.missing() and licence and not accept_licence:
+    if room.missing() and name in CONSENT and not accept_licence:
         raise UsageError(
-            f"{ROOM}/{name}: {licence}. Run `bench data get {ROOM}/{name} --accept-licence` once "
-            f"you agree, or put {FILES[name].name} into {room.downloads}."
+            f"{ROOM}/{name}: {CONSENT[name]}. Run `bench data get {ROOM}/{name} --accept-licence` "
+            f"once you agree, or put {FILES[name].name} into {room.downloads}."
         )
     return room.download()
+
+
+def licence(name: str) -> str:
+    """Under what terms a file is published."""
+    return CONSENT.get(name, "MIT" if name in MIT else "BSD")
 
 
 def listing(data: Path) -> list[tuple[str, str]]:

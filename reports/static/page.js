@@ -9,7 +9,7 @@
 
   const facetsOf = (row) => Object.fromEntries(FACETS.map((facet) => {
     const text = row.closest(`[data-${facet}]`)?.dataset[facet] ?? "";
-    return [facet, facet === "status" ? text.split(" ") : [text]];
+    return [facet, ["status", "track"].includes(facet) ? text.split(" ") : [text]];
   }));
   for (const table of grid.tables) {
     for (const row of table.rows) {

@@ -49,8 +49,9 @@ def test_the_index_ignores_scale_and_follows_permutations(
     norms: list[float], scale: float, random: object
 ) -> None:
     values = torch.tensor(norms, dtype=torch.double)
+    deviation = (values - values.quantile(0.5)).abs().quantile(0.5)
+    assume(deviation > 1e-6)  # else most norms are equal
     index = anomaly_index(values)
-    assume(index.max() < 1e6)  # most norms are equal
     assert torch.allclose(anomaly_index(values * scale), index, rtol=1e-6)
     order = torch.randperm(len(norms), generator=tiny_poison.generator(hash(str(random)) % 99))
     assert torch.equal(anomaly_index(values[order]), index[order])
@@ -119,7 +120,7 @@ def test_all_classes_at_once_come_to_what_one_by_one_comes_to(kind: str) -> None
 def test_in_parts_the_gradients_are_those_of_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     task = tiny_poison.poisoned(epochs=3).task
     together = after_a_round(task, [0, 1, 2, 3])
-    monkeypatch.setattr(neural_cleanse, "STAMPED", 8)  # one class at a time
+    monkeypatch.setattr(neural_cleanse, "STAMPED_ON_CPU", 8)  # one class at a time
     assert torch.allclose(after_a_round(task, [0, 1, 2, 3]).mask, together.mask, atol=1e-3)
 
 

@@ -104,7 +104,7 @@ def test_the_smallest_image_is_seen_and_smaller_ones_are_skipped(
         load(f"lpips_{network}")(pictures(1, 3, smallest - 1))
     # It is the network's limit, not ours.
     with pytest.raises(RuntimeError):
-        taps(network, "a test", CPU).layers(pictures(1, 3, smallest - 1))
+        nn.Sequential(*taps(network, "a test", CPU).layers)(pictures(1, 3, smallest - 1))
 
 
 @pytest.mark.parametrize("name", ["lpips_squeeze", "dists"])

@@ -20,7 +20,8 @@ def ranked_plan(only: Collection[str] = tuple(CENTRES)) -> Plan:
     """Five seeds of the methods `only` on the four tasks."""
     methods = [planned_method(label) for label in CENTRES if label in only]
     return Plan(
-        suite="ranked", title="Ranked", description="Four tasks.", sweep="1", command="bench --suite ranked",
+        suite="ranked", title="Ranked", description="Four tasks.", sweep="1",
+        command="bench --suite ranked",
         tracks=[TRACK.model_copy(update={"rank_by": ["odds"]})],
         tasks=[planned_task(task, data=task.partition("|")[0], published=None) for task in TASKS],
         methods=[

@@ -86,9 +86,10 @@ def test_the_page_links_each_value_to_its_task_and_says_what_was_not_measured(
     }
     for target, anchor in links:
         assert f'id="{anchor}"' in files[target]
-    assert '<td class="first"><span class="hidden">not measured</span>' in page
+    assert '<td class="first answers"><span class="hidden">not measured</span>' in page
     assert re.search(r"Classes after poison removal</dt>.*?not measured</span>", page)
-    assert "−4.00 against standard" in page
+    assert '(−4.00<span class="hidden"> against standard</span>)' in page
+    assert "the task's reference (standard)" in page
 
 
 def test_without_results_the_page_says_what_would_fill_it(tmp_path: Path) -> None:

@@ -141,6 +141,13 @@ def test_tracks_and_kinds_are_filters_where_there_are_several(opened: Open) -> N
     assert page.evaluate("location.hash") == "#?kind=baseline&track=robust_fairness"
 
 
+def test_a_suite_of_two_tracks_is_found_by_either(opened: Open) -> None:
+    page = opened("index.html")
+    for track, suites in (("debiasing", 2), ("robust_fairness", 1)):
+        page.select_option("#tools label:has-text('track') select", track)
+        assert page.locator("#suites tbody tr:visible").count() == suites
+
+
 def test_columns_are_hidden_in_header_group_and_body(opened: Open) -> None:
     page = opened()
     page.click("#tools summary")

@@ -106,6 +106,10 @@ def test_a_suite_may_not_take_the_folder_of_the_methods(
         ("set `a` and `b<c`", "set <code>a</code> and <code>b&lt;c</code>"),
         ("one ` alone & no code", "one ` alone &amp; no code"),
         ("<b>`x`", "&lt;b&gt;<code>x</code>"),
+        (
+            "the *other* group, 2 * 3 * 4, `*args*`",
+            "the <em>other</em> group, 2 * 3 * 4, <code>*args*</code>",
+        ),
     ],
 )
 def test_prose_shows_code_between_backticks_and_escapes_the_rest(text: str, shown: str) -> None:

@@ -122,9 +122,9 @@ def test_every_line_of_the_table_is_reached_or_another_tables_figure_of_the_same
 
 
 def test_a_variant_with_its_own_figure_keeps_it() -> None:
-    found = lookup("imagenet_compatible/attack", "pieapp[a=5]", "l1")
+    found = lookup("imagenet_compatible/attack", "perceptual_dro[confidence=5]", "l1")
     assert found is not None
-    assert (found.value, found.of) == (3925.55, "pieapp[a=5]")
+    assert (found.value, found.of) == (3925.55, "perceptual_dro[confidence=5]")
 
 
 def test_the_lowest_table_is_quoted_with_its_spread() -> None:

@@ -62,7 +62,7 @@ def test_the_command_of_a_trial_plans_this_trial_and_no_other(
     blank = next(iter(two_tasks[1].values()))
     tracks = {task.name: task.track for task in planned.tasks}
     methods = {(m.track, m.label): m for m in planned.methods}
-    assert sum(m.name == "bade" for m in planned.methods) == 3
+    assert len({m.label for m in planned.methods if m.name == "bade"}) == 3
     for trial in planned.trials:
         method = methods[tracks[trial.task], trial.method]
         command = rerun_command(

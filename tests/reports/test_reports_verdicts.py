@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
+from reports import wording
 from reports.comparisons import paired
 from reports.leaderboard import Board
 from reports.published import Agreement, Published, agreement
@@ -95,13 +96,15 @@ def test_a_sentence_is_honest_where_nothing_is_significant() -> None:
          "On Odds, bade is first, 1.00 points below standard (the same on all 3 seeds)."),
         ({"standard": (4.0, 4.1, 4.2), "bade": (9.0, 9.2, 9.1)},
          "On Odds, standard is first; no method has a better mean than standard, the reference."),
-        ({"rnf": (4.0, 4.1, 4.2), "bade": (9.0, 9.2, 9.1)}, "On Odds, rnf is first."),
+        # No reference: -5.0, -5.1, -4.9 against the next, half-width 4.303 * .1 / sqrt(3).
+        ({"rnf": (4.0, 4.1, 4.2), "bade": (9.0, 9.2, 9.1)},
+         "On Odds, rnf is first, 5.00 points below bade (95 % 4.75 to 5.25, Holm p < .001)."),
         ({"bade": (4.0, 4.2)}, "On Odds only bade has a value: 4.10 ± 1.27 %."),
         ({"standard": (None,), "bade": (None,)}, "On Odds nothing has been measured yet."),
         ({"standard": (5.0, None), "bade": (None, 4.0)},
          "On Odds, bade is first; bade has no seed in common with standard."),
         ({"standard": (None, None, None), "bade": (4.0, 4.1, 4.2), "rnf": (9.0, 9.2, 9.1)},
-         "On Odds, bade is first."),
+         "On Odds, bade is first, 5.00 points below rnf (95 % 4.75 to 5.25, Holm p < .001)."),
     ],
 )  # fmt: skip
 def test_sentences_of_few_seeds_no_reference_and_failed_trials(odds: Values, said: str) -> None:
@@ -223,3 +226,25 @@ def test_the_rule_of_comparisons_is_told_in_words() -> None:
         "same on every seed",
     ):
         assert word in COMPARISON_RULE
+
+
+@pytest.mark.parametrize(
+    ("p", "told"),
+    [
+        (0.0, "p < .001"), (0.00099, "p < .001"), (0.001, "p = .001"), (0.0042, "p = .004"),
+        (0.0499, "p = .049"), (0.05, "p = .050"), (0.0996, "p = .100"), (0.123, "p = .12"),
+        (0.999, "p = 1.00"), (1.0, "p = 1.00"),
+    ],
+)  # fmt: skip
+def test_a_p_is_written_as_journals_do_and_never_rounded_over_five_percent(
+    p: float, told: str
+) -> None:
+    assert wording.p_value(p) == told.replace(" ", "\u00a0")
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [(0.2967, "0.30"), (0.00341, "0.0034"), (12.3, "12"), (340.0, "340"), (0.0, "0"), (1.0, "1.0")],
+)
+def test_a_rate_has_two_significant_digits(value: float, told: str) -> None:
+    assert wording.rate(value) == told

@@ -55,7 +55,7 @@ class Taps(nn.Module):
     def __init__(self, layers: nn.Sequential, architecture: Architecture) -> None:
         super().__init__()
         self.architecture = architecture
-        self.layers = layers[: architecture.taps[-1] + 1]
+        self.layers = nn.ModuleList(list(layers)[: architecture.taps[-1] + 1])
         for name, values in zip(("mean", "std"), IMAGENET, strict=True):
             self.register_buffer(name, torch.tensor(values)[:, None, None], persistent=False)
         self.requires_grad_(False).eval()

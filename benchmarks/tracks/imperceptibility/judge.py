@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -69,8 +70,8 @@ def defended() -> dict[str, Callable[[Tensor], Tensor]]:
     """What images go through before the classifier sees them again, by the metric's name."""
     return {
         "success_8bit": through_png,
-        **{f"success_jpeg_{q}": lambda x, q=q: through_jpeg(x, q) for q in QUALITIES},
-        **{f"success_bits_{b}": lambda x, b=b: fewer_bits(x, b) for b in BITS},
+        **{f"success_jpeg_{q}": partial(through_jpeg, quality=q) for q in QUALITIES},
+        **{f"success_bits_{b}": partial(fewer_bits, bits=b) for b in BITS},
     }
 
 

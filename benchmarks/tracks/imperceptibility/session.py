@@ -171,8 +171,10 @@ class ImperceptibilitySession(Session):
 
     def _before(self, maps: saliency.Maps) -> Tensor:
         """Maps of the originals, made once for all attacks."""
-        files = [sha256_of(path) for path in saliency.brought() or ()]
-        about = {"images": len(self.y), "by": saliency.in_words(), "files": " ".join(files)}
+        files = " ".join(sha256_of(path) for path in saliency.brought() or ())
+        about: dict[str, Scalar] = {
+            "images": len(self.y), "by": saliency.in_words(), "files": files,
+        }  # fmt: skip
         shape = (len(self.y), 1, *self.x.shape[2:])
         return self._kept(
             "saliency of the originals", about, shape, lambda: self._maps(maps, self.x)

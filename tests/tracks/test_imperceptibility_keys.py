@@ -1,0 +1,76 @@
+"""What decides the key of an attack's trial: images, weights that judges read, published ones."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks.data.digits import DigitsOptions
+from benchmarks.learning.settings import Training
+from benchmarks.method import make
+from benchmarks.plan import scope, spec
+from benchmarks.suite_tasks import TaskSpec
+
+TASK = TaskSpec(
+    "digits",
+    "digit|ink",
+    DigitsOptions(images=20),
+    Training(backbone="squeezenet1_1", weights="published"),
+    track="imperceptibility",
+)
+METHOD = make("no_attack", {})
+
+
+def key(task: TaskSpec = TASK) -> str:
+    return spec("toy", task, METHOD, 0, None).key
+
+
+@pytest.fixture
+def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("BENCH_DATA", str(tmp_path))
+    folder = tmp_path / "raw" / "weights"
+    folder.mkdir(parents=True)
+    return folder
+
+
+@pytest.mark.usefixtures("weights")
+def test_more_images_are_another_trial_on_the_same_classifier() -> None:
+    more = replace(TASK, options=DigitsOptions(images=30))
+    assert key(more) != key()
+    assert scope(more, 0, "") == scope(TASK, 0, "")
+    assert (TASK.name, more.name) == (
+        "digits digit|ink [images=20] attacked", "digits digit|ink [images=30] attacked",
+    )  # fmt: skip
+
+
+def test_weights_that_are_fetched_later_make_another_trial(weights: Path) -> None:
+    before = key()
+    (weights / "squeezenet1_1.pth").write_bytes(b"some")
+    with_classifier = key()
+    (weights / "dists_weights.pt").write_bytes(b"heads")
+    with_judge = key()
+    (weights / "squeezenet1_1.pth").write_bytes(b"others")
+    assert len({before, with_classifier, with_judge, key()}) == 4
+
+
+def test_other_tracks_keep_their_keys_whatever_weights_are_here(weights: Path) -> None:
+    task = replace(
+        TASK, options=DigitsOptions(), training=Training(backbone="small_cnn"), track="debiasing"
+    )
+    before = spec("toy", task, make("standard", {}), 0, None).key
+    (weights / "dists_weights.pt").write_bytes(b"heads")
+    assert spec("toy", task, make("standard", {}), 0, None).key == before
+
+
+def test_a_network_of_saliency_that_is_brought_along_counts(
+    weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = key()
+    for suffix in (".py", ".safetensors"):
+        (weights / f"egnet{suffix}").write_text(suffix)
+    monkeypatch.setenv("BENCH_SALIENCY", str(weights / "egnet.py"))
+    after = key()
+    (weights / "egnet.safetensors").write_text("trained longer")
+    assert len({before, after, key()}) == 3

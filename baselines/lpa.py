@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from benchmarks.learning.loop import Trial
 from benchmarks.method import Paper
 from benchmarks.perception.ascent import Attacked, capped_lead, in_parts, lead, lengths
-from benchmarks.perception.distances import Network
 from benchmarks.perception.neural_ball import Features, apart, features, project
 from benchmarks.perception.noise import Noise
 from benchmarks.tracks.imperceptibility import Attacker
@@ -37,7 +36,7 @@ class Lpa(Attacker):
         "https://arxiv.org/abs/2006.12655",
     )
 
-    network: Network = "squeeze"
+    network: Literal["squeeze", "alex", "vgg"] = "squeeze"
     """Whose features measure distances; the paper's is AlexNet (alex), whose weights are large."""
     bound: Annotated[float, Field(gt=0)] = 0.5
     """Of the distance; .5 is the paper's on ImageNet, with AlexNet."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from benchmarks.learning.loop import Trial
 from benchmarks.method import Paper
 from benchmarks.perception.ascent import Attacked, capped_lead, gradient_of, in_parts, lengths
-from benchmarks.perception.distances import Network
 from benchmarks.perception.neural_ball import Features, features, project
 from benchmarks.perception.noise import Noise
 from benchmarks.tracks.imperceptibility import Attacker
@@ -34,7 +33,7 @@ class Ppgd(Attacker):
         "https://arxiv.org/abs/2006.12655",
     )
 
-    network: Network = "squeeze"
+    network: Literal["squeeze", "alex", "vgg"] = "squeeze"
     """Whose features measure distances; the paper's is AlexNet (alex), whose weights are large."""
     bound: Annotated[float, Field(gt=0)] = 0.5
     """Of the distance; .5 is the paper's on ImageNet, with AlexNet."""

@@ -18,8 +18,10 @@ from benchmarks.errors import BenchError, UsageError
 from benchmarks.merging_plans import merged_plan, plan_conflicts
 from benchmarks.result import Plan, Result, Store
 
-MEASURED = {"cost", "environment", "started", "finished", "traceback"}
+MEASURED = {"cost", "environment", "started", "finished", "traceback", "log"}
 """What differs from run to run although the trial says the same."""
+
+LONGEST_VALUE = 40
 
 
 class MergeConflict(BenchError):  # noqa: N818 - what was found, not how
@@ -160,10 +162,16 @@ def _difference(where: Path, first: Result, root: Path, other: Result) -> str:
     """The first fields in which two results differ, with both values."""
     mine, its = dict(_flat(_says(first))), dict(_flat(_says(other)))
     names = [name for name in dict.fromkeys((*mine, *its)) if mine.get(name) != its.get(name)]
-    shown = [f"{n} {mine.get(n, 'absent')} and {its.get(n, 'absent')}" for n in names[:3]]
+    shown = [f"{n} {_brief(mine, n)} and {_brief(its, n)}" for n in names[:3]]
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     trial = f"{first.task} · {first.method} · seed {first.seed}"
     return f"{trial} ({first.key[:8]}) in {where} and {root}: {', '.join(shown)}{more}"
+
+
+def _brief(fields: Mapping[str, object], name: str) -> str:
+    """A value for a message: a picture or a long text only by its beginning."""
+    text = str(fields.get(name, "absent"))
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
 
 
 def _flat(value: object, name: str = "") -> Iterator[tuple[str, object]]:

@@ -1,9 +1,10 @@
 """What MLflow should show of a plan and its results, said without MLflow: pure functions.
 
 Names are chosen for MLflow's own pages. Its charts make a section of every metric name's part
-before the slash: the track's metrics stand first, then `mean/`, `std/` and `n/` of the summaries,
-`cost/` and `curve/`. Its table and search look at a run's own tags alone, so every run repeats
-suite, track, task and method.
+before the last slash: the track's metrics stand by themselves, then come `training/` (curves) and
+`used/` (costs), and `mean/`, `std/` and `n/` of the summaries. Its comparison begins with whatever
+is first in the alphabet, which should not be a cost. Its table and search look at a run's own tags
+alone, so every run repeats suite, track, task and method.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def trial_view(plan: Plan, result: Result) -> RunView:
         tags=tags,
         params=_settings(result) | {"seed": str(result.seed)} | _texts(chosen),
         metrics=_measured(result),
-        curves={_name(f"curve/{name}"): values for name, values in result.curves.items()},
+        curves={_name(f"training/{name}"): values for name, values in result.curves.items()},
         data=_data(plan, result),
         started=result.started,
         finished=result.finished,
@@ -152,7 +153,7 @@ def _texts(values: Mapping[str, object]) -> dict[str, str]:
 def _measured(result: Result) -> dict[str, float]:
     cost = result.cost.model_dump(exclude_none=True)
     cost["total_seconds"] = result.cost.total_seconds
-    costs = {f"cost/{name}": value for name, value in cost.items()}
+    costs = {f"used/{name}": value for name, value in cost.items()}
     return {_name(name): float(value) for name, value in (costs | result.metrics).items()}
 
 

@@ -27,7 +27,7 @@ FIRST = 0
 
 @dataclass(frozen=True)
 class DRO(Trainer):
-    """Hua et al. (2022), section 4, Algorithms 4.1 and 4.2.
+    """Hua et al. (2021), section 4, Algorithms 4.1 and 4.2.
 
     Algorithm 4.1 lets a model learn and attacks it while it learns: every attack is kept with the
     moment it was made as its weight, so that later ones weigh more (D_rob). Algorithm 4.2 starts
@@ -38,7 +38,7 @@ class DRO(Trainer):
     """
 
     paper: ClassVar[Paper] = Paper(
-        "Hua et al. (2022)",
+        "Hua et al. (2021)",
         "Human imperceptible attacks and applications to improve fairness",
         "https://arxiv.org/abs/2111.15603",
     )

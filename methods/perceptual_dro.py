@@ -11,13 +11,34 @@ from torch import Tensor, nn
 from benchmarks.learning.loop import Trial
 from benchmarks.method import Paper
 from benchmarks.perception import weights
-from benchmarks.perception.ascent import Ascent, Attacked, as_it_is, in_parts, shown_as_it_is
-from benchmarks.perception.distances import Network, files_of, load
+from benchmarks.perception.ascent import (
+    Ascent,
+    Attacked,
+    as_it_is,
+    cross_entropy,
+    in_parts,
+    lead,
+    shown_as_it_is,
+)
+from benchmarks.perception.distances import files_of, load
 from benchmarks.perception.images import eight_bit
 from benchmarks.perception.one_step import one_step
 from benchmarks.tracks.imperceptibility import Attacker
 
-SCALE = {"pieapp": 1.0, "ssim": 1.0, "lpips": 1.0, "dists": 1.0, "l2": 1.0}
+LOSSES = {"cross_entropy": cross_entropy, "lead": lead}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What goes well with a cost: the loss to climb, epsilon and lambda of Algorithm 3.1."""
+
+    loss: Literal["cross_entropy", "lead"]
+    step_size: float
+    weight: float
+
+
+PAPERS = Scale("cross_entropy", 0.1, 1.0)  # section 3.2, for PieAPP and a ResNet-50
+SCALES = {"lpips": Scale("lead", 0.002, 150.0)}  # docs/perception.md, "Steps and weights"
 
 
 @dataclass(frozen=True)
@@ -37,21 +58,33 @@ class PerceptualDro(Attacker):
     cost: Literal["pieapp", "ssim", "lpips", "dists", "l2", "ssim_step"] = "pieapp"
     """c_0, what must stay small. ssim_step is the one-step attack of section 3.1, for which
     epsilon alone counts."""
-    network: Network = "squeeze"
+    network: Literal["squeeze", "alex", "vgg"] = "squeeze"
     """Whose features LPIPS compares."""
     steps: Annotated[int, Field(ge=1)] = 100
     """N; 100 is the paper's (section 3.2)."""
-    step_size: Annotated[float, Field(gt=0)] = 0.1
-    """Epsilon of Algorithm 3.1, which multiplies the gradient as it is; .1 is the paper's."""
+    loss: Literal["auto", "cross_entropy", "lead"] = "auto"
+    """What is climbed: cross-entropy, the paper's, or the lead of the best other logit over the
+    true one, whose gradient does not fade where the model is sure. auto: lead for lpips."""
+    step_size: Annotated[float, Field(gt=0)] | Literal["auto"] = "auto"
+    """Epsilon, which multiplies the gradient as it is. auto: the paper's .1, .002 for lpips."""
     weight: Annotated[float, Field(ge=0)] | Literal["auto"] = "auto"
-    """Lambda. 1 is the paper's, for PieAPP; auto is that times the cost's scale, see
-    docs/perception.md."""
+    """Lambda. auto: the paper's 1, 150 for lpips, whose curvature it must outweigh."""
     confidence: Annotated[float, Field(ge=0)] = 0.0
     """A, by how much another class's logit must lead before an image is done."""
     quantised: bool = False
     """Whether the model is shown, and given back are, images of 8 bits a channel at every step."""
     epsilon: Annotated[float, Field(gt=0)] = 10.0
     """Length of the one step of equation 3.4, pixels from 0 to 1; 10 is that of Figure 3.1."""
+
+    @property
+    def scale(self) -> Scale:
+        """Loss, epsilon and lambda with what was left to `auto` filled in."""
+        own = SCALES.get(self.cost, PAPERS)
+        return Scale(
+            own.loss if self.loss == "auto" else self.loss,
+            own.step_size if self.step_size == "auto" else self.step_size,
+            own.weight if self.weight == "auto" else self.weight,
+        )
 
     def perturb(self, model: nn.Module, x: Tensor, y: Tensor, trial: Trial) -> Tensor:
         """Attack all images, as many at a time as memory allows."""
@@ -70,14 +103,15 @@ class PerceptualDro(Attacker):
         cost = load(name, trial.device)
         if files := files_of(name):
             trial.chosen["cost's weights"] = weights.described(files)
-        weight = SCALE[self.cost] if self.weight == "auto" else self.weight
-        trial.chosen["weight"] = weight
+        scale = self.scale
+        trial.chosen.update({"loss": scale.loss, "step": scale.step_size, "weight": scale.weight})
         return Ascent(
-            as_it_is(self.step_size),
+            as_it_is(scale.step_size),
             self.steps,
             cost,
-            weight,
+            scale.weight,
             self.confidence,
+            LOSSES[scale.loss],
             show=eight_bit if self.quantised else shown_as_it_is,
         )
 

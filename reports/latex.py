@@ -157,7 +157,9 @@ def _caption(plan: Plan, board: Board, columns: Sequence[_Column]) -> str:
     parts = [
         f"{plan.title}: {board.task.name}, {wording.plural(len(seeds), 'seed')}.",
         "Mean ± half-width of the 95 % t interval." if some else "Means of one seed.",
-        "Bold: not separated from the best (paired t-test over seeds, 5 %)." if bold else "",
+        "Bold: not separated from the best (paired t-tests over seeds, Holm-corrected, 5 %)."
+        if bold
+        else "",
         *(sentence for _, sentence in warnings_of(board.task)),
     ]
     notes = [f"$^*$ {escaped(row.method.caveat)}" for row in board.rows if row.method.caveat]

@@ -18,7 +18,6 @@ from reports.drawing import (
     canvas,
     dashed,
     draw_axes,
-    draw_key,
     draw_shape,
     draw_warnings,
     frames,
@@ -58,7 +57,7 @@ class Sloped:
 
 def sloped(asked: Subject) -> list[Sloped]:
     """The entries that have slopes, in the plan's order."""
-    found = []
+    found: list[Sloped] = []
     for entry in asked.entries:
         cell = entry.row.cells.get(SLOPE)
         if cell and cell.seeds:
@@ -199,7 +198,7 @@ def _boxes_svg(asked: Subject, found: Sequence[Sloped]) -> str | None:
         for one in found
     )
     root = canvas(asked.slug, 0, asked.info.title, f"{asked.info.note} {words}".strip())
-    top = draw_key(root, [(asked.name(one.entry), one.look) for one in found], 16.0) + 14
+    top = 30.0
     frame = Box(744 - _WIDE, top, 744, top + _ROW * len(found))
     root.set("viewBox", f"0 0 760 {frame.y1 + 56:g}")
     draw_warnings(root, Box(0, top, 744, 0), asked.warnings)

@@ -156,24 +156,25 @@ def _sentence(made: Comparisons) -> str:
         return f"On {metric.title} only {_name(best)} has a value: {_cell(best, made).words}."
     first = [line.row for line in made.lines if _is_first(line.row, made)]
     first.sort(key=lambda row: row is not best)
+    who = f"{_name(best)}, the reference," if best is made.reference else _name(best)
     if len(first) == 1:
-        return f"On {metric.title}, {_name(best)} is first{_lead_over_reference(made, ', ')}."
+        return f"On {metric.title}, {who} is first{_lead_over_reference(made, ', ')}."
     if len(first) == len(made.lines):
-        lead = f"no method is told apart from {_name(best)}, which has the best mean"
+        lead = f"no method is told apart from {who.rstrip(',')}, which has the best mean"
     else:
         lead = f"{_listed([_name(row) for row in first])} share the first place"
+        if best is made.reference:
+            lead += f"; {who} has the best mean"
     return f"On {metric.title}, {lead}{_lead_over_reference(made, f'; {_name(best)} is ')}."
 
 
 def _lead_over_reference(made: Comparisons, link: str) -> str:
     """What the best gains over the reference: the rest of a sentence, joined by `link`."""
     best, reference = made.best, made.reference
-    if best is None:
+    if best is None or best is reference:
         return ""
     if reference is None:
         return _lead_over_next(made, link)
-    if best is reference:
-        return f"; no method has a better mean than {_name(best)}, the reference"
     tested = next(line.with_reference for line in made.lines if line.row is best)
     difference = tested.pair.difference if tested else None
     if tested is None or difference is None:

@@ -11,10 +11,13 @@ import pytest
 from filelock import FileLock
 from tracking_examples import NOON, make_plan, make_result
 
+from benchmarks import plan as planning
+from benchmarks.data.dataset import Library
 from benchmarks.errors import BenchError, UsageError
 from benchmarks.merging import MergeConflict, merge
 from benchmarks.merging_plans import sweep_of
-from benchmarks.result import Plan, PlannedTrial, Result, Status, Store
+from benchmarks.result import Plan, PlannedTrial, Result, ResultPicture, Status, Store
+from benchmarks.suite import find_suite, read_suite
 
 
 def machine(root: Path, seeds: Sequence[int], plan: Plan | None = None, **changes: Any) -> Path:
@@ -90,6 +93,14 @@ def test_contradicting_numbers_are_named_and_nothing_is_written(tmp_path: Path) 
         f"small: sex · bade · seed 0 (smallbad) in {first} and {second}: metrics.odds 0.1 and 0.9"
     )
     assert not (tmp_path / "all").exists()
+
+
+def test_a_long_value_is_told_by_its_beginning(tmp_path: Path) -> None:
+    pictures = [ResultPicture(png=sign * 10_000, caption="") for sign in "ab"]
+    folders = [machine(tmp_path / p.png[0], [0], pictures=[p]) for p in pictures]
+    with pytest.raises(MergeConflict) as caught:
+        merge(folders, tmp_path / "all")
+    assert caught.value.conflicts[0].endswith(f"pictures[0].png {'a' * 40}… and {'b' * 40}…")
 
 
 @pytest.mark.parametrize(("prefer", "winner"), [("first", 0.1), ("newest", 0.9)])
@@ -237,6 +248,13 @@ def test_a_sweep_of_more_tasks_gets_the_identity_that_the_runner_would_give_it(
     merged = Store(tmp_path / "all").read_plan("small")
     assert merged is not None
     assert merged.sweep == sweep_of("small", [plan.tasks[0], race])
+
+
+def test_the_runner_gives_sweeps_the_same_identity(tmp_path: Path) -> None:
+    suite = read_suite(find_suite("digits"), {})
+    selected = planning.select(suite, [], ["standard"], [0])
+    plan = planning.sweep(selected, Library(tmp_path), Store(tmp_path / "out"), "bench").plan
+    assert sweep_of(plan.suite, plan.tasks) == plan.sweep
 
 
 def test_results_read_back_are_what_was_merged(tmp_path: Path) -> None:

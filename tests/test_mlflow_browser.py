@@ -115,8 +115,10 @@ def test_two_methods_are_compared_by_their_means(page: Any, address: str, result
 def test_charts_have_a_section_of_means(page: Any, address: str, results: Path) -> None:
     _, means, _ = searches(results).values()
     page.goto(f"{address}/runs?searchFilter={quote(means)}&compareRunsMode=CHART")
-    page.get_by_text("mean (", exact=False).first.wait_for()
+    page.get_by_text("mean/odds").first.wait_for()
     shoot(page, "charts")
+    words = page.inner_text("body").splitlines()
+    assert {"mean", "mean/used", "n"} <= set(words)  # sections, by the part before the last slash
 
 
 def test_the_sweeps_run_shows_the_suites_page(page: Any, address: str, results: Path) -> None:

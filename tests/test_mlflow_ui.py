@@ -85,7 +85,7 @@ def test_a_real_server_gives_the_numbers_back(server: Server, tmp_path: Path) ->
     found = search(server, "served", "tags.suite = 'served' and tags.method = 'bade'")
     assert set(found) == {"bade · sex · seed 0", "bade · sex · seed 1", "bade · sex · summary"}
     trial = numbers(found["bade · sex · seed 1"])
-    assert (trial["odds"], trial["cost/total_seconds"]) == (0.3, 5.5)
+    assert (trial["odds"], trial["used/total_seconds"]) == (0.3, 5.5)
     summary = numbers(found["bade · sex · summary"])
     assert summary["mean/odds"] == pytest.approx(0.2)
     assert summary["std/odds"] == pytest.approx(0.02**0.5)

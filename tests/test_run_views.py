@@ -43,7 +43,7 @@ def test_a_view_changes_its_digest_with_anything_it_shows() -> None:
 def test_a_judge_may_measure_seconds_of_its_own() -> None:
     plan = make_plan("seconds")
     view = trial_view(plan, make_result(plan, plan.trials[0], metrics={"seconds": 0.5}))
-    assert (view.metrics["seconds"], view.metrics["cost/seconds"]) == (0.5, 4.0)
+    assert (view.metrics["seconds"], view.metrics["used/seconds"]) == (0.5, 4.0)
 
 
 def test_a_task_that_the_plan_no_longer_knows_still_names_its_data() -> None:

@@ -72,7 +72,8 @@ def test_every_table_and_figure_of_the_papers_has_a_suite_and_a_small_form() -> 
             "table_3", "table_6", "table_7", "table_8", "table_9", "fig_3", "fig_4", "fig_5",
             "people")),
         *(f"perceptual_dro_{which}" for which in (
-            "table_3_1", "table_3_2", "fig_3_1", "fig_3_2", "fig_3_3", "fig_3_4", "fig_3_5")),
+            "table_3_1", "table_3_2", "fig_3_1", "fig_3_2", "fig_3_3", "fig_3_4", "fig_3_5",
+            "text_4", "fig_4_1", "fig_4_2")),
     }  # fmt: skip
     assert {f"{name}_small" for name in whole} == set(SIBLINGS)
 

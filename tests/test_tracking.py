@@ -85,7 +85,9 @@ def test_logging_twice_throws_no_run_away(tracker: Tracker, twice: Plan) -> None
     assert runs(tracker, "twice", deleted=True) == []
 
 
-def test_a_sweep_is_one_parent_run_over_its_trials_with_the_means_beside(tracker: Tracker, twice: Plan) -> None:
+def test_a_sweep_is_one_parent_run_over_its_trials_with_the_means_beside(
+    tracker: Tracker, twice: Plan
+) -> None:
     parent = only(runs(tracker, "twice", "tags.`bench.kind` = 'sweep'"))
     assert parent.info.run_name == "A small suite"
     assert parent.info.status == "FINISHED"
@@ -111,11 +113,11 @@ def test_a_trial_shows_its_settings_numbers_and_origin(tracker: Tracker, twice: 
     assert run.data.metrics == {
         "odds": 0.3,
         "recall_1": 0.25,  # MLflow allows no @ in names
-        "cost/seconds": 4.0,
-        "cost/shared_seconds": 1.5,
-        "cost/total_seconds": 5.5,
-        "cost/peak_memory_mib": 100.0,
-        "curve/loss": 0.25,
+        "used/seconds": 4.0,
+        "used/shared_seconds": 1.5,
+        "used/total_seconds": 5.5,
+        "used/peak_memory_mib": 100.0,
+        "training/loss": 0.25,
     }
     expected = {
         "track": "debiasing",
@@ -145,7 +147,7 @@ def test_a_trial_names_its_data_with_hash(tracker: Tracker, twice: Plan) -> None
 
 def test_a_curve_has_a_step_an_epoch_and_leaves_gaps_out(tracker: Tracker, twice: Plan) -> None:
     run = one_trial(tracker, "twice", "bade", 0)
-    history = client(tracker).get_metric_history(run.info.run_id, "curve/loss")
+    history = client(tracker).get_metric_history(run.info.run_id, "training/loss")
     assert sorted((point.step, point.value) for point in history) == [(0, 1.0), (2, 0.25)]
 
 
@@ -165,7 +167,7 @@ def test_a_summary_has_mean_spread_and_count_of_what_succeeded(
     assert run.data.metrics["mean/odds"] == pytest.approx(0.2)
     assert run.data.metrics["std/odds"] == pytest.approx(0.02**0.5)  # sqrt((.1^2 + .1^2) / (2 - 1))
     assert run.data.metrics["n/odds"] == 2
-    assert run.data.metrics["mean/cost/total_seconds"] == 5.5
+    assert run.data.metrics["mean/used/total_seconds"] == 5.5
     assert run.data.tags["seeds"] == "0, 1"
 
 
@@ -257,7 +259,7 @@ def test_more_curve_points_and_parameters_than_a_batch_holds(tracker: Tracker) -
     parameters = {f"p{number}": number for number in range(130)}
     tracker.log(plan, make_result(plan, trial, curves=curves, parameters=parameters))
     run = one_trial(tracker, "large", "bade", 0)
-    assert run.data.metrics["curve/loss"] == 1099
+    assert run.data.metrics["training/loss"] == 1099
     assert run.data.params["p129"] == "129"
 
 

@@ -16,7 +16,11 @@ from benchmarks.errors import DataError, Skip, UsageError, unknown
 
 ROOM = "weights"
 DATA = "BENCH_DATA"
-HEADS = "https://raw.githubusercontent.com/richzhang/PerceptualSimilarity/master/lpips/weights/v0.1"
+GITHUB = "https://raw.githubusercontent.com"
+HEADS = (
+    f"{GITHUB}/richzhang/PerceptualSimilarity/082bb24f84c091ea94de2867d34c4544f68e0963"
+    "/lpips/weights/v0.1"
+)
 TORCHVISION = "https://download.pytorch.org/models"
 
 FILES = {
@@ -61,7 +65,7 @@ FILES = {
     ),
     "dists": RawFile(
         "dists_weights.pt",
-        "https://github.com/photosynthesis-team/piq/releases/download/v0.4.1/dists_weights.pt",
+        f"{GITHUB}/dingkeyan93/DISTS/1267d8cb626c98706db3697422701c56a85ebf2e/DISTS_pytorch/weights.pt",
         "f5e65c96230b7f6ca995691647d482237e4cab8a50c5c4a5784f219ef0748218",
     ),
     "pieapp": RawFile(

@@ -159,19 +159,20 @@ def test_early_stop_leaves_what_is_misclassified_alone_and_saves_steps() -> None
     stopping, going = trial_on(TABLE), trial_on(TABLE)
     robust_set(QUICK, TABLE, stopping)
     robust_set(DRO(attack="l2", steps=4, epsilon=0.5, batch=8, early_stop=False), TABLE, going)
-    assert stopping.chosen["steps an attack"] < going.chosen["steps an attack"] == 4
-    assert stopping.chosen["attacks that stopped early"] > 0
+    assert going.chosen["steps an attack"] == 4
     assert going.chosen["attacks that stopped early"] == 0
+    assert float(stopping.chosen["steps an attack"] or 4) < 4
+    assert float(stopping.chosen["attacks that stopped early"] or 0) > 0
 
 
 def test_a_warm_start_saves_steps() -> None:
-    def steps(**fields: bool) -> float:
+    def steps(warm_start: bool) -> float:
         trial = trial_on(TABLE)
-        method = DRO(attack="pgd", steps=30, epsilon=0.05, batch=8, t_1=3, **fields)
+        method = DRO(attack="pgd", steps=30, epsilon=0.05, batch=8, t_1=3, warm_start=warm_start)
         robust_set(method, TABLE, trial)
         return float(trial.chosen["steps an attack"] or 0)
 
-    assert steps(warm_start=True) < steps()
+    assert steps(warm_start=True) < steps(warm_start=False)
 
 
 def test_the_second_update_of_a_sample_is_as_strong_as_its_weight() -> None:

@@ -16,14 +16,21 @@ from benchmarks.perception.distances import load
 from benchmarks.perception.distances.networks import ARCHITECTURES
 from benchmarks.perception.images import eight_bit
 from benchmarks.perception.one_step import one_step
-from methods.perceptual_dro import SCALE, PerceptualDro
+from methods.perceptual_dro import PerceptualDro, Scale
 
 
 def test_the_defaults_are_the_papers() -> None:
     """Section 3.2: PieAPP, N = 100, epsilon = .1, lambda = 1; a = 0 is the first of three."""
     ours = PerceptualDro()
-    assert (ours.cost, ours.steps, ours.step_size, ours.confidence) == ("pieapp", 100, 0.1, 0.0)
-    assert SCALE["pieapp"] == 1.0
+    assert (ours.cost, ours.steps, ours.confidence) == ("pieapp", 100, 0.0)
+    assert ours.scale == Scale("cross_entropy", 0.1, 1.0)
+
+
+def test_what_is_left_to_auto_goes_with_the_cost_and_what_is_set_stays() -> None:
+    assert PerceptualDro(cost="lpips").scale == Scale("lead", 0.002, 150.0)
+    mixed = PerceptualDro(cost="lpips", loss="cross_entropy", step_size=0.5)
+    assert mixed.scale == Scale("cross_entropy", 0.5, 150.0)
+    assert PerceptualDro(cost="ssim", weight=7.0).scale == Scale("cross_entropy", 0.1, 7.0)
 
 
 @pytest.mark.parametrize("cost", ["ssim", "l2"])
@@ -105,12 +112,13 @@ def test_lpips_is_a_cost_and_the_result_tells_of_its_weights(tmp_path: Path) -> 
         x = pictures(4, 3, 24)
         model, y = classified(x)
         on = trial()
-        method = PerceptualDro(cost="lpips", step_size=0.01, weight=0.5)
+        method = PerceptualDro(cost="lpips", step_size=0.001, weight=2.0)
         attacked = method.perturb(model, x, y, on)
         assert fooled(model, attacked, y).all()
-        climb = Ascent(as_it_is(0.01), 100, load("lpips_squeeze"), 0.5)
+        climb = Ascent(as_it_is(0.001), 100, load("lpips_squeeze"), 2.0, loss=lead)
         assert torch.equal(attacked, climb(model, x, y).x)
-        assert not torch.equal(attacked, Ascent(as_it_is(0.01), 100)(model, x, y).x)
+        assert on.chosen["loss"] == "lead"
+        assert not torch.equal(attacked, Ascent(as_it_is(0.001), 100, loss=lead)(model, x, y).x)
     told = str(on.chosen["cost's weights"])
     assert told.count("NOT the official file") == 2
     assert "lpips_v0.1_squeeze.pth" in told

@@ -8,7 +8,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from scipy.stats import rankdata
@@ -65,6 +65,7 @@ def by_all_signs(differences: list[float]) -> float:
     return min(1.0, 2 * sum(total <= seen for total in sums) / len(sums))
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(-4, 4), min_size=2, max_size=9))
 def test_the_signed_rank_test_is_exact_with_ties_and_zeros(differences: list[int]) -> None:
     values = [float(d) for d in differences]
@@ -126,12 +127,14 @@ def test_holm_by_hand() -> None:
 p_values = st.lists(st.floats(0, 1, allow_subnormal=False), min_size=1, max_size=12)
 
 
+@settings(deadline=None, max_examples=20)  # statsmodels takes 50 ms a call
 @given(p_values)
 def test_holm_agrees_with_statsmodels(values: list[float]) -> None:
     oracle = multipletests(values, method="holm")[1]
     assert holm(values) == pytest.approx(oracle.tolist(), abs=1e-12)
 
 
+@settings(deadline=None)
 @given(p_values, st.randoms())
 def test_holm_keeps_the_order_never_lowers_a_p_and_ignores_the_order_of_the_family(
     values: list[float], random: Random
@@ -151,6 +154,7 @@ def test_holm_keeps_the_order_never_lowers_a_p_and_ignores_the_order_of_the_fami
 small = st.floats(-1, 1).map(lambda x: round(x, 2))
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(small, small), min_size=2, max_size=8))
 def test_the_other_way_round_only_the_sign_changes(pairs: list[tuple[float, float]]) -> None:
     first, second = [a for a, _ in pairs], [b for _, b in pairs]

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from ranked_sweep import ranked_boards
 from scipy import stats
@@ -114,6 +114,7 @@ tables = st.integers(3, 6).flatmap(
 )
 
 
+@settings(deadline=None)
 @given(tables, st.randoms(use_true_random=False))
 def test_friedman_does_not_depend_on_the_order_of_methods_or_tasks(
     table: list[list[float]], random: np.random.Generator

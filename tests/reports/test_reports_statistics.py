@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.weightstats import DescrStatsW
@@ -165,6 +165,7 @@ methods = st.dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(methods, st.sampled_from(["higher", "lower"]))
 def test_ranks_are_competition_ranks_that_follow_the_means(
     values: dict[str, dict[int, float]], better: str

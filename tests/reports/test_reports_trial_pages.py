@@ -34,7 +34,8 @@ def planned(tmp_path_factory: pytest.TempPathFactory) -> Plan:
     return sweep_of(
         COMMAND,
         tmp_path_factory.mktemp("plan"),
-        methods="standard,bade,labor,no_defence,bade[rate_have=0.12345678,rate_not_have=null]",
+        methods="standard,bade,labor,no_defence,dro,perceptual_dro,"
+        "bade[rate_have=0.12345678,rate_not_have=null]",
     )
 
 

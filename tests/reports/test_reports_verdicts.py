@@ -95,7 +95,12 @@ def test_a_sentence_is_honest_where_nothing_is_significant() -> None:
         ({"standard": (5.0, 6.0, 7.0), "bade": (4.0, 5.0, 6.0)},
          "On Odds, bade is first, 1.00 points below standard (the same on all 3 seeds)."),
         ({"standard": (4.0, 4.1, 4.2), "bade": (9.0, 9.2, 9.1)},
-         "On Odds, standard is first; no method has a better mean than standard, the reference."),
+         "On Odds, standard, the reference, is first."),
+        ({"standard": (4.0, 4.4, 4.2), "bade": (4.1, 4.3, 4.4)},
+         "On Odds, no method is told apart from standard, the reference, which has the best mean."),
+        ({"standard": (4.0, 4.4, 4.2), "bade": (4.1, 4.3, 4.4), "rnf": (9.0, 9.5, 9.3)},
+         "On Odds, standard and bade share the first place; standard, the reference, has the best "
+         "mean."),
         # No reference: -5.0, -5.1, -4.9 against the next, half-width 4.303 * .1 / sqrt(3).
         ({"rnf": (4.0, 4.1, 4.2), "bade": (9.0, 9.2, 9.1)},
          "On Odds, rnf is first, 5.00 points below bade (95 % 4.75 to 5.25, Holm p < .001)."),
@@ -117,9 +122,7 @@ def test_the_better_direction_decides_who_is_better() -> None:
     board = board_of(odds, eacc)
     first, second = comparisons(board)
     assert (first.counts, second.counts) == ((1, 0, 1), (0, 1, 1))
-    assert verdict(board, [second]) == [
-        "On EAcc, standard is first; no method has a better mean than standard, the reference."
-    ]
+    assert verdict(board, [second]) == ["On EAcc, standard, the reference, is first."]
 
 
 def test_an_entry_with_a_caveat_takes_part_in_no_comparison() -> None:
@@ -156,7 +159,7 @@ several = st.integers(2, 5).flatmap(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(several)
 def test_the_order_of_the_methods_changes_nothing(odds: dict[str, list[float]]) -> None:
     there, back = board_of(odds), board_of(dict(reversed(odds.items())))
@@ -169,7 +172,7 @@ def test_the_order_of_the_methods_changes_nothing(odds: dict[str, list[float]]) 
     assert tested[0] == tested[1]
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(several)
 def test_who_shares_the_first_place_is_not_significantly_worse_than_the_best(
     odds: dict[str, list[float]],

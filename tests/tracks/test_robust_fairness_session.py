@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import tiny_groups
-import tiny_tasks
 import torch
 from torch import Tensor, nn
 
@@ -101,7 +100,7 @@ def test_selection_sees_the_lean_in_points_of_accuracy_and_the_accuracy() -> Non
     groups = ByGroup.of(right, split.b.numpy(), np.array(tiny_groups.COVARIATE))
     assert groups.group.tolist() == [0, 1, 2, 3]  # the fifth village is not in validation
     lean = abs(fitted(groups).slope) * np.std([1, 2, 3, 4])
-    assert scores.costs == (pytest.approx(lean), pytest.approx(-right.mean()))
+    assert scores.costs == pytest.approx((lean, -right.mean()))
     assert scores.metrics["slope"] == pytest.approx(fitted(groups).slope)
 
 

@@ -58,9 +58,10 @@ class DebiasingSession(Session):
 
     def _examine(self, method: Method, model: nn.Module) -> dict[str, float]:
         rates = trigger_rates(self.task.train, classes=True)
-        guest = not isinstance(method, Debiaser)
-        shape = self.task.shape
-        triggers = trigger_pair(shape, SQUARE) if guest else method.triggers(shape)
+        if isinstance(method, Debiaser):
+            triggers = method.triggers(self.task.shape)
+        else:
+            triggers = trigger_pair(self.task.shape, SQUARE)
         return backdoor.examine(self.trial.predict, model, self.test, triggers, rates)
 
     def _cannot_examine(self) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, fields
+from functools import cache, partial
 from pathlib import Path
 
 import torch
@@ -36,6 +36,8 @@ DIGITS = 6
 
 Predict = Callable[[Tensor], Tensor]
 """Images, [n, C, H, W] in [0, 1] -> predicted classes, [n]."""
+Defence = Callable[[Tensor], Tensor]
+"""Images -> images, both [n, C, H, W] in [0, 1]."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,20 @@ class Attacked:
     before: Tensor
     after: Tensor
 
+    def at(self, rows: Tensor) -> Attacked:
+        """Some of them."""
+        return Attacked(*(getattr(self, each.name)[rows] for each in fields(self)))
+
+    @property
+    def change(self) -> Tensor:
+        """What the attack added, [n, pixels]."""
+        return (self.adversarial - self.x).flatten(1)
+
+    @property
+    def shift(self) -> Tensor:
+        """How saliency changed, [n, pixels]."""
+        return (self.after - self.before).flatten(1)
+
 
 @dataclass
 class Measured:
@@ -66,7 +82,7 @@ class Measured:
     undefined: dict[str, str] = field(default_factory=dict)
 
 
-def defended() -> dict[str, Callable[[Tensor], Tensor]]:
+def defended() -> dict[str, Defence]:
     """What images go through before the classifier sees them again, by the metric's name."""
     return {
         "success_8bit": through_png,
@@ -75,15 +91,29 @@ def defended() -> dict[str, Callable[[Tensor], Tensor]]:
     }
 
 
-def successes(predict: Predict, adversarial: Tensor, y: Tensor) -> tuple[Tensor, dict[str, float]]:
-    """Which attacks succeed on what was saved, [n] bool; and shares, also behind defences."""
-    fooled = predict(adversarial) != y
-    rates = {"success_rate": float(fooled.double().mean())}
-    for name, defence in defended().items():
-        rates[name] = float((predict(defence(adversarial)) != y).double().mean())
-    return fooled, rates
+def successes(
+    predict: Predict, adversarial: Tensor, y: Tensor, size: int = 64
+) -> tuple[Tensor, dict[str, float]]:
+    """Which attacks succeed on what was saved, [n] bool; and shares, also behind defences.
+
+    Args:
+        predict: of the classifier.
+        adversarial: attacked images, as they were saved.
+        y: what they show.
+        size: images that pass through a defence at once.
+    """
+
+    def missed(defence: Defence) -> Tensor:
+        parts = [predict(defence(part)) for part in adversarial.split(size)]
+        return torch.cat(parts) != y
+
+    fooled = missed(lambda x: x)
+    shares = {name: missed(defence) for name, defence in defended().items()}
+    rates = {"success_rate": fooled, **shares}
+    return fooled, {name: float(share.double().mean()) for name, share in rates.items()}
 
 
+@torch.no_grad()
 def judge_distances(
     attacked: Attacked, fooled: Tensor, size: int, device: torch.device
 ) -> Measured:
@@ -100,10 +130,10 @@ def judge_distances(
         why = "no attack succeeded, and distances are those of attacks that do"
         found.undefined = dict.fromkeys(DISTANCES, why)
         return found
-    some = Attacked(*(getattr(attacked, name)[fooled] for name in Attacked.__dataclass_fields__))
-    for name, measure in _measures(some, size, device).items():
+    parts = fooled.nonzero()[:, 0].split(size)
+    for name, measure in _measures(device).items():
         try:
-            each = measure().double()
+            each = torch.cat([measure(attacked.at(rows)) for rows in parts]).double()
         except Skip as verdict:
             found.undefined[name] = str(verdict)
             continue
@@ -112,37 +142,25 @@ def judge_distances(
     return found
 
 
-def _measures(
-    some: Attacked, size: int, device: torch.device
-) -> Mapping[str, Callable[[], Tensor]]:
-    apart = (some.adversarial - some.x).flatten(1)
-    of_maps = (some.after - some.before).flatten(1)
+def _measures(device: torch.device) -> Mapping[str, Callable[[Attacked], Tensor]]:
+    """Distances of each pair, [n] on the CPU, by the metric's name."""
 
-    def by(name: str) -> Callable[[], Tensor]:
-        return lambda: by_distance(name, some.x, some.adversarial, size, device)
+    def by(name: str) -> Callable[[Attacked], Tensor]:
+        measure = cache(lambda: distances.load(name, device))
+        return lambda some: measure()(some.x.to(device))(some.adversarial.to(device)).cpu()
 
     return {
-        "l1": lambda: apart.abs().sum(dim=1),
-        "l2": lambda: apart.norm(dim=1),
-        "linf": lambda: apart.abs().amax(dim=1),
+        "l1": lambda some: some.change.abs().sum(dim=1),
+        "l2": lambda some: some.change.norm(dim=1),
+        "linf": lambda some: some.change.abs().amax(dim=1),
         "ssim_distance": by("ssim"),
         "lpips": by(f"lpips_{lpips_network()}"),
         "dists": by("dists"),
-        "saliency_l1": lambda: of_maps.abs().sum(dim=1),
-        "saliency_l2": lambda: of_maps.norm(dim=1),
-        "saliency_linf": lambda: of_maps.abs().amax(dim=1),
-        "saliency_ssim_distance": lambda: Dissimilarity(some.before)(some.after),
+        "saliency_l1": lambda some: some.shift.abs().sum(dim=1),
+        "saliency_l2": lambda some: some.shift.norm(dim=1),
+        "saliency_linf": lambda some: some.shift.abs().amax(dim=1),
+        "saliency_ssim_distance": lambda some: Dissimilarity(some.before)(some.after),
     }
-
-
-@torch.no_grad()
-def by_distance(
-    name: str, x: Tensor, adversarial: Tensor, size: int, device: torch.device
-) -> Tensor:
-    """A perceptual distance of each pair, [n] on the CPU. Raises Skip where it does not exist."""
-    measure = distances.load(name, device)
-    pairs = zip(x.split(size), adversarial.split(size), strict=True)
-    return torch.cat([measure(a.to(device))(b.to(device)).cpu() for a, b in pairs])
 
 
 def lpips_network() -> str:

@@ -108,7 +108,7 @@ class ImperceptibilitySession(Session):
         begin = time.perf_counter()
         adversarial = self._attack(method, counted)
         seconds = time.perf_counter() - begin
-        fooled, rates = judge.successes(self._predict, adversarial, self.y)
+        fooled, rates = judge.successes(self._predict, adversarial, self.y, self.size)
         maps = saliency.maps_for(self.model, self.question.device)
         attacked = Attacked(
             self.x, adversarial, self.y, self._before(maps), self._maps(maps, adversarial)
@@ -124,6 +124,7 @@ class ImperceptibilitySession(Session):
             "attacked": float(count),
             "accuracy": self.accuracy,
         }
+        self.trial.chosen.pop("steps", None)  # an attack's own word, on its last batch
         self.trial.chosen |= {"saliency": saliency.in_words(), "lpips": judge.lpips_network()}
         return Played(
             measured,

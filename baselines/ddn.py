@@ -15,9 +15,9 @@ from benchmarks.perception.ascent import (
     Attacked,
     cross_entropy,
     gradient_of,
-    in_parts,
     lead,
     lengths,
+    of_images,
 )
 from benchmarks.perception.best import Best, cosine
 from benchmarks.perception.images import eight_bit
@@ -54,7 +54,7 @@ class Ddn(Attacker):
         def part(x: Tensor, y: Tensor) -> Attacked:
             return self._attack(model, x, y)
 
-        attacked = in_parts(part, x, y)
+        attacked = of_images(part, x, y)
         trial.chosen["steps"] = self.steps
         return attacked.x
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from benchmarks.learning.loop import Trial
 from benchmarks.method import Paper
-from benchmarks.perception.ascent import Attacked, in_parts
+from benchmarks.perception.ascent import Attacked, of_images
 from benchmarks.perception.one_step import one_step, signs, steepest
 from benchmarks.tracks.imperceptibility import Attacker
 
@@ -40,6 +40,6 @@ class Fgsm(Attacker):
         def part(x: Tensor, y: Tensor) -> Attacked:
             return one_step(model, x, y, self.epsilon, signs if self.norm == "linf" else steepest)
 
-        attacked = in_parts(part, x, y)
+        attacked = of_images(part, x, y)
         trial.chosen["steps"] = 1
         return attacked.x

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from benchmarks.learning.loop import Trial
 from benchmarks.method import Paper
-from benchmarks.perception.ascent import Attacked, capped_lead, in_parts, lead, lengths
+from benchmarks.perception.ascent import Attacked, capped_lead, lead, lengths, of_images
 from benchmarks.perception.neural_ball import Features, apart, features, project
 from benchmarks.perception.noise import Noise
 from benchmarks.tracks.imperceptibility import Attacker
@@ -53,7 +53,7 @@ class Lpa(Attacker):
         def part(x: Tensor, y: Tensor) -> Attacked:
             return self._attack(model, phi, x, y, noise)
 
-        attacked = in_parts(part, x, y)
+        attacked = of_images(part, x, y)
         trial.chosen["steps"] = float(attacked.steps.float().mean())
         return attacked.x
 

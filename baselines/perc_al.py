@@ -13,7 +13,7 @@ from benchmarks.errors import Skip
 from benchmarks.learning.loop import Trial
 from benchmarks.method import Paper
 from benchmarks.perception import colour
-from benchmarks.perception.ascent import Attacked, cross_entropy, gradient_of, in_parts, lead
+from benchmarks.perception.ascent import Attacked, cross_entropy, gradient_of, lead, of_images
 from benchmarks.perception.ascent import lengths as lengths_of
 from benchmarks.perception.best import Best, cosine
 from benchmarks.perception.images import eight_bit
@@ -53,7 +53,7 @@ class PercAl(Attacker):
         def part(x: Tensor, y: Tensor) -> Attacked:
             return self._attack(model, x, y)
 
-        attacked = in_parts(part, x, y)
+        attacked = of_images(part, x, y)
         trial.chosen["steps"] = self.steps
         return attacked.x
 

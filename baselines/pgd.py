@@ -14,7 +14,7 @@ from benchmarks.perception.ascent import (
     Ascent,
     Attacked,
     Keep,
-    in_parts,
+    of_images,
     of_length,
     of_sign,
     pixels,
@@ -75,6 +75,6 @@ class Pgd(Attacker):
                 start = pixels(x + noise.in_ball(x, self.norm, self.radius), x)
             return climb(model, x, y, start)
 
-        attacked = in_parts(part, x, y)
+        attacked = of_images(part, x, y)
         trial.chosen["steps"] = float(attacked.steps.float().mean())
         return attacked.x

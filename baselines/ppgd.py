@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from benchmarks.learning.loop import Trial
 from benchmarks.method import Paper
-from benchmarks.perception.ascent import Attacked, capped_lead, gradient_of, in_parts, lengths
+from benchmarks.perception.ascent import Attacked, capped_lead, gradient_of, lengths, of_images
 from benchmarks.perception.neural_ball import Features, features, project
 from benchmarks.perception.noise import Noise
 from benchmarks.tracks.imperceptibility import Attacker
@@ -50,7 +50,7 @@ class Ppgd(Attacker):
         def part(x: Tensor, y: Tensor) -> Attacked:
             return self._attack(model, phi, x, y, noise)
 
-        attacked = in_parts(part, x, y)
+        attacked = of_images(part, x, y)
         trial.chosen["steps"] = self.steps
         return attacked.x
 

@@ -14,7 +14,7 @@ from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from benchmarks.learning.backbones import Backbone
 from benchmarks.learning.drawing import WeightedSplit, drawn
-from benchmarks.learning.inner_attack import Attack, InnerAttack, InnerProblem
+from benchmarks.learning.inner_attack import Attack, InnerProblem
 from benchmarks.learning.loop import Trial
 from benchmarks.learning.settings import Recipe
 from benchmarks.learning.split import Batch, Split
@@ -43,7 +43,9 @@ class DRO(Trainer):
         "https://arxiv.org/abs/2111.15603",
     )
 
-    attack: InnerAttack = "pieapp"
+    attack: Literal[
+        "pieapp", "ssim", "lpips_squeeze", "lpips_alex", "lpips_vgg", "dists", "l2", "pgd"
+    ] = "pieapp"
     """What solves the inner problem: Algorithm 3.1 with that cost; ssim is the one step of
     equation 3.4, pgd equation 3.5 without a cost."""
     steps: Annotated[int, Field(ge=1)] = 100

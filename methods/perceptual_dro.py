@@ -16,8 +16,8 @@ from benchmarks.perception.ascent import (
     Attacked,
     as_it_is,
     cross_entropy,
-    in_parts,
     lead,
+    of_images,
     shown_as_it_is,
 )
 from benchmarks.perception.distances import files_of, load
@@ -93,7 +93,7 @@ class PerceptualDro(Attacker):
         def part(x: Tensor, y: Tensor) -> Attacked:
             return attack(model, x, y)
 
-        attacked = in_parts(part, x, y)
+        attacked = of_images(part, x, y)
         trial.chosen["steps"] = float(attacked.steps.float().mean())
         return attacked.x
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
+from benchmarks.perception import images
 from benchmarks.perception.distances.contract import Distance, Measure
 
 Model = Callable[[Tensor], Tensor]
@@ -239,3 +240,13 @@ def in_parts(
         torch.cat([part.steps for part in parts]),
         torch.cat([part.stopped for part in parts]),
     )
+
+
+def of_images(attack: Callable[[Tensor, Tensor], Attacked], x: Tensor, y: Tensor) -> Attacked:
+    """`in_parts` for images, which are looked at before they are attacked.
+
+    Raises:
+        ValueError: they are not [n, C, H, W] in [0, 1]; clamped, such images would be lost.
+    """
+    images.check(x)
+    return in_parts(attack, x, y)

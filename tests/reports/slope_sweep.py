@@ -79,7 +79,8 @@ def sweep(labels: Sequence[str] = tuple(SLOPES)) -> tuple[Plan, dict[str, Result
         for seed, slope in SLOPES[label].items()
     }
     plan = Plan(
-        suite="geo", title="By country", description="A sweep.", sweep="0", command="bench --suite geo",
+        suite="geo", title="By country", description="A sweep.", sweep="0",
+        command="bench --suite geo",
         tracks=[TRACK], tasks=[task()], methods=[method(label) for label in labels],
         trials=[PlannedTrial(key=key, task=r.task, method=r.method, seed=r.seed)
                 for key, r in results.items()],

@@ -7,6 +7,7 @@ groups and their samples. Whether other groups would, a bootstrap over groups sa
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -85,24 +86,39 @@ def versus(
         second: slope by seed, at least one.
         groups: of both, for the bootstrap.
     """
+    # Twelve digits: models that say the same to everybody differ in the last ones alone.
+    first, second = ({s: float(f"{v:.12g}") for s, v in x.items()} for x in (first, second))
     a, b = (np.array(list(slopes.values())) for slopes in (first, second))
     both = sorted(first.keys() & second.keys())
     spread = _pooled_spread(a, b)
     difference = float(b.mean() - a.mean())
     testable = min(len(a), len(b)) > 1 and spread is not None
     gaps = np.array([second[seed] - first[seed] for seed in both])
+    with warnings.catch_warnings():
+        # scipy warns where one method's slopes are all alike: a constant model's are.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        pooled, welch, paired = _tests(a, b, gaps, testable)
     return Versus(
-        pooled=_test(stats.ttest_ind(b, a, alternative="greater")) if testable else None,
-        welch=_test(stats.ttest_ind(b, a, equal_var=False, alternative="greater"))
-        if testable
-        else None,
-        paired=_test(stats.ttest_1samp(gaps, 0.0, alternative="greater"))
-        if len(gaps) > 1 and gaps.std() > 0
-        else None,
+        pooled=pooled,
+        welch=welch,
+        paired=paired,
         effect=difference / spread if spread else None,
         difference=difference,
         interval=_bootstrap(*groups) if groups else None,
     )
+
+
+def _tests(
+    a: Array, b: Array, gaps: Array, testable: bool
+) -> tuple[TTest | None, TTest | None, TTest | None]:
+    """Pooled, Welch's and paired."""
+    pooled = welch = paired = None
+    if testable:
+        pooled = _test(stats.ttest_ind(b, a, alternative="greater"))
+        welch = _test(stats.ttest_ind(b, a, equal_var=False, alternative="greater"))
+    if len(gaps) > 1 and gaps.std() > 0:
+        paired = _test(stats.ttest_1samp(gaps, 0.0, alternative="greater"))
+    return pooled, welch, paired
 
 
 def by_group(results: Sequence[Result]) -> Groups | None:

@@ -35,7 +35,7 @@ from reports.slope_tests import RESAMPLES, Groups, TTest, Versus, by_group, vers
 
 SLOPE = "slope"
 _PANEL, _GAP = (290.0, 230.0), (78.0, 96.0)
-_ROW, _BOX, _WIDE = 46.0, 16.0, 520.0
+_ROW, _BOX, _WIDE = 50.0, 16.0, 700.0
 _SMALL, _LARGE = 2.5, 9.0
 """Radii of the groups with the fewest and the most samples."""
 
@@ -210,9 +210,9 @@ def _boxes_svg(asked: Subject, found: Sequence[Sloped]) -> str | None:
     line(root, (start, frame.y0), (start, frame.y1),
          {"stroke": found[0].look.colour, "stroke-width": "1.6", **dashed("5 4")})  # fmt: skip
     for row, one in enumerate(found):
-        _draw_box(root, one, across, frame.y0 + (row + 0.5) * _ROW)
-        name = shortened(asked.name(one.entry), 32)
-        text(root, frame.x0 - 10, frame.y0 + (row + 0.5) * _ROW + 4, name, {"text-anchor": "end"})
+        name = shortened(asked.name(one.entry), 100)
+        text(root, frame.x0 + 4, frame.y0 + row * _ROW + 16, name)
+        _draw_box(root, one, across, frame.y0 + (row + 0.68) * _ROW)
     return written(root)
 
 

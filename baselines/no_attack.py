@@ -14,9 +14,16 @@ from benchmarks.tracks.imperceptibility import Attacker
 
 @dataclass(frozen=True)
 class NoAttack(Attacker):
-    """Images stay as they are: behind a defence, what is called success is the defence's damage."""
+    """What the defences of Hua et al. (2021), Figure 3.5, do to images that nobody attacked.
 
-    paper: ClassVar[Paper] = Paper("none", "A reference")
+    Behind a defence, what is called success is the defence's own damage.
+    """
+
+    paper: ClassVar[Paper] = Paper(
+        "Hua et al. (2021)",
+        "Human imperceptible attacks and applications to improve fairness",
+        "https://arxiv.org/abs/2111.15603",
+    )
 
     @property
     def caveat(self) -> str | None:

@@ -164,8 +164,13 @@ def list_all() -> None:
     for name, data in found:
         if data.further:
             out.print(Text(f"{name} also: {data.further}", "dim"))
-    out.print("\nMethods", style="bold")
-    print_rows([(name, summary_of(m), m.track, m.paper.cite) for name, m in methods().items()])
+    by_track: dict[str, list[tuple[str, str, str]]] = {}
+    for name, method in methods().items():
+        row = (name, summary_of(method), method.paper.cite)
+        by_track.setdefault(method.track, []).append(row)
+    for track, rows in by_track.items():
+        out.print(f"\nMethods, {track.replace('_', ' ')}", style="bold")
+        print_rows(rows)
 
 
 @app.command()

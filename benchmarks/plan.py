@@ -158,7 +158,6 @@ def spec(suite: str, task: TaskSpec, method: Method, seed: int, meta: Meta | Non
     data_hash = meta.hash if meta else ""
     key = digest(
         {
-            "track": task.track,
             "track_revision": TRACKS[task.track].revision,
             **scope(task, seed, data_hash),
             "examined": task.options.examined,
@@ -176,6 +175,7 @@ def spec(suite: str, task: TaskSpec, method: Method, seed: int, meta: Meta | Non
 def scope(task: TaskSpec, seed: int, data_hash: str) -> dict[str, object]:
     """Everything but the method that decides a trained model: also the key of shared work."""
     return {
+        "track": task.track,  # epochs are selected by the track's own scores
         "data": task.data,
         "data_hash": data_hash,
         "task": task.task,

@@ -154,6 +154,8 @@ def _sentence(made: Comparisons) -> str:
         return f"On {metric.title} nothing has been measured yet."
     if len(made.lines) == 1:
         return f"On {metric.title} only {_name(best)} has a value: {_cell(best, made).words}."
+    if len({_cell(line.row, made).words for line in made.lines}) == 1:
+        return f"On {metric.title} all methods have the same: {_cell(best, made).words}."
     first = [line.row for line in made.lines if _is_first(line.row, made)]
     first.sort(key=lambda row: row is not best)
     who = f"{_name(best)}, the reference," if best is made.reference else _name(best)

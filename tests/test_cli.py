@@ -99,6 +99,7 @@ def test_list_names_suites_tasks_and_methods(bench: Bench) -> None:
     for name in ("digits", "adult income|sex", "digits parity|ink", "meps utilization|race"):
         assert name in words
     assert "bade BaDe: cancel a bias" in words
+    assert "Methods, robust fairness" in words
     assert "Wu et al. (2024)" in words
 
 

@@ -27,6 +27,11 @@ def project(tmp_path: Path) -> Path:
         suite = yaml.safe_load(path.read_text())
         suite["seeds"], suite["methods"] = 1, ["standard", "undersampling"]
         suite["training"]["epochs"] = 1
+        suite["tasks"] = [
+            {key: value for key, value in task.items() if key != "methods"}
+            for task in suite["tasks"]
+        ]
+        suite.pop("figures", None)
         path.write_text(yaml.safe_dump(suite))
     subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
     return tmp_path

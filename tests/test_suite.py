@@ -69,8 +69,8 @@ def test_every_table_and_figure_of_the_papers_has_a_suite_and_a_small_form() -> 
             "fig_2", "fig_3", "table_1", "table_3", "fig_5", "table_4", "table_5", "table_6",
             "fig_6", "table_7", "table_8")),
         *(f"labor_{which}" for which in (
-            "table_3", "table_6", "table_7", "table_8", "table_9", "fig_3", "fig_4", "fig_5",
-            "people")),
+            "table_3", "table_6", "table_7", "table_8", "table_9", "fig_2", "fig_3", "fig_4",
+            "fig_5", "clean_label", "people")),
         *(f"perceptual_dro_{which}" for which in (
             "table_3_1", "table_3_2", "fig_3_1", "fig_3_2", "fig_3_3", "fig_3_4", "fig_3_5",
             "text_4", "fig_4_1", "fig_4_2")),

@@ -94,6 +94,8 @@ def test_a_sentence_is_honest_where_nothing_is_significant() -> None:
          "On Odds, bade is first, 1.00 points below standard (one common seed, not tested)."),
         ({"standard": (5.0, 6.0, 7.0), "bade": (4.0, 5.0, 6.0)},
          "On Odds, bade is first, 1.00 points below standard (the same on all 3 seeds)."),
+        ({"standard": (5.0,), "bade": (5.0,)},
+         "On Odds all methods have the same: 5.00 %."),
         ({"standard": (4.0, 4.1, 4.2), "bade": (9.0, 9.2, 9.1)},
          "On Odds, standard, the reference, is first."),
         ({"standard": (4.0, 4.4, 4.2), "bade": (4.1, 4.3, 4.4)},

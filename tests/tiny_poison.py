@@ -15,7 +15,8 @@ from benchmarks.learning.backbones import Backbone
 from benchmarks.learning.selection import Scores
 from benchmarks.learning.settings import Training
 from benchmarks.learning.split import Split
-from benchmarks.tracks.poisoning.contract import PoisoningTask, network
+from benchmarks.learning.weights import network
+from benchmarks.tracks.poisoning.contract import PoisoningTask
 from benchmarks.tracks.poisoning.human import Human, Oracle
 
 CLASSES = 4

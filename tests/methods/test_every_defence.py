@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from benchmarks.errors import Skip
+from benchmarks.learning.weights import network
 from benchmarks.method import Method, methods
-from benchmarks.tracks.poisoning.contract import Defence, Defender, PoisoningTask, network
+from benchmarks.tracks.poisoning.contract import Defence, Defender, PoisoningTask
 
 FASTER = {"confusion_training": {"steps": 3}, "neural_cleanse": {"rounds": 3, "epochs": 1}}
 """Settings under which a defence that takes long is tried here."""

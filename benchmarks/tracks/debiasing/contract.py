@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 import torch
@@ -12,11 +11,10 @@ from torch import Tensor, nn
 
 from benchmarks.data.kinds import Kind
 from benchmarks.errors import Skip
-from benchmarks.learning import backbones
 from benchmarks.learning.backbones import Backbone
 from benchmarks.learning.loop import Trial
 from benchmarks.learning.split import Split
-from benchmarks.learning.weights import load_pretrained
+from benchmarks.learning.weights import network
 from benchmarks.method import Method
 from benchmarks.planting import stamped
 from benchmarks.triggers import TriggerPair, trigger_pair
@@ -70,12 +68,8 @@ class DebiasingTask:
         Args:
             shape: of the input, where a method adds columns to it.
         """
-        model = backbones.build(self.backbone, shape or self.shape, self.outputs, self.seed)
-        if self.weights:
-            load_pretrained(model, self.backbone, Path(self.weights))
-        # Pixel by pixel, all channels: a fifth faster on CPUs, too (docs/performance.md).
-        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return model.to(self.device)
+        shape = shape or self.shape
+        return network(self.backbone, shape, self.outputs, self.seed, self.device, self.weights)
 
 
 class ToldGroup(nn.Module):

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from benchmarks.data.kinds import Kind
 from benchmarks.errors import Skip
-from benchmarks.learning import backbones
 from benchmarks.learning.backbones import Backbone
 from benchmarks.learning.inputs import Inputs
 from benchmarks.learning.loop import Trial
 from benchmarks.learning.split import Split
+from benchmarks.learning.weights import network
 from benchmarks.method import Method
 from benchmarks.tracks.poisoning.human import Human
 
@@ -61,15 +61,6 @@ class PoisoningTask:
         """Raise Skip on text: its inputs are token ids, which cannot be blended or optimised."""
         if self.kind == "text":
             raise Skip("the defence blends or optimises inputs, and words can be neither")
-
-
-def network(
-    name: str, shape: tuple[int, ...], classes: int, seed: int, device: torch.device
-) -> Backbone:
-    """A fresh classifier on the device; equal seeds give equal weights."""
-    model = backbones.build(name, shape, classes, seed)
-    model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return model.to(device)
 
 
 @dataclass(frozen=True)

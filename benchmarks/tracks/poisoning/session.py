@@ -19,9 +19,10 @@ from benchmarks.learning.loop import Trial
 from benchmarks.learning.selection import Scores
 from benchmarks.learning.split import Split, generator
 from benchmarks.learning.standard import plain_loss
+from benchmarks.learning.weights import network
 from benchmarks.method import Method
 from benchmarks.tracks.poisoning import judge
-from benchmarks.tracks.poisoning.contract import Defence, Defender, PoisoningTask, network
+from benchmarks.tracks.poisoning.contract import Defence, Defender, PoisoningTask
 from benchmarks.tracks.poisoning.human import Human, Oracle, Recorded
 from benchmarks.tracks.poisoning.judge import Tried
 from benchmarks.tracks.session import Played, Question, Session

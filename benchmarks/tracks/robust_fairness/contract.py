@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import ClassVar
 
 import torch
 from torch import nn
 
 from benchmarks.data.kinds import Kind
-from benchmarks.learning import backbones
 from benchmarks.learning.backbones import Backbone
 from benchmarks.learning.loop import Trial
 from benchmarks.learning.split import Split
 from benchmarks.learning.standard import standard_model
-from benchmarks.learning.weights import load_pretrained
+from benchmarks.learning.weights import network
 from benchmarks.method import Method
 
 
@@ -52,11 +50,8 @@ class GroupTask:
 
     def new_model(self) -> Backbone:
         """A fresh network on the device; the same weights for every method with this seed."""
-        model = backbones.build(self.backbone, self.shape, len(self.classes), self.seed)
-        if self.weights:
-            load_pretrained(model, self.backbone, Path(self.weights))
-        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return model.to(self.device)
+        outputs = len(self.classes)
+        return network(self.backbone, self.shape, outputs, self.seed, self.device, self.weights)
 
     def pretrained(self, trial: Trial, seed: int | None = None) -> Backbone:
         """theta_0 of Algorithms 4.1 and 4.2: the plainly trained network, built once and shared.

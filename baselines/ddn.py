@@ -11,13 +11,12 @@ from torch import Tensor, nn
 
 from benchmarks.learning.loop import Trial
 from benchmarks.method import Paper
+from benchmarks.perception import images
 from benchmarks.perception.ascent import (
-    Attacked,
     cross_entropy,
     gradient_of,
     lead,
     lengths,
-    of_images,
 )
 from benchmarks.perception.best import Best, cosine
 from benchmarks.perception.images import eight_bit
@@ -49,16 +48,8 @@ class Ddn(Attacker):
     """Whether every image is rounded to 8 bits a channel, as in the paper."""
 
     def perturb(self, model: nn.Module, x: Tensor, y: Tensor, trial: Trial) -> Tensor:
-        """Attack all images, as many at a time as memory allows."""
-
-        def part(x: Tensor, y: Tensor) -> Attacked:
-            return self._attack(model, x, y)
-
-        attacked = of_images(part, x, y)
-        trial.chosen["steps"] = self.steps
-        return attacked.x
-
-    def _attack(self, model: nn.Module, x: Tensor, y: Tensor) -> Attacked:
+        """Attack a batch."""
+        images.check(x)
         delta, norm, best = (
             torch.zeros_like(x),
             x.new_full((len(x), 1, 1, 1), self.first_norm),
@@ -76,8 +67,7 @@ class Ddn(Attacker):
             delta = shown - x
         with torch.no_grad():
             best.offer(shown, delta.flatten(1).norm(dim=1), lead(model(shown), y) > 0)
-        taken = torch.full((len(x),), self.steps, device=x.device)
-        return Attacked(best.or_last(shown), taken, ~best.size.isinf())
+        return best.or_last(shown)
 
     def _valid(self, x: Tensor) -> Tensor:
         return eight_bit(x) if self.quantised else x.clamp(0, 1)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from benchmarks.learning.loop import Trial
 from benchmarks.method import Paper
-from benchmarks.perception.ascent import Attacked, of_images
+from benchmarks.perception import images
 from benchmarks.perception.one_step import one_step, signs, steepest
 from benchmarks.tracks.imperceptibility import Attacker
 
@@ -35,11 +35,6 @@ class Fgsm(Attacker):
     images of photographs are usually attacked with."""
 
     def perturb(self, model: nn.Module, x: Tensor, y: Tensor, trial: Trial) -> Tensor:
-        """Attack all images, as many at a time as memory allows."""
-
-        def part(x: Tensor, y: Tensor) -> Attacked:
-            return one_step(model, x, y, self.epsilon, signs if self.norm == "linf" else steepest)
-
-        attacked = of_images(part, x, y)
-        trial.chosen["steps"] = 1
-        return attacked.x
+        """Attack a batch."""
+        images.check(x)
+        return one_step(model, x, y, self.epsilon, signs if self.norm == "linf" else steepest).x

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 import torch
@@ -11,7 +12,9 @@ from torch import Tensor, nn
 
 from benchmarks.learning.loop import Trial
 from benchmarks.method import Paper
-from benchmarks.perception.ascent import Attacked, capped_lead, lead, lengths, of_images
+from benchmarks.perception import images, weights
+from benchmarks.perception.ascent import capped_lead, lead, lengths
+from benchmarks.perception.distances.networks import ARCHITECTURES
 from benchmarks.perception.neural_ball import Features, apart, features, project
 from benchmarks.perception.noise import Noise
 from benchmarks.tracks.imperceptibility import Attacker
@@ -45,25 +48,18 @@ class Lpa(Attacker):
     steps: Annotated[int, Field(ge=1)] = 20
     """T, steps a round; 20 is the authors' default."""
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Weights of the network whose features measure distances."""
+        return weights.present((ARCHITECTURES[self.network].name,))
+
     def perturb(self, model: nn.Module, x: Tensor, y: Tensor, trial: Trial) -> Tensor:
-        """Attack all images, as many at a time as memory allows."""
+        """Attack a batch."""
+        images.check(x)
         phi = features(self.network, f"LPA ({self.network})", trial.device)
-        noise = Noise(trial.generator("lpa/start"))
-
-        def part(x: Tensor, y: Tensor) -> Attacked:
-            return self._attack(model, phi, x, y, noise)
-
-        attacked = of_images(part, x, y)
-        trial.chosen["steps"] = float(attacked.steps.float().mean())
-        return attacked.x
-
-    def _attack(
-        self, model: nn.Module, phi: Features, x: Tensor, y: Tensor, noise: Noise
-    ) -> Attacked:
         with torch.no_grad():
             there = phi(x)
-        found = (x + noise.normal(x, 0.01)).clamp(0, 1)
-        taken = torch.zeros(len(x), dtype=torch.int64, device=x.device)
+        found = (x + Noise(trial.generator("lpa/start")).normal(x, 0.01)).clamp(0, 1)
         price = x.new_full((len(x),), 0.01)
         live = torch.arange(len(x), device=x.device)
         for _ in range(self.rounds):
@@ -76,16 +72,13 @@ class Lpa(Attacker):
                 )
                 found[live] = moved
                 live = live[~done]
-                taken[live] += 1
             if len(live):
                 with torch.no_grad():
                     outside = apart(phi, found[live], there[live]) > self.bound
                 price[live[outside]] *= 10
-        stopped = torch.ones_like(taken, dtype=torch.bool)
-        stopped[live] = False
         if len(live):
             found[live] = project(phi, found[live], x[live], self.bound)
-        return Attacked(found, taken, stopped)
+        return found
 
     def _moved(
         self,

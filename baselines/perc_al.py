@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from benchmarks.errors import Skip
 from benchmarks.learning.loop import Trial
 from benchmarks.method import Paper
-from benchmarks.perception import colour
-from benchmarks.perception.ascent import Attacked, cross_entropy, gradient_of, lead, of_images
+from benchmarks.perception import colour, images
+from benchmarks.perception.ascent import cross_entropy, gradient_of, lead
 from benchmarks.perception.ascent import lengths as lengths_of
 from benchmarks.perception.best import Best, cosine
 from benchmarks.perception.images import eight_bit
@@ -46,24 +46,16 @@ class PercAl(Attacker):
     """By how much another class's logit must lead for an image to count as misclassified."""
 
     def perturb(self, model: nn.Module, x: Tensor, y: Tensor, trial: Trial) -> Tensor:
-        """Attack all images, as many at a time as memory allows."""
+        """Attack a batch."""
         if x.shape[1] != 3:
             raise Skip("CIEDE2000 compares colours, and these images have none")
-
-        def part(x: Tensor, y: Tensor) -> Attacked:
-            return self._attack(model, x, y)
-
-        attacked = of_images(part, x, y)
-        trial.chosen["steps"] = self.steps
-        return attacked.x
-
-    def _attack(self, model: nn.Module, x: Tensor, y: Tensor) -> Attacked:
+        images.check(x)
         delta, original, best = torch.zeros_like(x), colour.lab(x), Best(x)
         for step in range(self.steps):
             shown = eight_bit(x + delta)
             uphill, logits = gradient_of(cross_entropy, model, shown, y)
-            away, backwards = _colour_distance(shown, original)
             fooled = lead(logits, y) > self.confidence
+            away, backwards = _colour_distances(shown, original, fooled)
             best.offer(shown, away, fooled)
             along = cosine(self.alpha_l, self.alpha_l / 100, step, self.steps)
             back = cosine(self.alpha_c, self.alpha_c / 10, step, self.steps)
@@ -75,17 +67,20 @@ class PercAl(Attacker):
             delta = (x + delta + move).clamp(0, 1) - x
         last = eight_bit(x + delta)
         with torch.no_grad():
-            best.offer(
-                last, _colour_distance(last, original)[0], lead(model(last), y) > self.confidence
-            )
-        taken = torch.full((len(x),), self.steps, device=x.device)
-        return Attacked(best.or_last(last), taken, ~best.size.isinf())
+            fooled = lead(model(last), y) > self.confidence
+            best.offer(last, colour.distances(colour.lab(last), original), fooled)
+        return best.or_last(last)
 
 
-def _colour_distance(x: Tensor, original: Tensor) -> tuple[Tensor, Tensor]:
-    """Distances in colour, [n], and their gradients in x."""
-    with torch.enable_grad():
-        x = x.detach().requires_grad_()
-        away = colour.distances(colour.lab(x), original)
-        (gradient,) = torch.autograd.grad(away.sum(), x)
-    return away.detach(), gradient
+def _colour_distances(x: Tensor, original: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Distances in colour, [n], and their gradients in x; of the others inf and 0.
+
+    They cost as much as a small network, and only images that fool the model need them.
+    """
+    away, gradients = x.new_full((len(x),), torch.inf), torch.zeros_like(x)
+    if rows.any():
+        some = x[rows].detach().requires_grad_()
+        found = colour.distances(colour.lab(some), original[rows])
+        (gradients[rows],) = torch.autograd.grad(found.sum(), some)
+        away[rows] = found.detach()
+    return away, gradients

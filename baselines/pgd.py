@@ -10,11 +10,10 @@ from torch import Tensor, nn
 
 from benchmarks.learning.loop import Trial
 from benchmarks.method import Paper
+from benchmarks.perception import images
 from benchmarks.perception.ascent import (
     Ascent,
-    Attacked,
     Keep,
-    of_images,
     of_length,
     of_sign,
     pixels,
@@ -58,7 +57,8 @@ class Pgd(Attacker):
     """Whether the model is shown, and given back are, images of 8 bits a channel at every step."""
 
     def perturb(self, model: nn.Module, x: Tensor, y: Tensor, trial: Trial) -> Tensor:
-        """Attack all images, as many at a time as memory allows."""
+        """Attack a batch."""
+        images.check(x)
         keep: Keep = pixels if self.radius is None else within(self.norm, self.radius)
         climb = Ascent(
             of_length(self.step_size) if self.norm == "l2" else of_sign(self.step_size),
@@ -67,14 +67,8 @@ class Pgd(Attacker):
             keep=keep,
             show=eight_bit if self.quantised else shown_as_it_is,
         )
-        noise = Noise(trial.generator("pgd/start"))
-
-        def part(x: Tensor, y: Tensor) -> Attacked:
-            start = None
-            if self.random_start and self.radius is not None:
-                start = pixels(x + noise.in_ball(x, self.norm, self.radius), x)
-            return climb(model, x, y, start)
-
-        attacked = of_images(part, x, y)
-        trial.chosen["steps"] = float(attacked.steps.float().mean())
-        return attacked.x
+        start = None
+        if self.random_start and self.radius is not None:
+            noise = Noise(trial.generator("pgd/start"))
+            start = pixels(x + noise.in_ball(x, self.norm, self.radius), x)
+        return climb(model, x, y, start).x

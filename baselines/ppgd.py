@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 import torch
@@ -12,7 +13,9 @@ from torch import Tensor, nn
 
 from benchmarks.learning.loop import Trial
 from benchmarks.method import Paper
-from benchmarks.perception.ascent import Attacked, capped_lead, gradient_of, lengths, of_images
+from benchmarks.perception import images, weights
+from benchmarks.perception.ascent import capped_lead, gradient_of, lengths
+from benchmarks.perception.distances.networks import ARCHITECTURES
 from benchmarks.perception.neural_ball import Features, features, project
 from benchmarks.perception.noise import Noise
 from benchmarks.tracks.imperceptibility import Attacker
@@ -42,29 +45,22 @@ class Ppgd(Attacker):
     cg_steps: Annotated[int, Field(ge=1)] = 5
     """Iterations of conjugate gradients a step; 5 is the authors' default."""
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Weights of the network whose features measure distances."""
+        return weights.present((ARCHITECTURES[self.network].name,))
+
     def perturb(self, model: nn.Module, x: Tensor, y: Tensor, trial: Trial) -> Tensor:
-        """Attack all images, as many at a time as memory allows."""
+        """Attack a batch."""
+        images.check(x)
         phi = features(self.network, f"PPGD ({self.network})", trial.device)
-        noise = Noise(trial.generator("ppgd/start"))
-
-        def part(x: Tensor, y: Tensor) -> Attacked:
-            return self._attack(model, phi, x, y, noise)
-
-        attacked = of_images(part, x, y)
-        trial.chosen["steps"] = self.steps
-        return attacked.x
-
-    def _attack(
-        self, model: nn.Module, phi: Features, x: Tensor, y: Tensor, noise: Noise
-    ) -> Attacked:
-        here = (x + noise.normal(x, 0.01)).clamp(0, 1)
+        here = (x + Noise(trial.generator("ppgd/start")).normal(x, 0.01)).clamp(0, 1)
         size = 2 * self.bound / self.steps  # the authors' default
         for _ in range(self.steps):
             gradient, _ = gradient_of(capped_lead, model, here, y)
             here = (here + size * seen_steepest(phi, here, gradient, self.cg_steps)).clamp(0, 1)
             here = project(phi, here, x, self.bound)
-        taken = torch.full((len(x),), self.steps, device=x.device)
-        return Attacked(here.detach(), taken, torch.zeros_like(taken, dtype=torch.bool))
+        return here.detach()
 
 
 def seen_steepest(phi: Features, x: Tensor, gradient: Tensor, cg_steps: int) -> Tensor:

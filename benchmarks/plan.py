@@ -330,7 +330,7 @@ def _contents(method: Method) -> dict[str, object]:
     missing = [str(path) for path in method.files if not path.is_file()]
     if missing:
         raise UsageError(f"{method.label}: {missing[0]}: no such file.")
-    return {"files": [sha256_of(path) for path in method.files]} if method.files else {}
+    return {"files": [_sha256(path) for path in method.files]} if method.files else {}
 
 
 def _judged_by(task: TaskSpec) -> dict[str, object]:

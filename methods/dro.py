@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 import torch
@@ -18,7 +19,10 @@ from benchmarks.learning.inner_attack import Attack, InnerProblem
 from benchmarks.learning.loop import Trial
 from benchmarks.learning.settings import Recipe
 from benchmarks.learning.split import Batch, Split
+from benchmarks.learning.weights import sha256_of
 from benchmarks.method import Paper
+from benchmarks.perception import weights
+from benchmarks.perception.distances import files_of
 from benchmarks.tracks.robust_fairness import GroupTask, Trainer
 
 FIRST = 0
@@ -74,6 +78,11 @@ class DRO(Trainer):
     adversarial_set: Literal["one", "each"] = "one"
     """one: theta_0 and D_rob of seed 0 serve all seeds, as in the paper; each: every seed makes its
     own."""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Weights of the inner attack's cost."""
+        return weights.present(files_of(self.attack))
 
     def train(self, task: GroupTask, trial: Trial) -> nn.Module:
         """Algorithm 4.2 on what Algorithm 4.1 made, once for all seeds."""
@@ -141,7 +150,8 @@ class DRO(Trainer):
         """What Algorithm 4.1 depends on besides task, theta_0 and seed."""
         later = ("t_2", "adversarial_set")
         mine = {name: value for name, value in self.parameters.items() if name not in later}
-        return {**mine, "revision": self.revision}
+        files = " ".join(sha256_of(path) for path in self.files)
+        return {**mine, "revision": self.revision, "files": files}
 
 
 class RobustSet(nn.Module):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -10,14 +11,13 @@ from torch import Tensor, nn
 
 from benchmarks.learning.loop import Trial
 from benchmarks.method import Paper
-from benchmarks.perception import weights
+from benchmarks.perception import images, weights
 from benchmarks.perception.ascent import (
     Ascent,
     Attacked,
     as_it_is,
     cross_entropy,
     lead,
-    of_images,
     shown_as_it_is,
 )
 from benchmarks.perception.distances import files_of, load
@@ -86,22 +86,27 @@ class PerceptualDro(Attacker):
             own.weight if self.weight == "auto" else self.weight,
         )
 
+    @property
+    def measure(self) -> str:
+        """The name of the cost among `benchmarks.perception.distances`; empty for the one step."""
+        named = {"ssim": "ssim_same", "lpips": f"lpips_{self.network}", "ssim_step": ""}
+        return named.get(self.cost, self.cost)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Weights of the cost's network."""
+        return weights.present(files_of(self.measure))
+
     def perturb(self, model: nn.Module, x: Tensor, y: Tensor, trial: Trial) -> Tensor:
-        """Attack all images, as many at a time as memory allows."""
+        """Attack a batch."""
+        images.check(x)
         attack = self._one_step if self.cost == "ssim_step" else self._climb(trial)
-
-        def part(x: Tensor, y: Tensor) -> Attacked:
-            return attack(model, x, y)
-
-        attacked = of_images(part, x, y)
-        trial.chosen["steps"] = float(attacked.steps.float().mean())
-        return attacked.x
+        return attack(model, x, y).x
 
     def _climb(self, trial: Trial) -> Ascent:
         """Algorithm 3.1. Raises Skip where the cost's weights are missing."""
-        name = {"ssim": "ssim_same", "lpips": f"lpips_{self.network}"}.get(self.cost, self.cost)
-        cost = load(name, trial.device)
-        if files := files_of(name):
+        cost = load(self.measure, trial.device)
+        if files := files_of(self.measure):
             trial.chosen["cost's weights"] = weights.described(files)
         scale = self.scale
         trial.chosen.update({"loss": scale.loss, "step": scale.step_size, "weight": scale.weight})

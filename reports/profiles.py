@@ -49,6 +49,12 @@ class Family:
         return " ".join(first.title.replace(number, "").split())
 
     @property
+    def setting(self) -> str:
+        """What the numbers are of, spelt as in the title: "JPEG"."""
+        last = self.name.rpartition("_")[2]
+        return next((word for word in self.title.split() if word.lower() == last), last)
+
+    @property
     def unit(self) -> str:
         """That of all of them."""
         unit = self.metrics[0][1].unit
@@ -114,7 +120,7 @@ def _draw(root: ET.Element, panel: _Panel) -> None:
     spans = [span for cell in cells if (span := cell.interval)]
     across = axis_of_settings([x for x, _ in family.metrics], (frame.x0, frame.x1))
     up = axis(shown, spans, (frame.y1, frame.y0), ceiling(family.metrics[0][1]))
-    draw_axes(root, frame, across, up, (family.name.rpartition("_")[2], family.title + family.unit))
+    draw_axes(root, frame, across, up, (family.setting, family.title + family.unit))
     clip = f"{panel.asked.slug}-frame-{panel.number}"
     rectangle(ET.SubElement(root, "clipPath", {"id": clip}), frame, {})
     for entry, style in panel.entries:

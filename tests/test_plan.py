@@ -15,8 +15,9 @@ from benchmarks.data.prepared import Meta
 from benchmarks.errors import UsageError
 from benchmarks.learning.settings import Training
 from benchmarks.method import make, method_class
+from benchmarks.perception import weights
 from benchmarks.plan import Sweep, TrialSpec, select, spec, sweep
-from benchmarks.result import Result, Status, Store
+from benchmarks.result import Result, Scalar, Status, Store
 from benchmarks.suite import Suite
 from benchmarks.suite_tasks import TaskSpec
 from benchmarks.tracks.registry import TRACKS
@@ -136,6 +137,37 @@ def test_the_key_changes_with_the_content_of_the_weights_and_not_with_their_name
     assert one == with_weights("b.safetensors", b"one")
     assert one != with_weights("c.safetensors", b"other")
     assert one != key(PARITY, BADE, 0, meta)
+
+
+@pytest.mark.parametrize(
+    ("method", "fields", "file"),
+    [
+        ("perceptual_dro", {"cost": "lpips"}, "lpips_v0.1_squeeze.pth"),
+        ("perceptual_dro", {"cost": "pieapp"}, "PieAPPv0.1.pth"),
+        ("ppgd", {"network": "alex"}, "alexnet-owt-7be5be79.pth"),
+        ("lpa", {}, "squeezenet1_1-b8a52dc0.pth"),
+        ("dro", {"attack": "dists"}, "dists_weights.pt"),
+    ],
+)
+def test_the_key_changes_with_the_weights_that_a_method_compares_images_by(
+    meta: Meta,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    fields: dict[str, Scalar],
+    file: str,
+) -> None:
+    monkeypatch.delenv("BENCH_MIRROR", raising=False)
+    (tmp_path / "raw" / "weights").mkdir(parents=True)
+    keys, plain = [], []
+    with weights.beside(tmp_path):
+        for content in (None, b"one", b"other"):
+            if content:
+                (tmp_path / "raw" / "weights" / file).write_bytes(content)
+            keys.append(key(PARITY, make(method, fields), 0, meta))
+            plain.append(key(PARITY, make("pgd", {}), 0, meta))
+    assert len(set(keys)) == 3
+    assert len(set(plain)) == 1
 
 
 def test_the_key_changes_with_nothing_else(meta: Meta) -> None:

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from benchmarks.perception import images
 from benchmarks.perception.distances.contract import Distance, Measure
 
 Model = Callable[[Tensor], Tensor]
@@ -221,32 +220,3 @@ def gradient_of(loss: Loss, model: Model, x: Tensor, y: Tensor) -> tuple[Tensor,
     logits = model(x)
     (gradient,) = torch.autograd.grad(loss(logits, y).sum(), x)
     return gradient, logits.detach()
-
-
-AT_ONCE = 2**22
-"""Values of the inputs that are attacked at once on a CPU, 15 images of 3 x 299 x 299; sixteen
-times as many on a GPU. Memory goes with it."""
-
-
-def in_parts(
-    attack: Callable[[Tensor, Tensor], Attacked], x: Tensor, y: Tensor, at_once: int = AT_ONCE
-) -> Attacked:
-    """An attack on many inputs, some at a time. They do not feel each other, so nothing changes."""
-    room = at_once * (16 if x.is_cuda else 1)
-    size = max(1, room // max(1, x[:1].numel()))
-    parts = [attack(*part) for part in zip(x.split(size), y.split(size), strict=True)]
-    return Attacked(
-        torch.cat([part.x for part in parts]),
-        torch.cat([part.steps for part in parts]),
-        torch.cat([part.stopped for part in parts]),
-    )
-
-
-def of_images(attack: Callable[[Tensor, Tensor], Attacked], x: Tensor, y: Tensor) -> Attacked:
-    """`in_parts` for images, which are looked at before they are attacked.
-
-    Raises:
-        ValueError: they are not [n, C, H, W] in [0, 1]; clamped, such images would be lost.
-    """
-    images.check(x)
-    return in_parts(attack, x, y)

@@ -6,7 +6,7 @@ They stand in the folder `weights` of `$BENCH_MIRROR`, or in `raw/weights` of th
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -118,6 +118,17 @@ def find(name: str, what: str) -> Path:
         f"{looked}. Run `bench data get {ROOM}/{name}`, or put it there; {MIRROR} may name a "
         "mirror."
     )
+
+
+def present(names: Iterable[str]) -> tuple[Path, ...]:
+    """Where those of these files stand that are here, each once, in the order of their names."""
+    found = (folder((name,)).where(FILES[name].name) for name in dict.fromkeys(names))
+    return tuple(path for path in found if path)
+
+
+def missing(names: Iterable[str]) -> tuple[str, ...]:
+    """Those of these files that are nowhere on this machine."""
+    return tuple(name for name in names if not folder((name,)).where(FILES[name].name))
 
 
 def records(names: tuple[str, ...]) -> list[RawRecord]:

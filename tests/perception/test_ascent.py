@@ -17,7 +17,6 @@ from benchmarks.perception.ascent import (
     capped_lead,
     cross_entropy,
     gradient_of,
-    in_parts,
     lead,
     of_length,
     of_sign,
@@ -248,20 +247,6 @@ def test_iterates_stay_in_the_ball_and_are_images(
     size = moved.norm(dim=1) if norm == "l2" else moved.abs().amax(dim=1)
     assert (size <= radius * (1 + 1e-5) + 1e-6).all()
     assert 0 <= float(attacked.x.min()) <= float(attacked.x.max()) <= 1
-
-
-def test_parts_change_nothing() -> None:
-    x = pictures(7).double()
-    model, y = classified(x)
-    climb = Ascent(of_length(0.1), 40)
-
-    def attack(x: Tensor, y: Tensor) -> object:
-        return climb(model, x, y)
-
-    whole = climb(model, x, y)
-    parts = in_parts(attack, x, y, at_once=2 * 3 * 12 * 12)  # type: ignore[arg-type]
-    assert (parts.x - whole.x).abs().max() < 1e-13
-    assert torch.equal(parts.steps, whole.steps)
 
 
 def test_gradients_of_a_batch_are_those_of_its_images() -> None:

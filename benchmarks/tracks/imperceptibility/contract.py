@@ -22,9 +22,9 @@ class Attacker(Method):
     def perturb(self, model: nn.Module, x: Tensor, y: Tensor, trial: Trial) -> Tensor:
         """Change images so that the model no longer sees in them what they show.
 
-        All images are attacked at once; those that are done may leave the batch. What the judge
-        counts as steps are the images that pass through the model with gradients, so an attack
-        that stops early is seen to be cheap.
+        They come as many at a time as memory allows; those that are done may leave the batch.
+        What the judge counts as steps are the images that pass through the model with gradients,
+        so an attack that stops early is seen to be cheap.
 
         Args:
             model: images -> logits, [n, classes]; in eval mode, weights frozen, normalises inside.

@@ -166,7 +166,7 @@ def _measures(device: torch.device) -> Mapping[str, Callable[[Attacked], Tensor]
 def lpips_network() -> str:
     """Whose features LPIPS compares: the first network of which both files are here."""
     for network in LPIPS_BY_PREFERENCE:
-        if all(_path(name) for name in distances.files_of(f"lpips_{network}")):
+        if not weights.missing(distances.files_of(f"lpips_{network}")):
             return network
     return LPIPS_BY_PREFERENCE[0]
 
@@ -174,15 +174,7 @@ def lpips_network() -> str:
 def files() -> Sequence[Path]:
     """What decides the judge's numbers beside the code: weights that are here, in a fixed order."""
     names = (*distances.files_of(f"lpips_{lpips_network()}"), *distances.files_of("dists"))
-    found = [path for name in dict.fromkeys(names) if (path := _path(name))]
-    return [*found, *(saliency.brought() or ())]
-
-
-def _path(name: str) -> Path | None:
-    try:
-        return weights.find(name, "the judge")
-    except weights.MissingWeights:
-        return None
+    return [*weights.present(names), *(saliency.brought() or ())]
 
 
 def undefined(measured: Mapping[str, float]) -> dict[str, str]:

@@ -124,7 +124,6 @@ class ImperceptibilitySession(Session):
             "attacked": float(count),
             "accuracy": self.accuracy,
         }
-        self.trial.chosen.pop("steps", None)  # an attack's own word, on its last batch
         self.trial.chosen |= {"saliency": saliency.in_words(), "lpips": judge.lpips_network()}
         return Played(
             measured,

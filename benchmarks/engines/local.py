@@ -17,6 +17,7 @@ import psutil
 import torch
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
+from benchmarks.engines import memory
 from benchmarks.method import methods
 from benchmarks.plan import TrialSpec
 from benchmarks.result import Result, Status, Store
@@ -164,6 +165,7 @@ def _begin_worker(threads: int, memory_mib: float | None, parent: int) -> None:
     """Set up a fresh worker. Ctrl-C is the parent's to handle."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    memory.keep_freed()
     torch.set_num_threads(threads)
     with suppress(RuntimeError):  # only allowed before the first parallel work
         torch.set_num_interop_threads(1)
@@ -174,6 +176,7 @@ def _begin_worker(threads: int, memory_mib: float | None, parent: int) -> None:
 
 
 def _work(spec: TrialSpec, place: Place) -> Result:
+    memory.give_back()
     guard = _guards[0] if _guards else None
     if guard:
         guard.peak = 0.0

@@ -124,12 +124,13 @@ def max_pool_cnn(shape: tuple[int, ...], outputs: int) -> Backbone:
     """
     encoder = nn.Sequential(
         Normalise(),
+        # The same numbers as with ReLU first, on a quarter of the pixels.
         nn.Conv2d(shape[0], 32, 3, padding=1),
-        nn.ReLU(),
         nn.MaxPool2d(2),
+        nn.ReLU(),
         nn.Conv2d(32, 64, 3, padding=1),
-        nn.ReLU(),
         nn.MaxPool2d(2),
+        nn.ReLU(),
         nn.Conv2d(64, 64, 3, padding=1),
         nn.ReLU(),
     )

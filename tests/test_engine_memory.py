@@ -12,21 +12,25 @@ COUNT = """
 import resource, sys
 import psutil, torch
 from benchmarks.engines import memory
+from benchmarks.learning import backbones
 
 if sys.argv[1] == "keep":
     assert memory.keep_freed()
-def faults():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+torch.set_num_threads(1)
+model = backbones.build("max_pool_cnn", (1, 28, 28), 10, 0).to(memory_format=torch.channels_last)
+x = torch.rand(128, 1, 28, 28)
+def steps(count):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(count):
+        model(x).sum().backward()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 def held():
     return psutil.Process().memory_info().rss / 2**20
-def tensors():
-    return [torch.ones(4 * 2**20) for _ in range(6)]  # six of 16 MiB
 
-tensors()
-begin = faults()
-for _ in range(5):
-    tensors()
-print(faults() - begin)
+steps(4)
+print(steps(8))
+large = [torch.ones(2**20) for _ in range(32)]
+del large
 print(held())
 memory.give_back()
 print(held())
@@ -40,8 +44,8 @@ def counted(way: str) -> list[float]:
     return [float(line) for line in ran.stdout.split()]
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="not glibc")
-def test_tensors_of_the_same_size_need_no_new_pages_and_are_given_back() -> None:
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's allocator alone is told")
+def test_training_steps_need_no_new_pages_and_what_is_free_can_be_given_back() -> None:
     (without, *_), (kept, before, after) = counted("default"), counted("keep")
-    assert kept < without / 10
-    assert before - after > 80  # of the 96 MiB that were freed
+    assert kept < without / 4
+    assert before - after > 100  # MiB; 128 were just freed

@@ -11,6 +11,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
+from benchmarks import news
 from benchmarks.errors import Skip
 from benchmarks.learning.backbones import Backbone
 from benchmarks.learning.loop import Trial
@@ -87,6 +88,7 @@ class NeuralCleanse(Defender):
         search = Search(self, task)
         order = trial.generator("neural cleanse/order")
         for number in range(self.rounds):
+            news.tell("triggers, round", number + 1, self.rounds)
             rate = search.round(shuffled(len(task.reserve), self.batch_size, order))
             search.schedule(rate)
             if not search.active.any():

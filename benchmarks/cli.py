@@ -208,6 +208,7 @@ def report(
     """Build the pages from the results."""
     from reports.site import build  # noqa: PLC0415 - imports pandas and statsmodels
 
+    _need_results(results)
     pages = build(results, site, interval)
     out.print(f"{len(pages)} files in {site}. Open {site / 'index.html'}", highlight=False)
 
@@ -218,6 +219,7 @@ def log(results: Out = RESULTS, site: Site = PAGES, tracking_uri: Uri = None) ->
     from benchmarks.result import Store  # noqa: PLC0415
     from benchmarks.tracking import Tracker, default_uri  # noqa: PLC0415
 
+    _need_results(results)
     store = Store(results)
     tracker = Tracker(tracking_uri or default_uri(results), results)
     for suite in store.suites():
@@ -330,6 +332,15 @@ def command_line(arguments: list[str]) -> str:
     import shlex  # noqa: PLC0415
 
     return shlex.join(["bench", *arguments])
+
+
+def _need_results(folder: Path) -> None:
+    """Raise UsageError where there is no such folder. One without results has pages that say so."""
+    if not folder.is_dir():
+        raise UsageError(
+            f"{folder}: no such folder of results. Run `bench --suite NAME` first, or name it with "
+            "--out."
+        )
 
 
 def _print_suites() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -12,6 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from benchmarks import news
 from benchmarks.plan import TrialSpec
 from benchmarks.result import Result, Status
 
@@ -30,10 +32,12 @@ class Progress:
         console: where to write; a live display on a terminal, else a line a trial.
         total: trials of this run.
         jobs: how many run at once.
+        news_folder: where running trials tell how far they are.
     """
 
-    def __init__(self, console: Console, total: int, jobs: int) -> None:
+    def __init__(self, console: Console, total: int, jobs: int, news_folder: Path) -> None:
         self.console, self.total, self.jobs = console, total, jobs
+        self.news_folder = news_folder
         self.begin = time.monotonic()
         self.running: dict[str, tuple[TrialSpec, float]] = {}
         self.ended: list[Result] = []
@@ -95,12 +99,14 @@ class Progress:
             f"{self.time_left()} left",
         )
         now = time.monotonic()
-        lines = [
-            Text(f"  {s.task.name} · {s.method.label} · seed {s.seed}  {duration(now - since)}",
-                 "dim")
-            for s, since in self.running.values()
-        ]  # fmt: skip
-        return Group(bar, *lines)
+        return Group(bar, *(self._line(spec, now - since) for spec, since in self.running.values()))
+
+    def _line(self, spec: TrialSpec, seconds: float) -> Text:
+        name = f"  {spec.task.name} · {spec.method.label} · seed {spec.seed}"
+        line = Text(f"{name}  {duration(seconds)}", "dim")
+        if told := news.read(self.news_folder / spec.key):
+            line.append(f"  {told}", "cyan")
+        return line
 
 
 def headline(result: Result) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any, Literal, cast
 
@@ -153,9 +154,12 @@ def _run_trials(
     ended: list[Result] = []
     if not sweep.to_do:
         return ended
-    with Progress(console, len(sweep.to_do), jobs) as progress:
+    with (
+        TemporaryDirectory(prefix="bench-") as folder,
+        Progress(console, len(sweep.to_do), jobs, Path(folder)) as progress,
+    ):
         for result in local.run(
-            sweep.to_do, place, jobs, limits, progress.started, asked.fail_fast
+            sweep.to_do, place, jobs, limits, progress.started, Path(folder), asked.fail_fast
         ):
             ended.append(result)
             progress.finished(result)

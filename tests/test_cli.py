@@ -352,3 +352,9 @@ def test_settings_of_another_form_are_refused(text: str) -> None:
 def test_the_command_is_shown_so_that_it_can_be_pasted() -> None:
     shown = command_line(["--suite", "adult", "--tasks", "income|sex"])
     assert shown == "bench --suite adult --tasks 'income|sex'"
+
+
+@pytest.mark.parametrize("command", ["report", "log"])
+def test_without_a_folder_of_results_there_is_nothing_to_show(bench: Bench, command: str) -> None:
+    assert_one_line(bench(command), "results: no such folder of results. Run `bench --suite NAME`")
+    assert not Path("site").exists()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from textwrap import dedent
 
@@ -53,6 +55,9 @@ BODIES = {
     "slow": "time.sleep(600)",
     "killed": "os.kill(os.getpid(), signal.SIGKILL)",
     "hungry": "hold = [torch.ones(2**24) for _ in range(200) if not time.sleep(0.05)]",
+    "telling": "from benchmarks import news; "
+    '[news.tell("step", i + 1, 4) or time.sleep(0.8) for i in range(4)]; '
+    'raise Skip("told enough")',
     "picky": 'raise Skip("needs left-handed data")',
     "diverging": "return trial.train(task.new_model(), task.train, "
     'lambda model, batch: model(batch.x).sum() * float("nan"))',
@@ -143,6 +148,26 @@ def test_every_way_to_end_has_its_status_and_reason(bench: Bench) -> None:
     assert "SIGKILL" in ended["killed"][1]
     assert ended["hungry"] == ("failed", "its process grew over the memory limit of 3000 MiB")
     assert ended["diverging"] == ("failed", "diverged: the loss was nan in epoch 1")
+
+
+def test_on_a_terminal_running_trials_say_how_far_they_are(bench: Bench) -> None:
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.cli", "--suite", "odd.yaml", "--no-track",
+         "--methods", "telling", "--seeds", "1", "--jobs", "1"],
+        cwd=bench.folder, env={**bench.environment, "TERM": "xterm"}, stdout=theirs, stderr=theirs,
+    )  # fmt: skip
+    os.close(theirs)
+    seen = b""
+    with suppress(OSError):  # Linux's way to say that the other end is closed
+        while part := os.read(ours, 4096):
+            seen += part
+    os.close(ours)
+    assert process.wait(60) == 0, seen
+    shown = seen.decode()
+    assert "1 running" in shown
+    assert [f"step {i} of 4" in shown for i in (2, 4)] == [True, True]
+    assert "told enough" in shown
 
 
 def test_a_second_start_runs_nothing_finished_and_retries_what_failed(bench: Bench) -> None:

@@ -12,11 +12,13 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 import psutil
 import torch
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
+from benchmarks import news
 from benchmarks.engines import memory
 from benchmarks.method import methods
 from benchmarks.plan import TrialSpec
@@ -68,6 +70,7 @@ def run(
     jobs: int,
     limits: Limits,
     started: Callable[[TrialSpec], None],
+    news_folder: Path,
     fail_fast: bool = False,
 ) -> Iterator[Result]:
     """Run trials in `jobs` worker processes and yield each result when it is on disk.
@@ -81,6 +84,7 @@ def run(
         jobs: how many at once.
         limits: time and memory of each trial.
         started: told of every trial that begins.
+        news_folder: where every running trial tells, in a file named after its key, how far it is.
         fail_fast: stop at the first trial that fails.
     """
     store = Store(place.out)
@@ -89,7 +93,10 @@ def run(
     pool = ProcessPool(jobs, context=context, initializer=_begin_worker, initargs=guard)
     try:
         running = Running(
-            {pool.schedule(_work, (spec, place), timeout=limits.seconds): spec for spec in specs}
+            {
+                pool.schedule(_work, (spec, place, news_folder), timeout=limits.seconds): spec
+                for spec in specs
+            }
         )
         while running.specs:
             running.notice(started)
@@ -175,11 +182,12 @@ def _begin_worker(threads: int, memory_mib: float | None, parent: int) -> None:
     guard.start()
 
 
-def _work(spec: TrialSpec, place: Place) -> Result:
+def _work(spec: TrialSpec, place: Place, news_folder: Path) -> Result:
     memory.give_back()
     guard = _guards[0] if _guards else None
     if guard:
         guard.peak = 0.0
-    result = run_trial(spec, place, lambda: guard.peak if guard else None)
+    with news.written_to(news_folder / spec.key):
+        result = run_trial(spec, place, lambda: guard.peak if guard else None)
     Store(place.out).write(result)
     return result

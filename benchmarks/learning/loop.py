@@ -15,6 +15,7 @@ from filelock import FileLock
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from benchmarks import news
 from benchmarks.errors import Diverged
 from benchmarks.keys import digest
 from benchmarks.learning.inputs import Augment, Inputs, flips_and_shifts
@@ -129,6 +130,7 @@ class Trial:
         selection: Selection[dict[str, Tensor]] = Selection(self.training.rule)
         prefix = f"{stage}." if stage else ""
         for epoch in range(epochs):
+            news.tell(f"{stage or 'training'}, epoch", epoch + 1, epochs)
             model.train()
             if recipe:
                 _set_rate(optimiser, recipe.rate(epoch))
@@ -168,6 +170,7 @@ class Trial:
     ) -> M:
         optimiser = recipe.optimiser(parameters)
         for epoch in range(recipe.epochs):
+            news.tell(f"{stage or 'training'}, epoch", epoch + 1, recipe.epochs)
             model.train()
             _set_rate(optimiser, recipe.rate(epoch))
             mean_loss = self._epoch(model, split, loss, optimiser, epoch, recipe.batch_size, after)
@@ -260,7 +263,10 @@ class Trial:
     def _predicted(self, model: nn.Module, inputs: Inputs, size: int) -> Tensor:
         indices = torch.arange(len(inputs), device=inputs.device).split(size)
         with torch.inference_mode(), self._precision():
-            parts = [model(part).float() for part in inputs.stream(indices)]
+            parts = []
+            for part in inputs.stream(indices):
+                news.tell("predictions, batch", len(parts) + 1, len(indices))
+                parts.append(model(part).float())
         # A clone made outside inference mode may take part in autograd as a constant.
         return torch.cat(parts).clone()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from benchmarks import news
 from benchmarks.errors import BenchError, Skip
 from benchmarks.learning import backbones
 from benchmarks.learning.backbones import check_shape
@@ -137,6 +138,7 @@ class ImperceptibilitySession(Session):
         device, done = self.question.device, 0
         parts: list[Tensor] = []
         while done < len(self.y):
+            news.tell("attacked", done, len(self.y))
             rows = slice(done, done + self.size)
             x, y = self.x[rows].to(device), self.y[rows].to(device)
             try:

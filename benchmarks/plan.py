@@ -22,6 +22,7 @@ from benchmarks.result import (
     PlannedMethod,
     PlannedTask,
     PlannedTrial,
+    Result,
     Store,
 )
 from benchmarks.suite import Suite
@@ -56,10 +57,15 @@ class Selected:
 
 @dataclass(frozen=True)
 class Sweep:
-    """What to do: the plan the pages account for, and the trials that are still to run."""
+    """What to do: the plan the pages account for, and the trials that are still to run.
+
+    Attributes:
+        taken: results of the same trials that other suites have finished, made this suite's own.
+    """
 
     plan: Plan
     to_do: tuple[TrialSpec, ...]
+    taken: tuple[Result, ...]
     finished: int
     retried: int
     kept: int
@@ -134,14 +140,27 @@ def _sweep(selected: Selected, library: Library, store: Store, command: str) -> 
     everything = [*specs, *kept]
     plan = _plan(suite, everything, metas, command)
     before = {s.key: store.read(suite.name, s.key) for s in specs}
-    to_do = tuple(s for s in specs if not (old := before[s.key]) or not old.status.is_final)
+    open_ = [s for s in specs if not (old := before[s.key]) or not old.status.is_final]
+    taken = {s.key: result for s in open_ if (result := _elsewhere(s, store))}
+    to_do = tuple(s for s in open_ if s.key not in taken)
     return Sweep(
         plan=plan,
         to_do=to_do,
-        finished=len(specs) - len(to_do),
+        taken=tuple(taken.values()),
+        finished=len(specs) - len(open_),
         retried=sum(before[s.key] is not None for s in to_do),
         kept=len(kept),
     )
+
+
+def _elsewhere(spec: TrialSpec, store: Store) -> Result | None:
+    """The trial's result in another suite of this folder, under the names it goes by in this one.
+
+    A key holds all that decides the numbers; how a suite calls the trial is no part of it.
+    """
+    names = {"suite": spec.suite, "task": spec.task.name, "method": spec.method.label}
+    finished = (r for r in store.elsewhere(spec.suite, spec.key) if r.status.is_final)
+    return next((result.model_copy(update=names) for result in finished), None)
 
 
 def _plays(suite: Suite, task: TaskSpec, method: Method) -> bool:

@@ -313,6 +313,12 @@ class Store:
             if result := self.read(suite, key):
                 yield result
 
+    def elsewhere(self, suite: str, key: str) -> Iterator[Result]:
+        """What other suites have of the same trial."""
+        for path in sorted(self.root.glob(f"*/trials/{key}.json")):
+            if path.parts[-3] != suite:
+                yield self._load(path, Result)
+
     def clean(self) -> None:
         """Remove what writers left behind that were killed in the middle of a write."""
         for stale in self.root.rglob(".*.tmp"):

@@ -74,6 +74,8 @@ def run(asked: Asked, console: Console) -> int:
             prepare(selected, library, console)
             found = planning.sweep(selected, library, store, asked.command)
             store.write_plan(found.plan)
+            for result in found.taken:
+                store.write(result)
             console.print(_counts(found))
             log = _Log(asked, found.plan, console)
             ended = _run_trials(asked, found, device, console, log)
@@ -114,9 +116,10 @@ def prepare(selected: Selected, library: Library, console: Console) -> None:
 def show_plan(sweep: Sweep, store: Store, console: Console) -> None:
     """Print every trial of a plan and how it stands."""
     to_do = {spec.key for spec in sweep.to_do}
+    taken = {result.key for result in sweep.taken}
     for trial in sweep.plan.trials:
         result = store.read(sweep.plan.suite, trial.key)
-        state = "to do" if trial.key in to_do else "kept"
+        state = "to do" if trial.key in to_do else "elsewhere" if trial.key in taken else "kept"
         if result:
             state = f"{result.status}, again" if trial.key in to_do else str(result.status)
         console.print(
@@ -129,6 +132,8 @@ def show_plan(sweep: Sweep, store: Store, console: Console) -> None:
 def _counts(sweep: Sweep) -> str:
     plan = sweep.plan
     parts = [f"{sweep.finished} finished", f"{len(sweep.to_do)} to do"]
+    if sweep.taken:
+        parts.insert(1, f"{len(sweep.taken)} from other suites")
     if sweep.retried:
         parts.append(f"{sweep.retried} of them failed before and are tried again")
     if sweep.kept:

@@ -221,6 +221,22 @@ def test_finished_trials_are_dropped_and_failed_ones_tried_again(
     assert again.plan.trials == first.plan.trials
 
 
+def test_what_another_suite_has_finished_is_not_run_again(digits: Library, store: Store) -> None:
+    first = planned(digits, store, wanted=["bade", "standard"], seeds=[0])
+    for trial, status in zip(first.to_do, (Status.OK, Status.SKIPPED, Status.FAILED), strict=False):
+        store.write(outcome(trial, status).model_copy(update={"method": "called otherwise"}))
+    renamed = (replace(PARITY, varied=("epochs",)), DIGIT)
+    other = planned(digits, store, replace(SUITE, name="other", tasks=renamed), seeds=[0])
+    assert [result.status for result in other.taken] == [Status.OK, Status.SKIPPED]
+    assert {result.suite for result in other.taken} == {"other"}
+    specs = {trial.key: trial for trial in other.plan.trials}
+    for result in other.taken:
+        assert result.task == specs[result.key].task != PARITY.name
+        assert result.method == specs[result.key].method
+    assert (other.finished, len(other.to_do), other.retried) == (0, 4, 0)
+    assert planned(digits, store).taken == ()
+
+
 def test_trials_of_an_earlier_plan_stay_while_they_mean_the_same(
     digits: Library, store: Store
 ) -> None:

@@ -150,6 +150,20 @@ def test_every_way_to_end_has_its_status_and_reason(bench: Bench) -> None:
     assert ended["diverging"] == ("failed", "diverged: the loss was nan in epoch 1")
 
 
+def test_another_suite_takes_over_what_this_one_has_finished(bench: Bench) -> None:
+    bench.run("--methods", "standard,picky", "--seeds", "1")
+    (bench.folder / "even.yaml").write_text(SUITE.replace("Misbehaving", "The same"))
+    done = bench.run("--suite", "even.yaml", "--methods", "standard,picky", "--seeds", "2")
+    assert done.returncode == 0, done.stderr
+    assert "0 finished, 2 from other suites, 2 to do" in done.stdout
+    results = bench.folder / "results"
+    for path in (results / "odd" / "trials").glob("*.json"):
+        there = json.loads(path.read_text())
+        here = json.loads((results / "even" / "trials" / path.name).read_text())
+        assert here == there | {"suite": "even"}
+    assert len(list((results / "even" / "trials").glob("*.json"))) == 4
+
+
 def test_on_a_terminal_running_trials_say_how_far_they_are(bench: Bench) -> None:
     ours, theirs = pty.openpty()
     process = subprocess.Popen(

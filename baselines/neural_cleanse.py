@@ -11,7 +11,6 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from benchmarks import news
 from benchmarks.errors import Skip
 from benchmarks.learning.backbones import Backbone
 from benchmarks.learning.loop import Trial
@@ -88,7 +87,7 @@ class NeuralCleanse(Defender):
         search = Search(self, task)
         order = trial.generator("neural cleanse/order")
         for number in range(self.rounds):
-            news.tell("triggers, round", number + 1, self.rounds)
+            trial.tell("triggers, round", number + 1, self.rounds)
             rate = search.round(shuffled(len(task.reserve), self.batch_size, order))
             search.schedule(rate)
             if not search.active.any():

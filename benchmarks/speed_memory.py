@@ -19,7 +19,7 @@ from rich.table import Table
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from benchmarks.engines.memory import keep_freed
-from benchmarks.learning import backbones
+from benchmarks.learning.weights import network as fresh
 
 NETWORKS = {"max_pool_cnn": (1, 28, 28), "small_cnn": (3, 28, 28), "resnet18_small": (3, 32, 32)}
 BATCH, STEPS = 128, 8
@@ -31,7 +31,7 @@ def milliseconds(network: str, keep: bool, threads: int) -> tuple[float, float]:
         keep_freed()
     torch.set_num_threads(threads)
     shape = NETWORKS[network]
-    model = backbones.build(network, shape, 10, 0).to(memory_format=torch.channels_last)
+    model = fresh(network, shape, 10, 0, torch.device("cpu"))
     optimizer = torch.optim.Adam(model.parameters(), fused=True)
     x, y = torch.rand(BATCH, *shape) * 255, torch.zeros(BATCH, dtype=torch.int64)
 

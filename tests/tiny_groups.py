@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -78,7 +77,7 @@ def question(changes: Mapping[str, Any] | None = None, **training: Any) -> Quest
 
 def as_groups(task: DebiasingTask) -> GroupTask:
     """A debiasing task as one of two groups."""
-    return GroupTask(**{field.name: getattr(task, field.name) for field in fields(task)})
+    return GroupTask.like(task)
 
 
 def table_task(seed: int = 0) -> GroupTask:

@@ -242,6 +242,10 @@ class Trial:
             total += value.detach()
         return total
 
+    def tell(self, doing: str, done: int, total: int) -> None:
+        """Say how far a method's own loop is, to whoever watches; training tells by itself."""
+        news.tell(doing, done, total)
+
     def best(self, candidates: Sequence[Scores]) -> int:
         """Position of the best candidate by the rule that also selects epochs."""
         return best([scores.costs for scores in candidates], self.training.rule)
@@ -263,7 +267,7 @@ class Trial:
     def _predicted(self, model: nn.Module, inputs: Inputs, size: int) -> Tensor:
         indices = torch.arange(len(inputs), device=inputs.device).split(size)
         with torch.inference_mode(), self._precision():
-            parts = []
+            parts: list[Tensor] = []
             for part in inputs.stream(indices):
                 news.tell("predictions, batch", len(parts) + 1, len(indices))
                 parts.append(model(part).float())

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from benchmarks.attacks.contract import Attack
 from benchmarks.data.dataset import DataSet, Labelled, Options, TaskDefinition
 from benchmarks.data.prepared import Meta
 from benchmarks.learning.inputs import inputs_on, room_on
 from benchmarks.learning.loop import Trial
+from benchmarks.learning.selection import Scores
 from benchmarks.learning.settings import Training
 from benchmarks.learning.split import Split
 from benchmarks.method import Method
@@ -58,6 +60,28 @@ class Question:
     def classes(self) -> tuple[str, ...]:
         """Names of the target's classes; empty for regression."""
         return tuple(self.meta.attributes.get(self.definition.target, []))
+
+    @property
+    def chosen_on(self) -> str:
+        """The split that epochs and settings are selected on; some papers' is the test split."""
+        return "test" if self.training.selection == "test" else "validation"
+
+    def trial(self, validation: Split, score: Callable[[Tensor, Split], Scores]) -> Trial:
+        """What a method is given besides the task.
+
+        Args:
+            validation: what epochs are selected on.
+            score: how.
+        """
+        return Trial(
+            seed=self.seed,
+            training=self.training,
+            device=self.device,
+            validation=validation,
+            score=score,
+            scope=self.scope,
+            cache=self.cache,
+        )
 
     def splits(self) -> dict[str, Split]:
         """The splits on the device: inputs as far as there is room for them, the rest on disk."""

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 
 from torch import nn
 
 from benchmarks.data.dataset import Options
 from benchmarks.learning.backbones import check_shape
-from benchmarks.learning.loop import Trial
 from benchmarks.learning.split import Split
 from benchmarks.method import Method
 from benchmarks.planting import trigger_rates, with_artificial_bias, with_flipped_labels
@@ -26,15 +24,7 @@ class DebiasingSession(Session):
     def __init__(self, question: Question) -> None:
         self.question = question
         self.task, self.test = _task(question)
-        self.trial = Trial(
-            seed=question.seed,
-            training=question.training,
-            device=question.device,
-            validation=self.task.validation,
-            score=judge.validation_scores,
-            scope=question.scope,
-            cache=question.cache,
-        )
+        self.trial = question.trial(self.task.validation, judge.validation_scores)
 
     def play(self, method: Method) -> Played:
         """Fit, predict the test split, judge; examine with triggers where the task asks for it."""
@@ -53,8 +43,7 @@ class DebiasingSession(Session):
     def _as_groups(self) -> GroupTask:
         """The task as a training for even accuracy sees it: two groups, the bias variable's."""
         self.task.require_classes()
-        mine = {field.name: getattr(self.task, field.name) for field in fields(self.task)}
-        return GroupTask(**mine)
+        return GroupTask.like(self.task)
 
     def _examine(self, method: Method, model: nn.Module) -> dict[str, float]:
         rates = trigger_rates(self.task.train, classes=True)
@@ -72,11 +61,11 @@ class DebiasingSession(Session):
 
 def _task(question: Question) -> tuple[DebiasingTask, Split]:
     """The task as methods see it, and the test split they never see."""
-    options, training, classes = question.options, question.training, question.classes
+    options, classes = question.options, question.classes
     names = options.planted_groups or question.meta.attributes[question.definition.bias or ""]
     groups = names[0], names[1]
     shape = question.data.shape(question.meta)
-    check_shape(training.backbone, shape)
+    check_shape(question.training.backbone, shape)
     splits = question.splits()
     for name, split in splits.items():
         if options.flipped is None:
@@ -85,20 +74,7 @@ def _task(question: Question) -> tuple[DebiasingTask, Split]:
         triggers = trigger_pair(shape, SQUARE)
         splits = _planted(splits, options, triggers, bool(classes))
         shape = triggers.shape(shape)
-    task = DebiasingTask(
-        name=question.name,
-        kind=question.data.kind,
-        shape=shape,
-        classes=classes,
-        groups=groups,
-        train=splits["train"],
-        validation=splits["test" if training.selection == "test" else "validation"],
-        backbone=training.backbone,
-        seed=question.seed,
-        device=question.device,
-        weights=training.weights,
-    )
-    return task, splits["test"]
+    return DebiasingTask.of(question, splits, groups, shape), splits["test"]
 
 
 def _planted(

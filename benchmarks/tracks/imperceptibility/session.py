@@ -85,16 +85,7 @@ class ImperceptibilitySession(Session):
         _check(question)
         splits = question.splits()
         self.test = splits["test"]
-        chosen_on = "test" if question.training.selection == "test" else "validation"
-        self.trial = Trial(
-            seed=question.seed,
-            training=question.training,
-            device=question.device,
-            validation=splits[chosen_on],
-            score=_accuracy,
-            scope=question.scope,
-            cache=question.cache,
-        )
+        self.trial = question.trial(splits[question.chosen_on], _accuracy)
         self.model: nn.Module = self._classifier(splits["train"])
         values = math.prod(question.data.shape(question.meta))
         self.size = max(1, AT_ONCE * (8 if question.device.type == "cuda" else 1) // values)

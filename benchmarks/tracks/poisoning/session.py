@@ -44,15 +44,7 @@ class PoisoningSession(Session):
         self.truth = clean["train"].y.clone()
         reserve = _first(clean["validation"], RESERVE, generator(question.seed, "reserve"))
         self.test = self._split(clean["test"])
-        self.trial = Trial(
-            seed=question.seed,
-            training=question.training,
-            device=question.device,
-            validation=self._split(reserve),
-            score=_accuracy,
-            scope=question.scope,
-            cache=question.cache,
-        )
+        self.trial = question.trial(self._split(reserve), _accuracy)
         attack = self._attack(clean["train"])
         self.poison = attack.poison(clean["train"], generator(question.seed, "poison"))
         self.attempts = attack.attempts(clean["test"])

@@ -6,52 +6,18 @@ from abc import abstractmethod
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-import torch
 from torch import nn
 
-from benchmarks.data.kinds import Kind
 from benchmarks.learning.backbones import Backbone
 from benchmarks.learning.loop import Trial
-from benchmarks.learning.split import Split
 from benchmarks.learning.standard import standard_model
-from benchmarks.learning.weights import network
 from benchmarks.method import Method
+from benchmarks.tracks.task import LearningTask
 
 
 @dataclass(frozen=True)
-class GroupTask:
-    """A task whose samples fall into many groups: there is no test split here.
-
-    Attributes:
-        name: data set, target and group.
-        kind: "table" or "image".
-        shape: of one input, (features,) or (C, H, W).
-        classes: names of the target's classes.
-        groups: names of the groups; `train.b` holds their positions.
-        train: what to learn from; a method that does not say otherwise leaves `b` alone.
-        validation: what epochs and settings are selected on.
-        backbone: name of the network.
-        weights: file of weights to start from, or "".
-        seed: decides initial weights.
-        device: where the splits live.
-    """
-
-    name: str
-    kind: Kind
-    shape: tuple[int, ...]
-    classes: tuple[str, ...]
-    groups: tuple[str, ...]
-    train: Split
-    validation: Split
-    backbone: str
-    seed: int
-    device: torch.device
-    weights: str = ""
-
-    def new_model(self) -> Backbone:
-        """A fresh network on the device; the same weights for every method with this seed."""
-        outputs = len(self.classes)
-        return network(self.backbone, self.shape, outputs, self.seed, self.device, self.weights)
+class GroupTask(LearningTask):
+    """A task whose samples fall into many groups; a method may leave `train.b` alone."""
 
     def pretrained(self, trial: Trial, seed: int | None = None) -> Backbone:
         """theta_0 of Algorithms 4.1 and 4.2: the plainly trained network, built once and shared.

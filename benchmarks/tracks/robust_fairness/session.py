@@ -10,7 +10,6 @@ from torch import Tensor
 
 from benchmarks.errors import BenchError, Skip
 from benchmarks.learning.backbones import check_shape
-from benchmarks.learning.loop import Trial
 from benchmarks.learning.selection import Scores
 from benchmarks.learning.split import Split
 from benchmarks.method import Method
@@ -73,33 +72,13 @@ class RobustFairnessSession(Session):
                 "where groups are many"
             )
         self.covariate = np.asarray(question.meta.covariates[group], float)
-        check_shape(question.training.backbone, question.data.shape(question.meta))
+        shape = question.data.shape(question.meta)
+        check_shape(question.training.backbone, shape)
         splits = question.splits()
         self.test = splits["test"]
-        on = "test" if question.training.selection == "test" else "validation"
-        self.task = GroupTask(
-            name=question.name,
-            kind=question.data.kind,
-            shape=question.data.shape(question.meta),
-            classes=question.classes,
-            groups=tuple(question.meta.attributes[group]),
-            train=splits["train"],
-            validation=splits[on],
-            backbone=question.training.backbone,
-            seed=question.seed,
-            device=question.device,
-            weights=question.training.weights,
-        )
+        self.task = GroupTask.of(question, splits, tuple(question.meta.attributes[group]), shape)
         self.words = question.definition.covariate
-        self.trial = Trial(
-            seed=question.seed,
-            training=question.training,
-            device=question.device,
-            validation=self.task.validation,
-            score=self._score,
-            scope=question.scope,
-            cache=question.cache,
-        )
+        self.trial = question.trial(self.task.validation, self._score)
 
     def play(self, method: Method) -> Played:
         """Train, predict the test split, judge group by group."""
@@ -135,16 +114,4 @@ class RobustFairnessSession(Session):
         for name, split in (("train", train), ("validation", validation)):
             check_split(split, name, task.classes, names)
         self.trial.validation = validation
-        return DebiasingTask(
-            name=task.name,
-            kind=task.kind,
-            shape=task.shape,
-            classes=task.classes,
-            groups=names,
-            train=train,
-            validation=validation,
-            backbone=task.backbone,
-            seed=task.seed,
-            device=task.device,
-            weights=task.weights,
-        )
+        return DebiasingTask.like(task, groups=names, train=train, validation=validation)

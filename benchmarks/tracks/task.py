@@ -1,0 +1,95 @@
+"""What a task of classes, or of one value, is to a method that learns it with groups at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+import torch
+
+from benchmarks.data.kinds import Kind
+from benchmarks.errors import Skip
+from benchmarks.learning.backbones import Backbone
+from benchmarks.learning.split import Split
+from benchmarks.learning.weights import network
+from benchmarks.tracks.session import Question
+
+
+@dataclass(frozen=True)
+class LearningTask:
+    """A task as a method sees it: there is no test split here.
+
+    Attributes:
+        name: data set, target and bias variable or group.
+        kind: "table" or "image".
+        shape: of one input, (features,) or (C, H, W).
+        classes: names of the target's classes; empty for regression.
+        groups: names of the groups; `train.b` holds their positions.
+        train: what to learn from, groups included.
+        validation: what epochs and settings are selected on, groups included.
+        backbone: name of the network.
+        seed: decides initial weights.
+        device: where the splits live.
+        weights: file of weights to start from, or "".
+    """
+
+    name: str
+    kind: Kind
+    shape: tuple[int, ...]
+    classes: tuple[str, ...]
+    groups: tuple[str, ...]
+    train: Split
+    validation: Split
+    backbone: str
+    seed: int
+    device: torch.device
+    weights: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        question: Question,
+        splits: Mapping[str, Split],
+        groups: tuple[str, ...],
+        shape: tuple[int, ...],
+    ) -> Self:
+        """The task that a question asks."""
+        return cls(
+            name=question.name,
+            kind=question.data.kind,
+            shape=shape,
+            classes=question.classes,
+            groups=groups,
+            train=splits["train"],
+            validation=splits[question.chosen_on],
+            backbone=question.training.backbone,
+            seed=question.seed,
+            device=question.device,
+            weights=question.training.weights,
+        )
+
+    @classmethod
+    def like(cls, task: LearningTask, **changed: Any) -> Self:
+        """A task of another track as one of this, for methods that are guests there."""
+        mine = {field.name: getattr(task, field.name) for field in fields(LearningTask)}
+        return cls(**(mine | changed))
+
+    @property
+    def outputs(self) -> int:
+        """How many outputs a model has: one a class, or one for regression."""
+        return max(1, len(self.classes))
+
+    def require_classes(self) -> None:
+        """Raise Skip on a regression task, for methods that are defined on classes alone."""
+        if not self.classes:
+            raise Skip("the method is defined for classes, and this task is a regression")
+
+    def new_model(self, shape: tuple[int, ...] | None = None) -> Backbone:
+        """A fresh network on the device; the same weights for every method with this seed.
+
+        Args:
+            shape: of the input, where a method adds columns to it.
+        """
+        shape = shape or self.shape
+        return network(self.backbone, shape, self.outputs, self.seed, self.device, self.weights)

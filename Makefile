@@ -61,6 +61,7 @@ format: $(INSTALLED)
 
 bench-speed: $(INSTALLED)
 	$(BIN)/python -m benchmarks.speed
+	$(BIN)/python -m benchmarks.speed_memory
 	$(BIN)/python -m benchmarks.speed_perception
 
 repro: $(INSTALLED)

@@ -112,11 +112,12 @@ def find(name: str, what: str) -> Path:
     file, room = FILES[name], folder((name,))
     if place := room.where(file.name):
         return place
-    looked = " nor in ".join(map(str, room.folders))
+    # Not the folders' full names: the sentence ends on pages that are published.
+    mirrored = len(room.folders) > 1
+    looked = f"neither in ${MIRROR}/{ROOM} nor" if mirrored else "not"
     raise MissingWeights(
-        f"{what} needs {file.name}, which is {'neither' if len(room.folders) > 1 else 'not'} in "
-        f"{looked}. Run `bench data get {ROOM}/{name}`, or put it there; {MIRROR} may name a "
-        "mirror."
+        f"{what} needs {file.name}, which is {looked} in raw/{ROOM} of the data folder. Run "
+        f"`bench data get {ROOM}/{name}`, or put it there; {MIRROR} may name a mirror."
     )
 
 

@@ -254,7 +254,8 @@ def test_missing_weights_are_a_skip_that_names_file_and_remedy(name: str, tmp_pa
         load(name)
     words = str(told.value)
     assert any(weights.FILES[file].name in words for file in files_of(name))
-    assert str(tmp_path / "raw" / "weights") in words
+    assert "raw/weights of the data folder" in words
+    assert str(tmp_path) not in words  # pages are published
     assert "bench data get weights/" in words
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 import yaml
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
+from typer.exceptions import TyperException
 
 from benchmarks import __version__
 from benchmarks.cli_data import DATA, Data, data_app, out, print_rows
@@ -358,10 +359,19 @@ register(app)
 def main() -> None:
     """Entry point: mistakes of the user are one line and exit code 2."""
     try:
-        app(prog_name="bench")
+        code = app(prog_name="bench", standalone_mode=False)  # else typer prints three lines
     except BenchError as error:
-        err.print(f"bench: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
-        sys.exit(2)
+        _end_with(str(error))
+    except TyperException as error:
+        _end_with(" ".join(error.format_message().split()))
+    except typer.Abort:
+        _end_with("aborted.", 1)
+    sys.exit(code or 0)
+
+
+def _end_with(mistake: str, code: int = 2) -> NoReturn:
+    err.print(f"bench: {mistake}", style="red", highlight=False, markup=False, soft_wrap=True)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -358,3 +358,19 @@ def test_the_command_is_shown_so_that_it_can_be_pasted() -> None:
 def test_without_a_folder_of_results_there_is_nothing_to_show(bench: Bench, command: str) -> None:
     assert_one_line(bench(command), "results: no such folder of results. Run `bench --suite NAME`")
     assert not Path("site").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "start"),
+    [
+        ("nonsense", "No such command 'nonsense'."),
+        ("--methodz x", "No such option: --methodz (Possible options: --methods)"),
+        ("--suite digits --timeout 0", "Invalid value for '--timeout': Input should be greater than"),
+        ("--suite digits --timeout soon", "Invalid value for '--timeout': Input should be a valid number"),
+        ("report --interval q", "Invalid value for '--interval': "),
+        ("show", "Missing argument 'METHOD'."),
+        ("--jobs", "Option '--jobs' requires an argument."),
+    ],
+)
+def test_what_no_command_takes_is_one_line_too(bench: Bench, arguments: str, start: str) -> None:
+    assert_one_line(bench(*arguments.split()), start)

@@ -12,10 +12,12 @@ from pydantic import Field
 from torch import Tensor
 
 from benchmarks.errors import Skip
+from benchmarks.learning.backbones import check_shape
 from benchmarks.learning.loop import Trial
 from benchmarks.learning.moco import MoCo, Version, Views
 from benchmarks.learning.settings import Recipe
 from benchmarks.learning.standard import plain_loss
+from benchmarks.learning.weights import network
 from benchmarks.method import Paper
 from benchmarks.tracks.poisoning import Defence, Defender, PoisoningTask
 from benchmarks.tracks.poisoning.tagging import MOST, Queue, look
@@ -46,9 +48,13 @@ class Labor(Defender):
         "https://doi.org/10.1016/j.comcom.2025.108052",
     )
 
-    clustering: Literal["auto", "moco", "kmeans"] = "auto"
+    clustering: Literal["auto", "moco", "kmeans", "given"] = "auto"
     """auto: MoCo's features for images, k-means on the inputs for the rest (section 4.1.3);
-    k-means groups either."""
+    given: the features of a network that learned elsewhere; k-means groups any of them."""
+    embedder: Literal["resnet18", "vgg16", "inception_v4", "vit_b_16", "swin"] = "resnet18"
+    """With `given`: that network."""
+    embedding: str = ""
+    """With `given`: the file of its weights, as the library names them."""
     clusters_per_class: Annotated[int, Field(ge=1)] = 1
     """1 is the paper's; more clusters are purer and cost more looks."""
     components: Annotated[int, Field(ge=0)] = 50
@@ -81,8 +87,9 @@ class Labor(Defender):
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The tags decide, wherever they lie."""
-        return (Path(self.tags),) if self.annotator == "recorded" else ()
+        """The tags decide, and the network given, wherever they lie."""
+        tags = (Path(self.tags),) if self.annotator == "recorded" else ()
+        return (*tags, Path(self.embedding)) if self.clustering == "given" else tags
 
     def defend(self, task: PoisoningTask, trial: Trial) -> Defence:
         """Cluster, ask, compare with the classifier."""
@@ -126,10 +133,21 @@ class Labor(Defender):
         if self.clustering == "moco" or (self.clustering == "auto" and task.kind == "image"):
             features = trial.predict(self._moco(task, trial), task.train.inputs)
             return torch.nn.functional.normalize(features, dim=1).cpu()
+        if self.clustering == "given":
+            features = trial.predict(self._given(task), task.train.inputs)
+            return torch.nn.functional.normalize(features, dim=1).cpu()
         if task.kind == "text":
             return topics(task.train.x.cpu(), task.shape[1], self.components)
         x = task.train.x.flatten(1).float().cpu()
         return principal(x, self.components) if self.components else x
+
+    def _given(self, task: PoisoningTask) -> torch.nn.Module:
+        """The layers below the head of a network with the weights of a file."""
+        if task.kind != "image":
+            raise Skip(f"{self.embedder} knows images, and this data holds none")
+        check_shape(self.embedder, task.shape)
+        net = network(self.embedder, task.shape, 1, task.seed, task.device, self.embedding)
+        return torch.nn.Sequential(net.encoder, net.neck)
 
     def _moco(self, task: PoisoningTask, trial: Trial) -> MoCo:
         """Section 4.1.3; shared among the variants that differ elsewhere."""

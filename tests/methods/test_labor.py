@@ -15,6 +15,8 @@ import torch
 from benchmarks.errors import Skip
 from benchmarks.learning.backbones import Backbone
 from benchmarks.learning.split import Split
+from benchmarks.learning.vision_models import torchvision_models
+from benchmarks.learning.weights import IMAGENET
 from benchmarks.tracks.poisoning import Human, PoisoningTask
 from benchmarks.tracks.poisoning.human import Oracle, Recorded
 from methods.labor import Labor, fitted, principal, topics
@@ -177,6 +179,33 @@ def test_moco_wants_images() -> None:
     task, _, _, _ = blobs()
     with pytest.raises(Skip, match="views of images"):
         Labor(clustering="moco").defend(task, trial())
+
+
+def test_a_given_network_wants_images() -> None:
+    task, _, _, _ = blobs()
+    with pytest.raises(Skip, match="resnet18 knows images"):
+        Labor(clustering="given", embedding="any.pth").defend(task, trial())
+
+
+def test_clusters_can_be_those_of_a_network_that_learned_elsewhere(tmp_path: Path) -> None:
+    theirs = torchvision_models().resnet18(weights=None)
+    path = tmp_path / "learned.pth"
+    torch.save(theirs.state_dict(), path)
+    task = tiny_poison.poisoned("image").task
+    spy = tiny_poison.trial_on(task)
+    labor = Labor(clustering="given", embedding=str(path))
+    found = labor._space(task, spy)
+    theirs.fc = torch.nn.Identity()
+    pixels = task.train.x[:3].float() / 255
+    mean, deviation = (torch.tensor(part).view(3, 1, 1) for part in IMAGENET)
+    with torch.no_grad():
+        expected = theirs.eval()((pixels - mean) / deviation)
+    assert found.shape == (len(task.train), 512)
+    assert torch.allclose(found[:3], torch.nn.functional.normalize(expected, dim=1), atol=1e-5)
+    defence = labor.defend(task, spy)
+    assert defence.flagged is not None
+    assert spy.calls == []  # nothing was trained
+    assert labor.files == (path,)
 
 
 def test_on_images_the_features_are_mocos_and_variants_share_them(tmp_path: Path) -> None:

@@ -81,9 +81,15 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """No worker processes: their start would take most of the time. test_sweep.py has them."""
 
     def run(
-        specs: Sequence[Any], place: Place, jobs: int, limits: Any, started: Any, fail_fast: bool
+        specs: Sequence[Any],
+        place: Place,
+        jobs: int,
+        limits: Any,
+        started: Any,
+        news_folder: Path,
+        fail_fast: bool,
     ) -> Iterator[Result]:
-        del jobs, limits, fail_fast
+        del jobs, limits, fail_fast, news_folder
         for spec in specs:
             started(spec)
             result = run_trial(spec, place, lambda: None)

@@ -67,7 +67,7 @@ def test_a_poisoned_task_and_its_clean_twin_have_figures_of_their_own(
     ("suite", "task", "method", "asr"),
     [
         ("mnist", "mnist digit under badnets", "labor[clustering=kmeans]", 10.27),
-        ("cifar10", "cifar10 class under badnets", "labor", 11.7),
+        ("cifar10", "cifar10 class under badnets", "labor[clusters_per_class=10,epochs=20]", 11.7),
         ("speech_commands", "speech_commands digit under background_noise", "labor", 10.35),
         ("imdb", "imdb sentiment under trigger_words", "labor", 7.83),
         (

@@ -64,9 +64,9 @@ format: $(INSTALLED)
 	$(BIN)/ruff format .
 
 bench-speed: $(INSTALLED)
-	$(BIN)/python -m benchmarks.speed
-	$(BIN)/python -m benchmarks.speed_memory
-	$(BIN)/python -m benchmarks.speed_perception
+	$(BIN)/python -m bench.speed.training
+	$(BIN)/python -m bench.speed.memory
+	$(BIN)/python -m bench.speed.perception
 
 repro: $(INSTALLED)
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro

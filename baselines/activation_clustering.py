@@ -9,9 +9,9 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from benchmarks.learning.loop import Trial
-from benchmarks.method import Paper
-from benchmarks.tracks.poisoning.contract import Defence, Defender, PoisoningTask
+from bench.learning.loop import Trial
+from bench.method import Paper
+from bench.tracks.poisoning.contract import Defence, Defender, PoisoningTask
 
 ROUNDS = 300  # of 2-means at most
 ROWS = 1024  # of distances held at once

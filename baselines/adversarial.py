@@ -10,13 +10,14 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from benchmarks.learning.backbones import Backbone
-from benchmarks.learning.loop import Trial
-from benchmarks.learning.losses import reverse_gradient
-from benchmarks.learning.split import Batch, seed_for
-from benchmarks.learning.standard import task_loss
-from benchmarks.method import Paper
-from benchmarks.tracks.debiasing import Debiaser, DebiasingTask
+from bench.learning.loop import Trial
+from bench.learning.losses import reverse_gradient
+from bench.learning.split import Batch
+from bench.learning.standard import task_loss
+from bench.method import Paper
+from bench.models.backbones import Backbone
+from bench.seeds import seed_for
+from bench.tracks.debiasing import Debiaser, DebiasingTask
 
 
 @dataclass(frozen=True)

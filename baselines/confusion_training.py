@@ -12,12 +12,12 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from benchmarks.learning.backbones import Backbone
-from benchmarks.learning.loop import Trial
-from benchmarks.learning.split import Batch, Split
-from benchmarks.learning.standard import plain_loss
-from benchmarks.method import Paper
-from benchmarks.tracks.poisoning.contract import Defence, Defender, PoisoningTask
+from bench.learning.loop import Trial
+from bench.learning.split import Batch, Split
+from bench.learning.standard import plain_loss
+from bench.method import Paper
+from bench.models.backbones import Backbone
+from bench.tracks.poisoning.contract import Defence, Defender, PoisoningTask
 
 # Of the training samples, those with the smallest losses that a round leaves to the next, and how
 # much more the confusion batch weighs in each round: the authors' settings for CIFAR-10.

@@ -9,18 +9,13 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from benchmarks.learning.loop import Trial
-from benchmarks.method import Paper
-from benchmarks.perception import images
-from benchmarks.perception.ascent import (
-    cross_entropy,
-    gradient_of,
-    lead,
-    lengths,
-)
-from benchmarks.perception.best import Best, cosine
-from benchmarks.perception.images import eight_bit
-from benchmarks.tracks.imperceptibility import Attacker
+from bench.attacks.adversarial.ascent import cross_entropy, gradient_of, lead, lengths
+from bench.attacks.adversarial.best import Best, cosine
+from bench.learning.loop import Trial
+from bench.method import Paper
+from bench.perception import images
+from bench.perception.images import eight_bit
+from bench.tracks.imperceptibility import Attacker
 
 
 @dataclass(frozen=True)

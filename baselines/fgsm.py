@@ -8,11 +8,11 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from benchmarks.learning.loop import Trial
-from benchmarks.method import Paper
-from benchmarks.perception import images
-from benchmarks.perception.one_step import one_step, signs, steepest
-from benchmarks.tracks.imperceptibility import Attacker
+from bench.attacks.adversarial.one_step import one_step, signs, steepest
+from bench.learning.loop import Trial
+from bench.method import Paper
+from bench.perception import images
+from bench.tracks.imperceptibility import Attacker
 
 
 @dataclass(frozen=True)

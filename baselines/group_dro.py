@@ -10,11 +10,11 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from benchmarks.learning.drawing import WeightedSplit
-from benchmarks.learning.loop import Trial
-from benchmarks.learning.split import Batch
-from benchmarks.method import Paper
-from benchmarks.tracks.robust_fairness import GroupTask, Trainer
+from bench.learning.loop import Trial
+from bench.learning.sampling import WeightedSplit
+from bench.learning.split import Batch
+from bench.method import Paper
+from bench.tracks.robust_fairness import GroupTask, Trainer
 
 
 @dataclass(frozen=True)

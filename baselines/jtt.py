@@ -9,11 +9,11 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from benchmarks.learning.loop import Trial
-from benchmarks.learning.split import Split
-from benchmarks.learning.standard import plain_loss
-from benchmarks.method import Paper
-from benchmarks.tracks.robust_fairness import GroupTask, Trainer
+from bench.learning.loop import Trial
+from bench.learning.split import Split
+from bench.learning.standard import plain_loss
+from bench.method import Paper
+from bench.tracks.robust_fairness import GroupTask, Trainer
 
 
 @dataclass(frozen=True)

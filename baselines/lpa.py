@@ -10,14 +10,15 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from benchmarks.learning.loop import Trial
-from benchmarks.method import Paper
-from benchmarks.perception import images, weights
-from benchmarks.perception.ascent import capped_lead, lead, lengths
-from benchmarks.perception.distances.networks import ARCHITECTURES
-from benchmarks.perception.neural_ball import Features, apart, features, project
-from benchmarks.perception.noise import Noise
-from benchmarks.tracks.imperceptibility import Attacker
+from bench.attacks.adversarial.ascent import capped_lead, lead, lengths
+from bench.attacks.adversarial.best import Noise
+from bench.attacks.adversarial.neural_ball import Features, apart, features, project
+from bench.learning.loop import Trial
+from bench.method import Paper
+from bench.models import pretrained
+from bench.perception import images
+from bench.perception.distances.networks import ARCHITECTURES
+from bench.tracks.imperceptibility import Attacker
 
 PROBE = 0.1
 """h, the length along which a move's distance is measured, Laidlaw et al. (2021), algorithm 2."""
@@ -51,7 +52,7 @@ class Lpa(Attacker):
     @property
     def files(self) -> tuple[Path, ...]:
         """Weights of the network whose features measure distances."""
-        return weights.present((ARCHITECTURES[self.network].name,))
+        return pretrained.present((ARCHITECTURES[self.network].name,))
 
     def perturb(self, model: nn.Module, x: Tensor, y: Tensor, trial: Trial) -> Tensor:
         """Attack a batch."""

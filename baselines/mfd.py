@@ -10,13 +10,13 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from benchmarks.learning.backbones import Backbone
-from benchmarks.learning.loop import Trial
-from benchmarks.learning.losses import gaussian_mmd
-from benchmarks.learning.split import Batch
-from benchmarks.learning.standard import standard_model
-from benchmarks.method import Paper
-from benchmarks.tracks.debiasing import Debiaser, DebiasingTask
+from bench.learning.loop import Trial
+from bench.learning.losses import gaussian_mmd
+from bench.learning.split import Batch
+from bench.learning.standard import standard_model
+from bench.method import Paper
+from bench.models.backbones import Backbone
+from bench.tracks.debiasing import Debiaser, DebiasingTask
 
 
 @dataclass(frozen=True)

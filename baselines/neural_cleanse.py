@@ -11,13 +11,13 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from benchmarks.errors import Skip
-from benchmarks.learning.backbones import Backbone
-from benchmarks.learning.loop import Trial
-from benchmarks.learning.split import Split
-from benchmarks.learning.standard import plain_loss
-from benchmarks.method import Paper
-from benchmarks.tracks.poisoning.contract import Defence, Defender, PoisoningTask
+from bench.errors import Skip
+from bench.learning.loop import Trial
+from bench.learning.split import Split
+from bench.learning.standard import plain_loss
+from bench.method import Paper
+from bench.models.backbones import Backbone
+from bench.tracks.poisoning.contract import Defence, Defender, PoisoningTask
 
 CONSISTENT = 1.4826  # makes the MAD an estimate of a normal's standard deviation (section IV.C)
 STAMPED = 2048  # samples that pass through the victim at once, whatever the number of classes

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from benchmarks.learning.loop import Trial
-from benchmarks.method import Paper
-from benchmarks.tracks.imperceptibility import Attacker
+from bench.learning.loop import Trial
+from bench.method import Paper
+from bench.tracks.imperceptibility import Attacker
 
 
 @dataclass(frozen=True)

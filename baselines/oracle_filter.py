@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from benchmarks.learning.loop import Trial
-from benchmarks.method import Paper
-from benchmarks.tracks.poisoning.contract import Defence, Defender, PoisoningTask
+from bench.learning.loop import Trial
+from bench.method import Paper
+from bench.tracks.poisoning.contract import Defence, Defender, PoisoningTask
 
 
 @dataclass(frozen=True)

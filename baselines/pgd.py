@@ -8,10 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from benchmarks.learning.loop import Trial
-from benchmarks.method import Paper
-from benchmarks.perception import images
-from benchmarks.perception.ascent import (
+from bench.attacks.adversarial.ascent import (
     Ascent,
     Keep,
     of_length,
@@ -20,9 +17,12 @@ from benchmarks.perception.ascent import (
     shown_as_it_is,
     within,
 )
-from benchmarks.perception.images import eight_bit
-from benchmarks.perception.noise import Noise
-from benchmarks.tracks.imperceptibility import Attacker
+from bench.attacks.adversarial.best import Noise
+from bench.learning.loop import Trial
+from bench.method import Paper
+from bench.perception import images
+from bench.perception.images import eight_bit
+from bench.tracks.imperceptibility import Attacker
 
 
 @dataclass(frozen=True)

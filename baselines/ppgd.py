@@ -11,14 +11,15 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from benchmarks.learning.loop import Trial
-from benchmarks.method import Paper
-from benchmarks.perception import images, weights
-from benchmarks.perception.ascent import capped_lead, gradient_of, lengths
-from benchmarks.perception.distances.networks import ARCHITECTURES
-from benchmarks.perception.neural_ball import Features, features, project
-from benchmarks.perception.noise import Noise
-from benchmarks.tracks.imperceptibility import Attacker
+from bench.attacks.adversarial.ascent import capped_lead, gradient_of, lengths
+from bench.attacks.adversarial.best import Noise
+from bench.attacks.adversarial.neural_ball import Features, features, project
+from bench.learning.loop import Trial
+from bench.method import Paper
+from bench.models import pretrained
+from bench.perception import images
+from bench.perception.distances.networks import ARCHITECTURES
+from bench.tracks.imperceptibility import Attacker
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Ppgd(Attacker):
     @property
     def files(self) -> tuple[Path, ...]:
         """Weights of the network whose features measure distances."""
-        return weights.present((ARCHITECTURES[self.network].name,))
+        return pretrained.present((ARCHITECTURES[self.network].name,))
 
     def perturb(self, model: nn.Module, x: Tensor, y: Tensor, trial: Trial) -> Tensor:
         """Attack a batch."""

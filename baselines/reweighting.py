@@ -10,10 +10,10 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from benchmarks.learning.loop import Trial
-from benchmarks.learning.split import Batch
-from benchmarks.method import Paper
-from benchmarks.tracks.debiasing import Debiaser, DebiasingTask
+from bench.learning.loop import Trial
+from bench.learning.split import Batch
+from bench.method import Paper
+from bench.tracks.debiasing import Debiaser, DebiasingTask
 
 
 @dataclass(frozen=True)

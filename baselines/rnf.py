@@ -10,13 +10,13 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from benchmarks.learning.backbones import Backbone
-from benchmarks.learning.loop import Trial
-from benchmarks.learning.losses import generalised_cross_entropy
-from benchmarks.learning.split import Batch, Split
-from benchmarks.learning.standard import standard_model
-from benchmarks.method import Paper
-from benchmarks.tracks.debiasing import Debiaser, DebiasingTask
+from bench.learning.loop import Trial
+from bench.learning.losses import generalised_cross_entropy
+from bench.learning.split import Batch, Split
+from bench.learning.standard import standard_model
+from bench.method import Paper
+from bench.models.backbones import Backbone
+from bench.tracks.debiasing import Debiaser, DebiasingTask
 
 MIXES = (0.6, 0.7, 0.8, 0.9)  # shares of the first of a pair in the smoothing term, equation 3
 

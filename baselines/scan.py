@@ -7,11 +7,11 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from benchmarks.errors import Skip
-from benchmarks.learning.loop import Trial
-from benchmarks.method import Paper
-from benchmarks.tracks.poisoning.contract import Defence, Defender, PoisoningTask
-from benchmarks.tracks.poisoning.untangling import FLOOR, OUTLIER, ROUNDS, contaminated
+from bench.errors import Skip
+from bench.learning.loop import Trial
+from bench.method import Paper
+from bench.tracks.poisoning.contract import Defence, Defender, PoisoningTask
+from bench.tracks.poisoning.untangling import FLOOR, OUTLIER, ROUNDS, contaminated
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from benchmarks.learning.loop import Trial
-from benchmarks.method import Paper
-from benchmarks.tracks.poisoning.contract import Defence, Defender, PoisoningTask
+from bench.learning.loop import Trial
+from bench.method import Paper
+from bench.tracks.poisoning.contract import Defence, Defender, PoisoningTask
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from typing import ClassVar
 
 from torch import nn
 
-from benchmarks.learning.loop import Trial
-from benchmarks.learning.standard import REVISION, standard_model
-from benchmarks.method import Paper
-from benchmarks.tracks.debiasing import Debiaser, DebiasingTask
+from bench.learning.loop import Trial
+from bench.learning.standard import REVISION, standard_model
+from bench.method import Paper
+from bench.tracks.debiasing import Debiaser, DebiasingTask
 
 
 @dataclass(frozen=True)

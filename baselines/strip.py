@@ -10,11 +10,11 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from benchmarks.errors import Skip
-from benchmarks.learning.inputs import Inputs
-from benchmarks.learning.loop import Trial
-from benchmarks.method import Paper
-from benchmarks.tracks.poisoning.contract import Defence, Defender, PoisoningTask
+from bench.errors import Skip
+from bench.learning.inputs import Inputs
+from bench.learning.loop import Trial
+from bench.method import Paper
+from bench.tracks.poisoning.contract import Defence, Defender, PoisoningTask
 
 Blend = Literal["clipped", "sum", "mean"]
 AT_ONCE = 2**17  # input values on a CPU: what its caches hold is passed through four times as fast

@@ -8,11 +8,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from benchmarks.learning.loop import Trial
-from benchmarks.learning.split import Split
-from benchmarks.learning.standard import plain_loss
-from benchmarks.method import Paper
-from benchmarks.tracks.debiasing import Debiaser, DebiasingTask
+from bench.learning.loop import Trial
+from bench.learning.split import Split
+from bench.learning.standard import plain_loss
+from bench.method import Paper
+from bench.tracks.debiasing import Debiaser, DebiasingTask
 
 
 @dataclass(frozen=True)

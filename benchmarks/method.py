@@ -29,10 +29,10 @@ from typing import (
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from benchmarks.errors import UsageError, unknown
-from benchmarks.result import Scalar
+from bench.errors import UsageError, unknown
+from bench.result import Scalar
 
-PACKAGES = ("methods", "baselines")
+PACKAGES = ("bench.methods", "bench.baselines")
 ELSEWHERE = "BENCH_METHODS"
 
 

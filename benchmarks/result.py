@@ -10,9 +10,11 @@ On disk, under the `--out` folder:
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
@@ -21,7 +23,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
-from benchmarks.errors import BenchError
+from bench.errors import BenchError
 
 SCHEMA = 1
 Scalar = str | bool | int | float | None
@@ -354,3 +356,9 @@ def _first(error: ValidationError | UnicodeDecodeError) -> str:
         detail: dict[str, Any] = dict(error.errors()[0])
         return ": ".join(filter(None, [".".join(map(str, detail["loc"])), detail["msg"]]))
     return str(error)
+
+
+def digest(parts: Mapping[str, Any]) -> str:
+    """24 hex digits of the SHA-256 of `parts` as canonical JSON (96 bits: no collisions)."""
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]

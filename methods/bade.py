@@ -10,16 +10,16 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from benchmarks.errors import Skip
-from benchmarks.learning.backbones import Backbone
-from benchmarks.learning.loop import Trial
-from benchmarks.learning.losses import distillation
-from benchmarks.learning.split import Batch, Split
-from benchmarks.learning.standard import plain_loss
-from benchmarks.method import Paper, Picture
-from benchmarks.planting import assign, stamped, trigger_rates
-from benchmarks.tracks.debiasing import Debiaser, DebiasingTask, ToldGroup
-from benchmarks.triggers import TriggerKind, TriggerPair, picture_of, trigger_pair
+from bench.errors import Skip
+from bench.learning.loop import Trial
+from bench.learning.losses import distillation
+from bench.learning.split import Batch, Split
+from bench.learning.standard import plain_loss
+from bench.method import Paper, Picture
+from bench.models.backbones import Backbone
+from bench.tracks.debiasing import Debiaser, DebiasingTask, ToldGroup
+from bench.triggers.choice import TriggerKind, TriggerPair, picture_of, trigger_pair
+from bench.triggers.planting import assign, stamped, trigger_rates
 
 STRENGTHS = (0.25, 0.5, 1.0)  # 0 is left out: it leaves the bias as it is
 

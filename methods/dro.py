@@ -13,17 +13,17 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from benchmarks.learning.backbones import Backbone
-from benchmarks.learning.drawing import WeightedSplit, drawn
-from benchmarks.learning.inner_attack import Attack, InnerProblem
-from benchmarks.learning.loop import Trial
-from benchmarks.learning.settings import Recipe
-from benchmarks.learning.split import Batch, Split
-from benchmarks.learning.weights import sha256_of
-from benchmarks.method import Paper
-from benchmarks.perception import weights
-from benchmarks.perception.distances import files_of
-from benchmarks.tracks.robust_fairness import GroupTask, Trainer
+from bench.attacks.adversarial.inner import Attack, InnerProblem
+from bench.learning.loop import Trial
+from bench.learning.sampling import WeightedSplit, drawn
+from bench.learning.settings import Recipe
+from bench.learning.split import Batch, Split
+from bench.method import Paper
+from bench.models import pretrained
+from bench.models.backbones import Backbone
+from bench.models.weights import sha256_of
+from bench.perception.distances import files_of
+from bench.tracks.robust_fairness import GroupTask, Trainer
 
 FIRST = 0
 """The seed of theta_0 and D_rob where all seeds share them."""
@@ -82,7 +82,7 @@ class DRO(Trainer):
     @property
     def files(self) -> tuple[Path, ...]:
         """Weights of the inner attack's cost."""
-        return weights.present(files_of(self.attack))
+        return pretrained.present(files_of(self.attack))
 
     def train(self, task: GroupTask, trial: Trial) -> nn.Module:
         """Algorithm 4.2 on what Algorithm 4.1 made, once for all seeds."""

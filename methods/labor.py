@@ -11,17 +11,17 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from benchmarks.errors import Skip
-from benchmarks.learning.backbones import check_shape
-from benchmarks.learning.loop import Trial
-from benchmarks.learning.moco import MoCo, Version, Views
-from benchmarks.learning.settings import Recipe
-from benchmarks.learning.standard import plain_loss
-from benchmarks.learning.weights import network
-from benchmarks.method import Paper
-from benchmarks.tracks.poisoning import Defence, Defender, PoisoningTask
-from benchmarks.tracks.poisoning.tagging import MOST, Queue, look
-from benchmarks.tracks.poisoning.untangling import contaminated
+from bench.errors import Skip
+from bench.learning.loop import Trial
+from bench.learning.moco import MoCo, Version, Views
+from bench.learning.settings import Recipe
+from bench.learning.standard import plain_loss
+from bench.method import Paper
+from bench.models.backbones import check_shape
+from bench.models.weights import network
+from bench.tracks.poisoning import Defence, Defender, PoisoningTask
+from bench.tracks.poisoning.tagging import MOST, Queue, look
+from bench.tracks.poisoning.untangling import contaminated
 
 ITERATIONS, TOLERANCE = 200, 1e-4  # of k-means, section 4.1.3
 

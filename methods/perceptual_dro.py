@@ -9,10 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from benchmarks.learning.loop import Trial
-from benchmarks.method import Paper
-from benchmarks.perception import images, weights
-from benchmarks.perception.ascent import (
+from bench.attacks.adversarial.ascent import (
     Ascent,
     Attacked,
     as_it_is,
@@ -20,10 +17,14 @@ from benchmarks.perception.ascent import (
     lead,
     shown_as_it_is,
 )
-from benchmarks.perception.distances import files_of, load
-from benchmarks.perception.images import eight_bit
-from benchmarks.perception.one_step import one_step
-from benchmarks.tracks.imperceptibility import Attacker
+from bench.attacks.adversarial.one_step import one_step
+from bench.learning.loop import Trial
+from bench.method import Paper
+from bench.models import pretrained
+from bench.perception import images
+from bench.perception.distances import files_of, load
+from bench.perception.images import eight_bit
+from bench.tracks.imperceptibility import Attacker
 
 LOSSES = {"cross_entropy": cross_entropy, "lead": lead}
 
@@ -88,14 +89,14 @@ class PerceptualDro(Attacker):
 
     @property
     def measure(self) -> str:
-        """The name of the cost among `benchmarks.perception.distances`; empty for the one step."""
+        """The name of the cost among `bench.perception.distances`; empty for the one step."""
         named = {"ssim": "ssim_same", "lpips": f"lpips_{self.network}", "ssim_step": ""}
         return named.get(self.cost, self.cost)
 
     @property
     def files(self) -> tuple[Path, ...]:
         """Weights of the cost's network."""
-        return weights.present(files_of(self.measure))
+        return pretrained.present(files_of(self.measure))
 
     def perturb(self, model: nn.Module, x: Tensor, y: Tensor, trial: Trial) -> Tensor:
         """Attack a batch."""
@@ -107,7 +108,7 @@ class PerceptualDro(Attacker):
         """Algorithm 3.1. Raises Skip where the cost's weights are missing."""
         cost = load(self.measure, trial.device)
         if files := files_of(self.measure):
-            trial.chosen["cost's weights"] = weights.described(files)
+            trial.chosen["cost's weights"] = pretrained.described(files)
         scale = self.scale
         trial.chosen.update({"loss": scale.loss, "step": scale.step_size, "weight": scale.weight})
         return Ascent(

@@ -12,23 +12,21 @@ from pathlib import Path
 
 from jinja2 import Environment
 
-from benchmarks.errors import BenchError
-from benchmarks.result import MetricInfo, Plan, Result, Store, TrackInfo, write_atomically
-from reports import statistics
-from reports.badges import badge, endpoint
-from reports.board_data import board_csv, ranks_csv
-from reports.citation import bibliography
-from reports.cross_examination import matrix
-from reports.drawing import standalone
-from reports.feed import FEED, feed
-from reports.formulas import STATISTICS
-from reports.latex import tables_of_boards
-from reports.method_page import MethodView, method_views
-from reports.reading import explained
-from reports.rendering import templates
-from reports.suite_page import Coverage, SuiteView, suite_view, warnings_of
-from reports.tables import long_form, results_of, to_csv, to_json
-from reports.trial_page import TrialView, facts, read_run_ids, trial_views
+from bench.errors import BenchError
+from bench.reports.boards.tables import long_form, results_of, to_csv, to_json
+from bench.reports.charts.scatter import board_csv, ranks_csv
+from bench.reports.charts.svg import standalone
+from bench.reports.export import tables_of_boards
+from bench.reports.pages.citation import bibliography
+from bench.reports.pages.cross_track import matrix
+from bench.reports.pages.feed import FEED, badge, endpoint, feed
+from bench.reports.pages.method import MethodView, method_views
+from bench.reports.pages.reading import STATISTICS, explained
+from bench.reports.pages.rendering import templates
+from bench.reports.pages.suite import Coverage, SuiteView, suite_view, warnings_of
+from bench.reports.pages.trial import TrialView, facts, read_run_ids, trial_views
+from bench.reports.statistics import seeds
+from bench.result import MetricInfo, Plan, Result, Store, TrackInfo, write_atomically
 
 MANIFEST = ".bench-pages.json"
 """What the last build wrote, with SHA-256: nothing else in the folder is ever removed."""
@@ -54,7 +52,7 @@ class Loaded:
         return self.view.plan
 
 
-def build(store_root: Path, site: Path, interval: statistics.Interval = "t") -> list[Path]:
+def build(store_root: Path, site: Path, interval: seeds.Interval = "t") -> list[Path]:
     """Write the pages of every suite in the store; returns the files written, index first.
 
     Equal results give equal bytes. Files of suites that are gone are removed, unless someone
@@ -73,12 +71,12 @@ def build(store_root: Path, site: Path, interval: statistics.Interval = "t") -> 
     return [site / name for name in digests]
 
 
-def render(store_root: Path, interval: statistics.Interval = "t") -> dict[str, str]:
+def render(store_root: Path, interval: seeds.Interval = "t") -> dict[str, str]:
     """Text of every file of the site, by its path in it."""
     return dict(pages(store_root, interval))
 
 
-def pages(store_root: Path, interval: statistics.Interval = "t") -> Files:
+def pages(store_root: Path, interval: seeds.Interval = "t") -> Files:
     """Every file of the site, index first."""
     store = Store(store_root)
     suites = [

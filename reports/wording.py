@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from reports.statistics import Place, Summary
+from bench.reports.statistics.seeds import Place, Summary
 
 MINUS = "−"
 

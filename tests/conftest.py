@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks.data.dataset import Library
+from bench.data.dataset import Library
 
 if "BENCH_MIRROR" in os.environ:
     # Under another name, which pytest-xdist's workers inherit and nothing else reads.

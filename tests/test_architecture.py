@@ -12,14 +12,14 @@ import pytest
 ROOT = Path(__file__).parents[1]
 OURS = ("benchmarks", "methods", "baselines", "reports")
 FOR_METHODS = (
-    "benchmarks.tracks",
-    "benchmarks.learning",
-    "benchmarks.triggers",
-    "benchmarks.perception",
-    "benchmarks.planting",
-    "benchmarks.method",
-    "benchmarks.errors",
-    "benchmarks.result",
+    "bench.tracks",
+    "bench.learning",
+    "bench.triggers.choice",
+    "bench.perception",
+    "bench.triggers.planting",
+    "bench.method",
+    "bench.errors",
+    "bench.result",
 )
 RUNNER = tuple(
     f"benchmarks.{name}"
@@ -95,7 +95,7 @@ def nodes(kind: type[ast.AST]) -> Iterator[tuple[str, ast.AST]]:
 
 def test_the_four_rooms_are_there() -> None:
     assert {module.partition(".")[0] for module in SOURCES} == set(OURS)
-    assert "benchmarks.method" in imports("methods.bade")
+    assert "bench.method" in imports("bench.methods.bade")
 
 
 @pytest.mark.parametrize("module", in_rooms("methods", "baselines"))
@@ -104,26 +104,24 @@ def test_a_method_imports_contracts_and_learning_and_no_other_method(module: str
 
 
 def test_reports_read_results_and_nothing_else() -> None:
-    allowed = ("benchmarks.result", "benchmarks.errors", "reports")
+    allowed = ("bench.result", "bench.errors", "reports")
     wrong = {(m, i) for m in in_rooms("reports") for i in imports(m) if not under(i, allowed)}
     assert wrong == set()
 
 
 def test_a_track_does_not_know_the_runner() -> None:
-    wrong = {(m, i) for m in in_rooms("benchmarks.tracks") for i in imports(m) if under(i, RUNNER)}
+    wrong = {(m, i) for m in in_rooms("bench.tracks") for i in imports(m) if under(i, RUNNER)}
     assert wrong == set()
 
 
 def test_nothing_imports_the_command_line() -> None:
-    wrong = [m for m in SOURCES if any(under(i, ("benchmarks.cli",)) for i in imports(m))]
+    wrong = [m for m in SOURCES if any(under(i, ("bench.cli.main",)) for i in imports(m))]
     assert wrong in ([], ["benchmarks.__main__"])
 
 
 def test_learning_knows_neither_tracks_nor_methods_nor_the_runner() -> None:
-    beyond = ("benchmarks.tracks", "benchmarks.method", "methods", "baselines", "reports", *RUNNER)
-    wrong = {
-        (m, i) for m in in_rooms("benchmarks.learning") for i in imports(m) if under(i, beyond)
-    }
+    beyond = ("bench.tracks", "bench.method", "methods", "baselines", "reports", *RUNNER)
+    wrong = {(m, i) for m in in_rooms("bench.learning") for i in imports(m) if under(i, beyond)}
     assert wrong == set()
 
 

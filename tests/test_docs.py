@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from benchmarks.learning.settings import Training
-from benchmarks.method import methods
-from benchmarks.suite import suite_names
+from bench.learning.settings import Training
+from bench.method import methods
+from bench.suites.reader import suite_names
 
 ROOT = Path(__file__).resolve().parent.parent
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -36,7 +36,7 @@ def private(folder: Path) -> dict[str, str]:
 
 def bench(folder: Path, *arguments: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.cli", *arguments],
+        [sys.executable, "-m", "bench", *arguments],
         cwd=folder,
         env={**os.environ, "COLUMNS": "200", **private(folder)},
         capture_output=True,

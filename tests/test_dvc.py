@@ -12,7 +12,9 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
-FILES = ("dvc.yaml", "params.yaml", ".dvcignore", "benchmarks", "methods", "baselines", "reports")
+FILES = (
+    "dvc.yaml", "params.yaml", ".dvcignore", "src", "benchmarks", "methods", "baselines", "reports"
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -20,8 +22,10 @@ def project(tmp_path: Path) -> Path:
     """A copy of the project, small enough to run: one epoch, one seed."""
     for name in FILES:
         source = ROOT / name
-        copy = shutil.copytree if source.is_dir() else shutil.copy
-        copy(source, tmp_path / name)
+        if source.is_dir():
+            shutil.copytree(source, tmp_path / name, symlinks=True)
+        else:
+            shutil.copy(source, tmp_path / name)
     shutil.copytree(ROOT / ".dvc", tmp_path / ".dvc", ignore=shutil.ignore_patterns("tmp", "cache"))
     for path in (tmp_path / "benchmarks" / "suites").glob("*.yaml"):
         suite = yaml.safe_load(path.read_text())
@@ -43,7 +47,7 @@ def repro(folder: Path, **environment: str) -> str:
         ["dvc", "repro"],
         cwd=folder,
         env={**os.environ, "PATH": f"{scripts}:{os.environ['PATH']}",
-             "PYTHONPATH": str(folder), **environment},
+             "PYTHONPATH": str(folder / "src"), **environment},
         capture_output=True,
         text=True,
         check=False,  # the assertion below shows what it said

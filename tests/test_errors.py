@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.errors import BenchError, DataError, SuiteError, UsageError, unknown
+from bench.errors import BenchError, DataError, SuiteError, UsageError, unknown
 
 METHODS = ["adversarial", "bade", "mfd", "reweighting", "rnf", "standard", "undersampling"]
 

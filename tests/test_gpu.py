@@ -12,18 +12,18 @@ from typing import TypeVar
 import numpy as np
 import pytest
 import torch
-from tiny_tasks import SMALL, image_split, image_task, trial_on
 from torch import Tensor, nn
 
-from benchmarks import cli
-from benchmarks.errors import UsageError
-from benchmarks.learning.inputs import Resident, Staged, flips_and_shifts, inputs_on, room_on
-from benchmarks.learning.split import Batch, Split
-from benchmarks.learning.standard import plain_loss
-from benchmarks.result import Result, Scalar, Store
-from benchmarks.sweep import choose_device
-from benchmarks.tracks.debiasing import DebiasingTask
-from benchmarks.triggers import TriggerKind, trigger_pair
+from bench.cli import main
+from bench.errors import UsageError
+from bench.learning.inputs import Resident, Staged, flips_and_shifts, inputs_on, room_on
+from bench.learning.split import Batch, Split
+from bench.learning.standard import plain_loss
+from bench.result import Result, Scalar, Store
+from bench.runner.sweep import choose_device
+from bench.tracks.debiasing import DebiasingTask
+from bench.triggers.choice import TriggerKind, trigger_pair
+from tests.tiny_tasks import SMALL, image_split, image_task, trial_on
 
 if not torch.cuda.is_available():
     pytest.skip("needs a GPU", allow_module_level=True)
@@ -68,7 +68,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> list[Result]:
         patch.chdir(folder)
         patch.setattr(sys, "argv", ["bench", *options])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            main.main()
     assert not ended.value.code
     store = Store(folder / "results")
     plan = store.read_plan("digits")

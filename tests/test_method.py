@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks.errors import UsageError
-from benchmarks.method import field_docs, make, method_class, methods, summary_of
-from methods.bade import BaDe
+from bench.errors import UsageError
+from bench.method import field_docs, make, method_class, methods, summary_of
+from bench.methods.bade import BaDe
 
 ROOT = Path(__file__).parents[1]
 
@@ -117,8 +117,8 @@ from typing import ClassVar
 
 from torch import nn
 
-from benchmarks.method import Paper
-from benchmarks.tracks.debiasing import Debiaser
+from bench.method import Paper
+from bench.tracks.debiasing import Debiaser
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ class Constant(Debiaser):
 def test_a_file_in_the_folder_of_private_methods_is_a_method(tmp_path: Path) -> None:
     (tmp_path / "constant.py").write_text(PRIVATE, "utf-8")
     ask = (
-        "from benchmarks.method import make, methods;"
+        "from bench.method import make, methods;"
         "print('bade' in methods(), make('constant', {'answer': 3}).label)"
     )
     told = subprocess.run(

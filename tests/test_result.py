@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
-from tracking_examples import make_plan, make_result
 
-from benchmarks.errors import BenchError
-from benchmarks.result import Cost, Result, Status, Store, write_atomically
+from bench.errors import BenchError
+from bench.result import Cost, Result, Status, Store, write_atomically
+from tests.tracking.tracking_examples import make_plan, make_result
 
 PLAN = make_plan("toy")
 

@@ -11,11 +11,11 @@ from types import ModuleType
 import torch
 from torch import Tensor, nn
 
-from benchmarks.learning.loop import Trial
-from benchmarks.learning.selection import Scores
-from benchmarks.learning.settings import Training
-from benchmarks.learning.split import Split
-from benchmarks.learning.vision_models import torchvision_models
+from bench.learning.loop import Trial
+from bench.learning.selection import Scores
+from bench.learning.settings import Training
+from bench.learning.split import Split
+from bench.models.vision_models import torchvision_models
 
 CPU = torch.device("cpu")
 

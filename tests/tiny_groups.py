@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import tiny_tasks
 import torch
 
-from benchmarks.data.dataset import DataSet, Options, TaskDefinition
-from benchmarks.data.prepared import Arrays, Columns, Meta
-from benchmarks.data.raw import RawFolder
-from benchmarks.learning.settings import Training
-from benchmarks.tracks.debiasing import DebiasingTask
-from benchmarks.tracks.robust_fairness import GroupTask
-from benchmarks.tracks.session import Question
+from bench.data.dataset import DataSet, Options, TaskDefinition
+from bench.data.prepared import Arrays, Columns, Meta
+from bench.data.raw import RawFolder
+from bench.learning.settings import Training
+from bench.tracks.debiasing import DebiasingTask
+from bench.tracks.robust_fairness import GroupTask
+from bench.tracks.session import Question
+from tests import tiny_tasks
 
 COVARIATE = [1.0, 2.0, 3.0, 4.0, 6.0]
 SIZES = {"train": (20, 8, 6, 4, 2), "validation": (6, 4, 4, 4, 0), "test": (10, 8, 6, 4, 2)}

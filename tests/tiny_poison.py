@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from tiny_tasks import CPU, SpyTrial, generator
 from torch import Tensor, nn
 
-from benchmarks.data.kinds import Kind
-from benchmarks.learning.backbones import Backbone
-from benchmarks.learning.selection import Scores
-from benchmarks.learning.settings import Training
-from benchmarks.learning.split import Split
-from benchmarks.learning.weights import network
-from benchmarks.tracks.poisoning.contract import PoisoningTask
-from benchmarks.tracks.poisoning.human import Human, Oracle
+from bench.data.kinds import Kind
+from bench.learning.selection import Scores
+from bench.learning.settings import Training
+from bench.learning.split import Split
+from bench.models.backbones import Backbone
+from bench.models.weights import network
+from bench.tracks.poisoning.contract import PoisoningTask
+from bench.tracks.poisoning.human import Human, Oracle
+from tests.tiny_tasks import CPU, SpyTrial, generator
 
 CLASSES = 4
 TARGET = 0

@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.learning.loop import Trial
-from benchmarks.learning.settings import Training
-from benchmarks.learning.split import Batch, Split
-from benchmarks.tracks.debiasing import DebiasingTask
-from benchmarks.tracks.debiasing.judge import validation_scores
+from bench.learning.loop import Trial
+from bench.learning.settings import Training
+from bench.learning.split import Batch, Split
+from bench.tracks.debiasing import DebiasingTask
+from bench.tracks.debiasing.judge import validation_scores
 
 CPU = torch.device("cpu")
 GROUPS = ("first", "second")

@@ -8,11 +8,11 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from benchmarks.data.dataset import DataSet, Options, TaskDefinition
-from benchmarks.data.prepared import Array, Arrays, Columns
-from benchmarks.data.raw import RawFile, RawFolder
-from benchmarks.data.tabular import Table, one_hot, read_table, standardise
-from benchmarks.errors import DataError
+from bench.data.dataset import DataSet, Options, TaskDefinition
+from bench.data.prepared import Array, Arrays, Columns
+from bench.data.raw import RawFile, RawFolder
+from bench.data.tabular import Table, one_hot, read_table, standardise
+from bench.errors import DataError
 
 UCI = "https://archive.ics.uci.edu/ml/machine-learning-databases/adult/"
 NUMBERS = [

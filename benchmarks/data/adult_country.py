@@ -7,20 +7,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from benchmarks.data.adult import VALIDATION_SHARE, Adult, encode, labels_of, read_people
-from benchmarks.data.countries import (
-    COUNTRY_FILES,
-    COUNTRY_LICENCE,
-    COVARIATE,
-    Incomes,
-    read_incomes,
-)
-from benchmarks.data.dataset import DataSet, Options, TaskDefinition
-from benchmarks.data.prepared import Array, Arrays, Columns
-from benchmarks.data.raw import RawFolder
-from benchmarks.data.splitting import stratified
-from benchmarks.data.tabular import Table
-from benchmarks.errors import DataError
+from bench.data.adult import VALIDATION_SHARE, Adult, encode, labels_of, read_people
+from bench.data.countries import COUNTRY_FILES, COUNTRY_LICENCE, COVARIATE, Incomes, read_incomes
+from bench.data.dataset import DataSet, Options, TaskDefinition
+from bench.data.prepared import Array, Arrays, Columns
+from bench.data.raw import RawFolder
+from bench.data.splitting import stratified
+from bench.data.tabular import Table
+from bench.errors import DataError
 
 YEAR = 1994  # of the census that the people were drawn from
 SPLIT_SEED = 0

@@ -8,12 +8,12 @@ from typing import ClassVar, cast
 import numpy as np
 from pydantic import Field
 
-from benchmarks.data.cifar10 import CIFAR10_FILES, VALIDATION_TO_TRAIN, Cifar10, read_cifar10
-from benchmarks.data.colouring import colours, filtered
-from benchmarks.data.dataset import DataSet, Labelled, Options, TaskDefinition, labels
-from benchmarks.data.prepared import Array, Arrays, Columns
-from benchmarks.data.raw import RawFolder
-from benchmarks.data.splitting import TrainSizeOptions
+from bench.data.cifar10 import CIFAR10_FILES, VALIDATION_TO_TRAIN, Cifar10, read_cifar10
+from bench.data.colouring import colours, filtered
+from bench.data.dataset import DataSet, Labelled, Options, TaskDefinition, labels
+from bench.data.prepared import Array, Arrays, Columns
+from bench.data.raw import RawFolder
+from bench.data.splitting import TrainSizeOptions
 
 
 class TintOptions(TrainSizeOptions):

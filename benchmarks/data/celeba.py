@@ -9,11 +9,11 @@ from typing import ClassVar, cast
 import numpy as np
 from pydantic import Field
 
-from benchmarks.data.dataset import DataSet, Options, TaskDefinition
-from benchmarks.data.pictures import decode
-from benchmarks.data.prepared import SPLITS, Array, Arrays, Columns
-from benchmarks.data.raw import RawFile, RawFolder
-from benchmarks.errors import DataError
+from bench.data.dataset import DataSet, Options, TaskDefinition
+from bench.data.pictures import decode
+from bench.data.prepared import SPLITS, Array, Arrays, Columns
+from bench.data.raw import RawFile, RawFolder
+from bench.errors import DataError
 
 ZIP, ATTRIBUTE_LIST, PARTITION = (
     "img_align_celeba.zip", "list_attr_celeba.txt", "list_eval_partition.txt",

@@ -13,12 +13,12 @@ from typing import IO, Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from benchmarks.data.dataset import Options, TaskDefinition
-from benchmarks.data.faults import Faults
-from benchmarks.data.prepared import SPLITS, Array, Arrays, Columns
-from benchmarks.data.raw import RawFile, RawFolder
-from benchmarks.data.splitting import PartialDataSet, stratified
-from benchmarks.errors import DataError
+from bench.data.dataset import Options, TaskDefinition
+from bench.data.faults import Faults
+from bench.data.prepared import SPLITS, Array, Arrays, Columns
+from bench.data.raw import RawFile, RawFolder
+from bench.data.splitting import PartialDataSet, stratified
+from bench.errors import DataError
 
 FILES = (
     "Monday-WorkingHours.pcap_ISCX.csv",

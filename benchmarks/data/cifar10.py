@@ -8,12 +8,12 @@ from typing import ClassVar, cast
 
 import numpy as np
 
-from benchmarks.data.archives import Archive
-from benchmarks.data.dataset import DataSet, Labelled, Options, TaskDefinition
-from benchmarks.data.prepared import Array, Arrays, Columns
-from benchmarks.data.raw import RawFile, RawFolder
-from benchmarks.data.splitting import TrainSizeOptions, stratified
-from benchmarks.errors import DataError
+from bench.data.archives import Archive
+from bench.data.dataset import DataSet, Labelled, Options, TaskDefinition
+from bench.data.prepared import Array, Arrays, Columns
+from bench.data.raw import RawFile, RawFolder
+from bench.data.splitting import TrainSizeOptions, stratified
+from bench.errors import DataError
 
 ARCHIVE = "cifar-10-binary.tar.gz"
 CIFAR10_FILES = (

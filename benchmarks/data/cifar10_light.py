@@ -7,12 +7,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from benchmarks.data.cifar10 import CIFAR10_FILES, VALIDATION_TO_TRAIN, Cifar10, read_cifar10
-from benchmarks.data.dataset import Options, TaskDefinition
-from benchmarks.data.prepared import Array, Arrays, Columns
-from benchmarks.data.raw import RawFolder
-from benchmarks.data.shares import Shares, names
-from benchmarks.data.splitting import PartialDataSet, TrainSizeOptions
+from bench.data.cifar10 import CIFAR10_FILES, VALIDATION_TO_TRAIN, Cifar10, read_cifar10
+from bench.data.dataset import Options, TaskDefinition
+from bench.data.prepared import Array, Arrays, Columns
+from bench.data.raw import RawFolder
+from bench.data.shares import Shares, names
+from bench.data.splitting import PartialDataSet, TrainSizeOptions
 
 LUMA = (0.2126, 0.7152, 0.0722)  # red, green and blue in brightness, ITU-R BT.709
 

@@ -7,12 +7,12 @@ from typing import ClassVar, cast
 
 from pydantic import Field
 
-from benchmarks.data.colouring import INK_NAMES, INK_TASKS, InkedDigits, InkOptions
-from benchmarks.data.dataset import Labelled, Options, TaskDefinition
-from benchmarks.data.mnist import MNIST_FILES, VALIDATION_TO_TRAIN, Mnist, read_mnist
-from benchmarks.data.prepared import Arrays, Columns
-from benchmarks.data.raw import RawFolder
-from benchmarks.data.splitting import TrainSizeOptions
+from bench.data.colouring import INK_NAMES, INK_TASKS, InkedDigits, InkOptions
+from bench.data.dataset import Labelled, Options, TaskDefinition
+from bench.data.mnist import MNIST_FILES, VALIDATION_TO_TRAIN, Mnist, read_mnist
+from bench.data.prepared import Arrays, Columns
+from bench.data.raw import RawFolder
+from bench.data.splitting import TrainSizeOptions
 
 
 class ColoredMnistOptions(InkOptions, TrainSizeOptions):

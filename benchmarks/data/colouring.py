@@ -7,9 +7,9 @@ from typing import cast
 import numpy as np
 from pydantic import Field
 
-from benchmarks.data.dataset import DataSet, Labelled, Options, TaskDefinition, labels
-from benchmarks.data.prepared import SPLITS, Array, Columns, Meta
-from benchmarks.errors import DataError
+from bench.data.dataset import DataSet, Labelled, Options, TaskDefinition, labels
+from bench.data.prepared import SPLITS, Array, Columns, Meta
+from bench.errors import DataError
 
 INKS = np.array([[255, 140, 0], [0, 170, 170]])  # orange and teal: neither is a trigger's colour
 INK_NAMES = ["orange", "teal"]

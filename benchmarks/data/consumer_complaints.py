@@ -15,13 +15,13 @@ from typing import ClassVar, cast
 import numpy as np
 from pydantic import Field
 
-from benchmarks.data.dataset import Options, TaskDefinition
-from benchmarks.data.faults import Faults
-from benchmarks.data.prepared import Array, Arrays
-from benchmarks.data.raw import RawFile, RawFolder
-from benchmarks.data.splitting import stratified
-from benchmarks.data.texts import TextDataSet, TextOptions, Texts, has_words, text_arrays
-from benchmarks.errors import DataError
+from bench.data.dataset import Options, TaskDefinition
+from bench.data.faults import Faults
+from bench.data.prepared import Array, Arrays
+from bench.data.raw import RawFile, RawFolder
+from bench.data.splitting import stratified
+from bench.data.texts import TextDataSet, TextOptions, Texts, has_words, text_arrays
+from bench.errors import DataError
 
 FILE = "complaints.csv"
 DATE, PRODUCT, SUBPRODUCT, NARRATIVE = (

@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from benchmarks.data.raw import RawFile, RawFolder
-from benchmarks.data.tabular import Table, read_table, require_columns
-from benchmarks.errors import DataError
+from bench.data.raw import RawFile, RawFolder
+from bench.data.tabular import Table, read_table, require_columns
+from bench.errors import DataError
 
 ROOM = "country"
 GDP, POPULATION = "gdp.csv", "population.csv"

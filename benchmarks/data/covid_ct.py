@@ -9,13 +9,13 @@ from typing import ClassVar, cast
 import numpy as np
 from pydantic import Field
 
-from benchmarks.data.archives import Archive, Several
-from benchmarks.data.dataset import Options, TaskDefinition
-from benchmarks.data.pictures import LARGEST, decode, named
-from benchmarks.data.prepared import SPLITS, Arrays, Columns
-from benchmarks.data.raw import RawFile, RawFolder
-from benchmarks.data.splitting import PartialDataSet, TrainSizeOptions
-from benchmarks.errors import DataError
+from bench.data.archives import Archive, Several
+from bench.data.dataset import Options, TaskDefinition
+from bench.data.pictures import LARGEST, decode, named
+from bench.data.prepared import SPLITS, Arrays, Columns
+from bench.data.raw import RawFile, RawFolder
+from bench.data.splitting import PartialDataSet, TrainSizeOptions
+from bench.errors import DataError
 
 CLASSES = {"NonCOVID": "no COVID-19", "COVID": "COVID-19"}
 LISTS = {"train": "train", "validation": "val", "test": "test"}

@@ -15,14 +15,13 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from filelock import FileLock
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from benchmarks.data import prepared
-from benchmarks.data.kinds import Kind
-from benchmarks.data.prepared import Array, Arrays, Columns, Meta
-from benchmarks.data.raw import MIRROR, RawFile, RawFolder, RawRecord
-from benchmarks.errors import DataError, UsageError, unknown
-from benchmarks.yaml_source import read_value
+from bench.data import prepared
+from bench.data.kinds import Kind
+from bench.data.prepared import Array, Arrays, Columns, Meta
+from bench.data.raw import MIRROR, RawFile, RawFolder, RawRecord
+from bench.errors import DataError, UsageError, unknown
 
 
 class Options(BaseModel):
@@ -285,7 +284,7 @@ def prepared_name(name: str, options: Options | None = None) -> str:
 @cache
 def data_sets() -> dict[str, DataSet]:
     """Every data set by name: each module of this package that defines one."""
-    import benchmarks.data as package  # noqa: PLC0415 - the package of this very module
+    from bench import data as package  # noqa: PLC0415 - the package of this very module
 
     found: dict[str, DataSet] = {}
     for module in pkgutil.iter_modules(package.__path__):
@@ -310,23 +309,6 @@ def _is_own_data_set(thing: Any, module: str) -> bool:
         and not isabstract(thing)
         and thing.__module__ == module
     )
-
-
-def parse_options(data: DataSet, texts: list[str]) -> Options:
-    """key=value -> the options of a data set. Raises UsageError naming the one that is wrong."""
-    given: dict[str, Any] = {}
-    for text in texts:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise UsageError(f'--option: "{text}" is not of the form key=value.')
-        if key not in data.options.model_fields:
-            raise UsageError("--option: " + unknown("option", key, data.options.model_fields))
-        given[key] = read_value(value)
-    try:
-        return data.options.model_validate(given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise UsageError(f"--option {first['loc'][0]}: {first['msg'].lower()}.") from error
 
 
 def labels(values: Array) -> Array:

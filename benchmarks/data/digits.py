@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from benchmarks.data.colouring import (
+from bench.data.colouring import (
     DIGIT_VALUES,
     INK_NAMES,
     INK_TASKS,
@@ -15,10 +15,10 @@ from benchmarks.data.colouring import (
     InkOptions,
     digit_attributes,
 )
-from benchmarks.data.dataset import Labelled, Options, TaskDefinition, labels
-from benchmarks.data.prepared import Arrays, Columns
-from benchmarks.data.raw import RawFolder
-from benchmarks.data.shares import Shares, names
+from bench.data.dataset import Labelled, Options, TaskDefinition, labels
+from bench.data.prepared import Arrays, Columns
+from bench.data.raw import RawFolder
+from bench.data.shares import Shares, names
 
 SIZES = {"train": 900, "validation": 450, "test": 447}
 SPLIT_SEED = 0

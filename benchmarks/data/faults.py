@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.data.pictures import ALWAYS_FORGIVEN, MAX_UNREADABLE, named
-from benchmarks.errors import DataError
+from bench.data.pictures import ALWAYS_FORGIVEN, MAX_UNREADABLE, named
+from bench.errors import DataError
 
 
 class Faults:

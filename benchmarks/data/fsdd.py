@@ -10,13 +10,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from benchmarks.data.dataset import Options, TaskDefinition
-from benchmarks.data.pictures import named
-from benchmarks.data.prepared import Array, Arrays, Columns
-from benchmarks.data.raw import RawFile, RawFolder
-from benchmarks.data.sounds import LogMel, SoundDataSet, read_recordings
-from benchmarks.data.splitting import stratified
-from benchmarks.errors import DataError
+from bench.data.dataset import Options, TaskDefinition
+from bench.data.pictures import named
+from bench.data.prepared import Array, Arrays, Columns
+from bench.data.raw import RawFile, RawFolder
+from bench.data.sounds import LogMel, SoundDataSet, read_recordings
+from bench.data.splitting import stratified
+from bench.errors import DataError
 
 RECORDINGS = "recordings.tar.gz"
 COUNT = 3_000

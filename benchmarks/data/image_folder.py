@@ -10,13 +10,13 @@ from typing import ClassVar, cast
 import numpy as np
 from pydantic import Field
 
-from benchmarks.data.dataset import DataSet, Options, TaskDefinition
-from benchmarks.data.imagenet_compatible import evaluation_arrays, imagenet_classes
-from benchmarks.data.pictures import LARGEST, decode
-from benchmarks.data.prepared import Arrays
-from benchmarks.data.raw import RawFile, RawFolder
-from benchmarks.errors import DataError
-from benchmarks.learning.vision_models import timm
+from bench.data.dataset import DataSet, Options, TaskDefinition
+from bench.data.imagenet_compatible import evaluation_arrays, imagenet_classes
+from bench.data.pictures import LARGEST, decode
+from bench.data.prepared import Arrays
+from bench.data.raw import RawFile, RawFolder
+from bench.errors import DataError
+from bench.models.vision_models import timm
 
 PICTURES = "images.zip"
 SUFFIXES = {".jpeg", ".jpg", ".png"}

@@ -9,13 +9,13 @@ from typing import ClassVar, cast
 import numpy as np
 from pydantic import Field
 
-from benchmarks.data.archives import Archive
-from benchmarks.data.dataset import Options, TaskDefinition
-from benchmarks.data.pictures import LARGEST, decode
-from benchmarks.data.prepared import SPLITS, Arrays, Columns
-from benchmarks.data.raw import RawFile, RawFolder
-from benchmarks.data.splitting import PartialDataSet, TrainSizeOptions, stratified
-from benchmarks.errors import DataError
+from bench.data.archives import Archive
+from bench.data.dataset import Options, TaskDefinition
+from bench.data.pictures import LARGEST, decode
+from bench.data.prepared import SPLITS, Arrays, Columns
+from bench.data.raw import RawFile, RawFolder
+from bench.data.splitting import PartialDataSet, TrainSizeOptions, stratified
+from bench.errors import DataError
 
 PICTURES = "imagenet200.tar"
 SUFFIXES = {".jpeg", ".jpg", ".png"}

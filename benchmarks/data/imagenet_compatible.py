@@ -10,13 +10,13 @@ from typing import ClassVar, cast
 import numpy as np
 from pydantic import Field
 
-from benchmarks.data.archives import Archive
-from benchmarks.data.dataset import DataSet, Options, TaskDefinition
-from benchmarks.data.pictures import LARGEST, Decoded, decode
-from benchmarks.data.prepared import Array, Arrays, Columns
-from benchmarks.data.raw import RawFile, RawFolder
-from benchmarks.errors import DataError
-from benchmarks.learning.vision_models import torchvision_models
+from bench.data.archives import Archive
+from bench.data.dataset import DataSet, Options, TaskDefinition
+from bench.data.pictures import LARGEST, Decoded, decode
+from bench.data.prepared import Array, Arrays, Columns
+from bench.data.raw import RawFile, RawFolder
+from bench.errors import DataError
+from bench.models.vision_models import torchvision_models
 
 PICTURES, TABLE = "images.zip", "images.csv"
 OFFICIAL = 1000

@@ -9,16 +9,16 @@ from typing import ClassVar, cast
 import numpy as np
 from pydantic import Field
 
-from benchmarks.data.archives import Archive
-from benchmarks.data.countries import COUNTRY_FILES, COVARIATE, Incomes, read_incomes
-from benchmarks.data.dataset import Options, TaskDefinition
-from benchmarks.data.imagenet200 import FOLDERS, SUFFIXES
-from benchmarks.data.pictures import LARGEST, decode, named
-from benchmarks.data.prepared import SPLITS, Arrays, Columns
-from benchmarks.data.raw import RawFile, RawFolder
-from benchmarks.data.splitting import PartialDataSet, TrainSizeOptions, stratified
-from benchmarks.data.tabular import Table, read_table, require_columns
-from benchmarks.errors import DataError
+from bench.data.archives import Archive
+from bench.data.countries import COUNTRY_FILES, COVARIATE, Incomes, read_incomes
+from bench.data.dataset import Options, TaskDefinition
+from bench.data.imagenet200 import FOLDERS, SUFFIXES
+from bench.data.pictures import LARGEST, decode, named
+from bench.data.prepared import SPLITS, Arrays, Columns
+from bench.data.raw import RawFile, RawFolder
+from bench.data.splitting import PartialDataSet, TrainSizeOptions, stratified
+from bench.data.tabular import Table, read_table, require_columns
+from bench.errors import DataError
 
 PICTURES, TABLE = "imagenet_geo.tar", "countries.csv"
 SHARES = {"validation": 0.1, "test": 0.3}

@@ -8,14 +8,14 @@ from typing import ClassVar, cast
 
 import numpy as np
 
-from benchmarks.data.archives import Archive
-from benchmarks.data.dataset import Options, TaskDefinition
-from benchmarks.data.faults import Faults
-from benchmarks.data.prepared import Arrays
-from benchmarks.data.raw import RawFile, RawFolder
-from benchmarks.data.splitting import stratified
-from benchmarks.data.texts import TextDataSet, TextOptions, Texts, has_words, text_arrays
-from benchmarks.errors import DataError
+from bench.data.archives import Archive
+from bench.data.dataset import Options, TaskDefinition
+from bench.data.faults import Faults
+from bench.data.prepared import Arrays
+from bench.data.raw import RawFile, RawFolder
+from bench.data.splitting import stratified
+from bench.data.texts import TextDataSet, TextOptions, Texts, has_words, text_arrays
+from bench.errors import DataError
 
 ARCHIVE = "aclImdb_v1.tar.gz"
 SENTIMENTS = ("neg", "pos")

@@ -7,10 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from benchmarks.data.dataset import DataSet, Options, TaskDefinition
-from benchmarks.data.prepared import Array, Arrays, Columns
-from benchmarks.data.raw import RawFile, RawFolder
-from benchmarks.data.tabular import read_table, require_columns, standardise
+from bench.data.dataset import DataSet, Options, TaskDefinition
+from bench.data.prepared import Array, Arrays, Columns
+from bench.data.raw import RawFile, RawFolder
+from bench.data.tabular import read_table, require_columns, standardise
 
 RNF = "https://raw.githubusercontent.com/mndu/RNF-Fairness/main/"
 TARGET, GROUP = "UTILIZATION", "RACE"

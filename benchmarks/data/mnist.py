@@ -9,12 +9,12 @@ from typing import ClassVar, cast
 
 import numpy as np
 
-from benchmarks.data.colouring import DIGIT_VALUES, digit_attributes
-from benchmarks.data.dataset import DataSet, Labelled, Options, TaskDefinition, labels
-from benchmarks.data.prepared import Array, Arrays, Columns, Meta
-from benchmarks.data.raw import RawFile, RawFolder
-from benchmarks.data.splitting import TrainSizeOptions, stratified
-from benchmarks.errors import DataError
+from bench.data.colouring import DIGIT_VALUES, digit_attributes
+from bench.data.dataset import DataSet, Labelled, Options, TaskDefinition, labels
+from bench.data.prepared import Array, Arrays, Columns, Meta
+from bench.data.raw import RawFile, RawFolder
+from bench.data.splitting import TrainSizeOptions, stratified
+from bench.errors import DataError
 
 # The address and the MD5 sums are those that torchvision uses.
 SOURCE = "https://ossci-datasets.s3.amazonaws.com/mnist/"

@@ -9,11 +9,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from benchmarks.data.dataset import Options, TaskDefinition
-from benchmarks.data.prepared import Array, Arrays, Columns
-from benchmarks.data.raw import RawFile, RawFolder
-from benchmarks.data.splitting import PartialDataSet, stratified
-from benchmarks.data.tabular import Table, one_hot, read_table, standardise
+from bench.data.dataset import Options, TaskDefinition
+from bench.data.prepared import Array, Arrays, Columns
+from bench.data.raw import RawFile, RawFolder
+from bench.data.splitting import PartialDataSet, stratified
+from bench.data.tabular import Table, one_hot, read_table, standardise
 
 TRAIN, PART_OF_TRAIN, TEST = "KDDTrain+.txt", "KDDTrain+_20Percent.txt", "KDDTest+.txt"
 CATEGORIES = ("protocol_type", "service", "flag")

@@ -25,9 +25,9 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from benchmarks.data.archives import Archive
-from benchmarks.data.prepared import Array
-from benchmarks.errors import DataError
+from bench.data.archives import Archive
+from bench.data.prepared import Array
+from bench.errors import DataError
 
 MAX_UNREADABLE = 0.01  # share of the pictures: a few bad files are noise, more are a bad download
 ALWAYS_FORGIVEN = 10  # that many may be unreadable however small the data set is

@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, ValidationError
 
-from benchmarks.data.kinds import Kind
-from benchmarks.data.raw import RawRecord
-from benchmarks.errors import DataError
-from benchmarks.result import Record
+from bench.data.kinds import Kind
+from bench.data.raw import RawRecord
+from bench.errors import DataError
+from bench.result import Record
 
 SPLITS = ("train", "validation", "test")
 Array = npt.NDArray[Any]

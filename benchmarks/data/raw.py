@@ -14,9 +14,9 @@ from pathlib import Path
 from textwrap import shorten
 from typing import IO
 
-from benchmarks.data.archives import Archive, Folder, open_archive
-from benchmarks.errors import DataError
-from benchmarks.result import Record
+from bench.data.archives import Archive, Folder, open_archive
+from bench.errors import DataError
+from bench.result import Record
 
 MIRROR = "BENCH_MIRROR"
 PIECE = 2**20  # bytes that are hashed at once: some files do not fit into memory

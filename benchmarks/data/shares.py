@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.data.prepared import Array
-from benchmarks.errors import DataError
+from bench.data.prepared import Array
+from bench.errors import DataError
 
 TENTHS = 10
 

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.data.archives import Archive
-from benchmarks.data.faults import Faults
-from benchmarks.data.prepared import SPLITS, Array, Meta
-from benchmarks.data.splitting import PartialDataSet
-from benchmarks.errors import DataError
+from bench.data.archives import Archive
+from bench.data.faults import Faults
+from bench.data.prepared import SPLITS, Array, Meta
+from bench.data.splitting import PartialDataSet
+from bench.errors import DataError
 
 CHUNK = 256  # waveforms whose spectra are computed at once
 FULL_SCALE = 2**15  # of 16-bit samples

@@ -8,12 +8,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from benchmarks.data.archives import Archive
-from benchmarks.data.dataset import Options, TaskDefinition
-from benchmarks.data.prepared import SPLITS, Arrays, Columns
-from benchmarks.data.raw import RawFile, RawFolder
-from benchmarks.data.sounds import LogMel, SoundDataSet, read_recordings
-from benchmarks.errors import DataError
+from bench.data.archives import Archive
+from bench.data.dataset import Options, TaskDefinition
+from bench.data.prepared import SPLITS, Arrays, Columns
+from bench.data.raw import RawFile, RawFolder
+from bench.data.sounds import LogMel, SoundDataSet, read_recordings
+from bench.errors import DataError
 
 ARCHIVE = "speech_commands_v0.02.tar.gz"
 LISTS = {"validation": "validation_list.txt", "test": "testing_list.txt"}

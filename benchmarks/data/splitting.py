@@ -8,8 +8,8 @@ from typing import ClassVar, cast
 import numpy as np
 from pydantic import Field
 
-from benchmarks.data.dataset import DataSet, Labelled, Options, TaskDefinition
-from benchmarks.data.prepared import Array, Columns
+from bench.data.dataset import DataSet, Labelled, Options, TaskDefinition
+from bench.data.prepared import Array, Columns
 
 ORDER_SEED = 0
 

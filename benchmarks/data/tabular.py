@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.data.prepared import Array
-from benchmarks.data.raw import RawFolder
-from benchmarks.errors import DataError
+from bench.data.prepared import Array
+from bench.data.raw import RawFolder
+from bench.errors import DataError
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from typing import ClassVar, cast
 import numpy as np
 from pydantic import Field
 
-from benchmarks.data.dataset import Labelled, Options, TaskDefinition
-from benchmarks.data.prepared import Array, Arrays, Columns
-from benchmarks.data.splitting import PartialDataSet, TrainSizeOptions
+from bench.data.dataset import Labelled, Options, TaskDefinition
+from bench.data.prepared import Array, Arrays, Columns
+from bench.data.splitting import PartialDataSet, TrainSizeOptions
 
 WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 """Letters and digits of any script, with apostrophes within: "don't" is one word."""

@@ -11,12 +11,12 @@ from typing import ClassVar, cast
 import numpy as np
 from pydantic import Field
 
-from benchmarks.data.dataset import DataSet, Options, TaskDefinition
-from benchmarks.data.pictures import decode, named
-from benchmarks.data.prepared import SPLITS, Array, Arrays, Columns
-from benchmarks.data.raw import RawFile, RawFolder
-from benchmarks.data.splitting import stratified
-from benchmarks.errors import DataError
+from bench.data.dataset import DataSet, Options, TaskDefinition
+from bench.data.pictures import decode, named
+from bench.data.prepared import SPLITS, Array, Arrays, Columns
+from bench.data.raw import RawFile, RawFolder
+from bench.data.splitting import stratified
+from bench.errors import DataError
 
 FACES = "UTKFace.tar.gz"
 COUNTS = (23_708, 23_707)  # the aligned and cropped release; copies that lack one are about

@@ -13,22 +13,22 @@ import torch
 from rich.console import Console
 from rich.text import Text
 
-from benchmarks import plan as planning
-from benchmarks.data.dataset import Library
-from benchmarks.errors import BenchError, Skip, UsageError, unknown
-from benchmarks.labelling.server import Desk, addresses, application, serve
-from benchmarks.labelling.session import Labelling, only_one
-from benchmarks.labelling.showing import Shown, published, shown, spectrum_of
-from benchmarks.learning.split import seed_for
-from benchmarks.listening import bound
-from benchmarks.method import Method, make, method_class
-from benchmarks.suite import Suite, find_suite, read_suite
-from benchmarks.suite_tasks import TaskSpec
-from benchmarks.sweep import choose_device, prepare
-from benchmarks.tracks.poisoning.session import PoisoningSession
-from benchmarks.tracks.poisoning.tagging import Asks, Queue
-from benchmarks.tracks.registry import TRACKS
-from benchmarks.trial import Place, question
+from bench.data.dataset import Library
+from bench.errors import BenchError, Skip, UsageError, unknown
+from bench.labelling.server import Desk, addresses, application, serve
+from bench.labelling.session import Labelling, only_one
+from bench.labelling.showing import Shown, published, shown, spectrum_of
+from bench.listening import bound
+from bench.method import Method, make, method_class
+from bench.runner import plan as planning
+from bench.runner.sweep import choose_device, prepare
+from bench.runner.trial import Place, question
+from bench.seeds import seed_for
+from bench.suites.reader import Suite, find_suite, read_suite
+from bench.suites.tasks import TaskSpec
+from bench.tracks.poisoning.session import PoisoningSession
+from bench.tracks.poisoning.tagging import Asks, Queue
+from bench.tracks.registry import TRACKS
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from benchmarks.labelling.session import Labelling
-from benchmarks.labelling.showing import Shown
-from benchmarks.tracks.poisoning.human import UNSURE
+from bench.labelling.session import Labelling
+from bench.labelling.showing import Shown
+from bench.tracks.poisoning.human import UNSURE
 
 RESERVED = "up"  # unsure, play
 KEYS = "1234567890" + "".join(each for each in string.ascii_lowercase if each not in RESERVED)
@@ -54,7 +54,7 @@ class Page:
         self.labelling, self.afterwards = labelling, afterwards
         self.choices = choices(labelling.queue.classes)
         environment = Environment(
-            loader=PackageLoader("benchmarks.labelling"),
+            loader=PackageLoader("bench.labelling"),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,

@@ -12,12 +12,12 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp
 
-from benchmarks.labelling.guard import Guard
-from benchmarks.labelling.page import Page, named
-from benchmarks.labelling.session import Labelling
-from benchmarks.labelling.showing import Shown
-from benchmarks.listening import EVERYWHERE, interrupted_by_sigterm
-from benchmarks.tracks.poisoning.human import UNSURE
+from bench.labelling.guard import Guard
+from bench.labelling.page import Page, named
+from bench.labelling.session import Labelling
+from bench.labelling.showing import Shown
+from bench.listening import EVERYWHERE, interrupted_by_sigterm
+from bench.tracks.poisoning.human import UNSURE
 
 LARGEST_FORM = 4096  # bytes; ours are below a hundred
 STATIC = {"style.css": "text/css", "label.js": "text/javascript", "icon.svg": "image/svg+xml"}
@@ -107,7 +107,7 @@ def application(desk: Desk, token: str, addresses: Collection[str]) -> ASGIApp:
 
 def _static(name: str, media_type: str) -> Callable[[], Awaitable[Response]]:
     """One of our own few files, read once: no request ever names a path."""
-    content = (files("benchmarks.labelling") / "static" / name).read_bytes()
+    content = (files("bench.labelling") / "static" / name).read_bytes()
 
     async def static() -> Response:
         return Response(content, media_type=media_type)

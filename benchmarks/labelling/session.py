@@ -12,10 +12,10 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from benchmarks.errors import BenchError
-from benchmarks.result import write_atomically
-from benchmarks.tracks.poisoning.human import UNSURE
-from benchmarks.tracks.poisoning.tagging import Cluster, Queue, enough
+from bench.errors import BenchError
+from bench.result import write_atomically
+from bench.tracks.poisoning.human import UNSURE
+from bench.tracks.poisoning.tagging import Cluster, Queue, enough
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-from benchmarks.attacks.contract import Samples
-from benchmarks.data.kinds import Kind
-from benchmarks.data.prepared import Array
-from benchmarks.data.sounds import FLOOR, LogMel, SoundDataSet
-from benchmarks.data.texts import PADDING_ID
-from benchmarks.tracks.session import Question
+from bench.attacks.poisoning.contract import Samples
+from bench.data.kinds import Kind
+from bench.data.prepared import Array
+from bench.data.sounds import FLOOR, LogMel, SoundDataSet
+from bench.data.texts import PADDING_ID
+from bench.tracks.session import Question
 
 SHORTER_SIDE = 320  # pixels; small pictures are enlarged to about this
 SILENCE = float(np.log(FLOOR))

@@ -15,14 +15,14 @@ from filelock import FileLock
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from benchmarks import news
-from benchmarks.errors import Diverged
-from benchmarks.keys import digest
-from benchmarks.learning.inputs import Augment, Inputs, flips_and_shifts
-from benchmarks.learning.selection import Scores, Selection, best
-from benchmarks.learning.settings import Recipe, Training
-from benchmarks.learning.split import Batch, Split, generator, seed_for
-from benchmarks.result import Record, Scalar, write_atomically
+from bench import heartbeat
+from bench.errors import Diverged
+from bench.learning.inputs import Augment, Inputs, flips_and_shifts
+from bench.learning.selection import Scores, Selection, best
+from bench.learning.settings import Recipe, Training
+from bench.learning.split import Batch, Split
+from bench.result import Record, Scalar, digest, write_atomically
+from bench.seeds import generator, seed_for
 
 M = TypeVar("M", bound=nn.Module)
 REVISION = 2  # raise it when the same training gives other numbers
@@ -131,7 +131,7 @@ class Trial:
         selection: Selection[dict[str, Tensor]] = Selection(self.training.rule)
         prefix = f"{stage}." if stage else ""
         for epoch in range(epochs):
-            news.tell(f"{stage or 'training'}, epoch", epoch + 1, epochs)
+            heartbeat.tell(f"{stage or 'training'}, epoch", epoch + 1, epochs)
             model.train()
             if recipe:
                 _set_rate(optimiser, recipe.rate(epoch))
@@ -171,7 +171,7 @@ class Trial:
     ) -> M:
         optimiser = recipe.optimiser(parameters)
         for epoch in range(recipe.epochs):
-            news.tell(f"{stage or 'training'}, epoch", epoch + 1, recipe.epochs)
+            heartbeat.tell(f"{stage or 'training'}, epoch", epoch + 1, recipe.epochs)
             model.train()
             _set_rate(optimiser, recipe.rate(epoch))
             mean_loss = self._epoch(model, split, loss, optimiser, epoch, recipe.batch_size, after)
@@ -256,7 +256,7 @@ class Trial:
 
     def tell(self, doing: str, done: int, total: int) -> None:
         """Say how far a method's own loop is, to whoever watches; training tells by itself."""
-        news.tell(doing, done, total)
+        heartbeat.tell(doing, done, total)
 
     def best(self, candidates: Sequence[Scores]) -> int:
         """Position of the best candidate by the rule that also selects epochs."""
@@ -281,7 +281,7 @@ class Trial:
         with torch.inference_mode(), self._precision():
             parts: list[Tensor] = []
             for part in inputs.stream(indices):
-                news.tell("predictions, batch", len(parts) + 1, len(indices))
+                heartbeat.tell("predictions, batch", len(parts) + 1, len(indices))
                 parts.append(model(part).float())
         # A clone made outside inference mode may take part in autograd as a constant.
         return torch.cat(parts).clone()

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from benchmarks.learning.backbones import Backbone
-from benchmarks.learning.split import Batch
+from bench.learning.split import Batch
+from bench.models.backbones import Backbone
 
 Version = Literal["v1", "v2"]
 SMALLEST_CROP = 0.2  # of the area, He et al. (2020)

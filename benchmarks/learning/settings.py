@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
-from benchmarks.learning.selection import Rule
+from bench.learning.selection import Rule
 
 
 class Training(BaseModel):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from benchmarks.learning.inputs import Alter, Augment, Inputs, Resident
+from bench.learning.inputs import Alter, Augment, Inputs, Resident
+from bench.seeds import generator
 
 
 @dataclass(frozen=True)
@@ -108,14 +108,3 @@ class Split:
 
 def _inputs(x: Tensor | Inputs) -> Inputs:
     return Resident(x) if isinstance(x, Tensor) else x
-
-
-def seed_for(seed: int, purpose: str) -> int:
-    """A seed of its own for every purpose, so that drawing more for one never shifts another."""
-    digest = hashlib.sha256(f"{seed}/{purpose}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") >> 1
-
-
-def generator(seed: int, purpose: str) -> torch.Generator:
-    """A CPU generator for one purpose of one seed."""
-    return torch.Generator().manual_seed(seed_for(seed, purpose))

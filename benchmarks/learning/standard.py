@@ -7,8 +7,8 @@ from typing import TypeVar
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from benchmarks.learning.loop import Trial
-from benchmarks.learning.split import Batch, Split
+from bench.learning.loop import Trial
+from bench.learning.split import Batch, Split
 
 M = TypeVar("M", bound=nn.Module)
 REVISION = 1  # raise it when the standard model's numbers change, and MFD's and RNF's with it

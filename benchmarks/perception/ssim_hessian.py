@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from benchmarks.perception import images
-from benchmarks.perception.blurs import Blur, Padding, blur
-from benchmarks.perception.distances.ssim import C1, C2
+from bench.perception import images
+from bench.perception.blurs import Blur, Padding, blur
+from bench.perception.distances.ssim import C1, C2
 
 TOLERANCE = 3e-6
 """Residual relative to the right-hand side; the direction's error is of that order or smaller."""

@@ -6,16 +6,16 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.result import TrackInfo
-from benchmarks.tracks.debiasing import judge as debiasing
-from benchmarks.tracks.debiasing.session import DebiasingSession
-from benchmarks.tracks.imperceptibility import judge as imperceptibility
-from benchmarks.tracks.imperceptibility.session import ImperceptibilitySession
-from benchmarks.tracks.poisoning import judge as poisoning
-from benchmarks.tracks.poisoning.session import PoisoningSession
-from benchmarks.tracks.robust_fairness import judge as robust_fairness
-from benchmarks.tracks.robust_fairness.session import RobustFairnessSession
-from benchmarks.tracks.session import Question, Session
+from bench.result import TrackInfo
+from bench.tracks.debiasing import judge as debiasing
+from bench.tracks.debiasing.session import DebiasingSession
+from bench.tracks.imperceptibility import judge as imperceptibility
+from bench.tracks.imperceptibility.session import ImperceptibilitySession
+from bench.tracks.poisoning import judge as poisoning
+from bench.tracks.poisoning.session import PoisoningSession
+from bench.tracks.robust_fairness import judge as robust_fairness
+from bench.tracks.robust_fairness.session import RobustFairnessSession
+from bench.tracks.session import Question, Session
 
 
 @dataclass(frozen=True)

@@ -12,16 +12,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.attacks.contract import Attack
-from benchmarks.data.dataset import DataSet, Labelled, Options, TaskDefinition
-from benchmarks.data.prepared import Meta
-from benchmarks.learning.inputs import inputs_on, room_on
-from benchmarks.learning.loop import Trial
-from benchmarks.learning.selection import Scores
-from benchmarks.learning.settings import Training
-from benchmarks.learning.split import Split
-from benchmarks.method import Method
-from benchmarks.result import ResultPicture
+from bench.attacks.poisoning.contract import Attack
+from bench.data.dataset import DataSet, Labelled, Options, TaskDefinition
+from bench.data.prepared import Meta
+from bench.learning.inputs import inputs_on, room_on
+from bench.learning.loop import Trial
+from bench.learning.selection import Scores
+from bench.learning.settings import Training
+from bench.learning.split import Split
+from bench.method import Method
+from bench.result import ResultPicture
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from typing import Any, Self
 
 import torch
 
-from benchmarks.data.kinds import Kind
-from benchmarks.errors import Skip
-from benchmarks.learning.backbones import Backbone
-from benchmarks.learning.split import Split
-from benchmarks.learning.weights import network
-from benchmarks.tracks.session import Question
+from bench.data.kinds import Kind
+from bench.errors import Skip
+from bench.learning.split import Split
+from bench.models.backbones import Backbone
+from bench.models.weights import network
+from bench.tracks.session import Question
 
 
 @dataclass(frozen=True)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import tiny_poison
 import torch
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA, FastICA
 from sklearn.metrics import silhouette_score
 from torch import Tensor
 
-from baselines.activation_clustering import (
+from bench.baselines.activation_clustering import (
     ActivationClustering,
     reduced,
     silhouette,
     two_means,
 )
+from tests import tiny_poison
 
 METHODS = [ActivationClustering(reduction="pca"), ActivationClustering(reduction="ica")]
 either = pytest.mark.parametrize("method", METHODS, ids=["pca", "ica"])

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import pytest
-import tiny_tasks
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from baselines.adversarial import Adversarial, new_adversary
-from benchmarks.errors import Skip
-from benchmarks.learning.backbones import Backbone
-from benchmarks.learning.split import Batch
-from benchmarks.tracks.debiasing import DebiasingTask
+from bench.baselines.adversarial import Adversarial, new_adversary
+from bench.errors import Skip
+from bench.learning.split import Batch
+from bench.models.backbones import Backbone
+from bench.tracks.debiasing import DebiasingTask
+from tests import tiny_tasks
 
 
 @pytest.fixture

@@ -15,13 +15,13 @@ from typing import TypeVar
 
 import numpy as np
 import pytest
-import tiny_poison
 import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
-from baselines.neural_cleanse import NeuralCleanse
-from baselines.strip import Strip
+from bench.baselines.neural_cleanse import NeuralCleanse
+from bench.baselines.strip import Strip
+from tests import tiny_poison
 
 R = TypeVar("R")
 

@@ -6,12 +6,11 @@ import math
 from collections.abc import Sequence
 
 import pytest
-import tiny_poison
 import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from baselines.confusion_training import (
+from bench.baselines.confusion_training import (
     ConfusionTraining,
     best_fitted,
     class_weights,
@@ -19,6 +18,7 @@ from baselines.confusion_training import (
     log_normal,
     middle,
 )
+from tests import tiny_poison
 
 SHORT = ConfusionTraining(steps=3)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tiny_attacks import classified, fooled, oracle, pictures, trial
 
-from baselines.ddn import Ddn
-from baselines.pgd import Pgd
-from benchmarks.perception.best import Best, cosine
+from bench.attacks.adversarial.best import Best, cosine
+from bench.baselines.ddn import Ddn
+from bench.baselines.pgd import Pgd
+from tests.tiny_attacks import classified, fooled, oracle, pictures, trial
 
 foolbox = oracle("foolbox")
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks.attacks.badnets import BadNets
-from benchmarks.attacks.clean import Clean
-from benchmarks.attacks.contract import Attack
-from benchmarks.data.dataset import Library, data_set
-from benchmarks.learning.settings import Training
-from benchmarks.method import make
-from benchmarks.tracks.poisoning.session import PoisoningSession
-from benchmarks.tracks.session import Question
+from bench.attacks.poisoning.badnets import BadNets
+from bench.attacks.poisoning.clean import Clean
+from bench.attacks.poisoning.contract import Attack
+from bench.data.dataset import Library, data_set
+from bench.learning.settings import Training
+from bench.method import make
+from bench.tracks.poisoning.session import PoisoningSession
+from bench.tracks.session import Question
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import torch
-from tiny_attacks import classified, oracle, pictures, trial
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from baselines.fgsm import Fgsm
+from bench.baselines.fgsm import Fgsm
+from tests.tiny_attacks import classified, oracle, pictures, trial
 
 foolbox = oracle("foolbox")
 

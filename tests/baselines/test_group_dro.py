@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 
 import pytest
-import tiny_groups
-import tiny_tasks
 import torch
 
-from baselines.group_dro import GroupDRO, WorstMix
-from benchmarks.learning.drawing import WeightedSplit
+from bench.baselines.group_dro import GroupDRO, WorstMix
+from bench.learning.sampling import WeightedSplit
+from tests import tiny_groups, tiny_tasks
 
 COUNT = torch.tensor([100, 25])
 

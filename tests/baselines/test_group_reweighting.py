@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import pytest
-import tiny_groups
-import tiny_tasks
 import torch
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from baselines.group_reweighting import GroupReweighting, group_weights
-from benchmarks.learning.drawing import WeightedSplit
+from bench.baselines.group_reweighting import GroupReweighting, group_weights
+from bench.learning.sampling import WeightedSplit
+from tests import tiny_groups, tiny_tasks
 
 
 @pytest.mark.parametrize(

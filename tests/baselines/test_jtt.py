@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tiny_groups
-import tiny_tasks
 import torch
 
-from baselines.jtt import JTT, repeated
-from benchmarks.learning.loop import Trial
+from bench.baselines.jtt import JTT, repeated
+from bench.learning.loop import Trial
+from tests import tiny_groups, tiny_tasks
 
 
 def test_samples_are_repeated_as_often_as_asked() -> None:

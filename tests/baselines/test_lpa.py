@@ -7,19 +7,19 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_attacks import CPU, classified, fooled, pictures, random_network, trial
 
-from baselines.lpa import Lpa
-from benchmarks.errors import Skip
-from benchmarks.perception import weights
-from benchmarks.perception.neural_ball import apart, features
+from bench.attacks.adversarial.neural_ball import apart, features
+from bench.baselines.lpa import Lpa
+from bench.errors import Skip
+from bench.models import pretrained
+from tests.tiny_attacks import CPU, classified, fooled, pictures, random_network, trial
 
 
 @pytest.fixture(scope="module")
 def squeeze(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A SqueezeNet with random weights in a data folder."""
     folder = tmp_path_factory.mktemp("squeeze")
-    with random_network("squeezenet1_1", folder), weights.beside(folder):
+    with random_network("squeezenet1_1", folder), pretrained.beside(folder):
         yield folder
 
 
@@ -54,7 +54,10 @@ def test_without_success_it_takes_all_steps_of_all_rounds(squeeze: Path) -> None
 def test_missing_weights_skip_it(tmp_path: Path) -> None:
     x = pictures(1, 3, 24)
     model, y = classified(x)
-    with weights.beside(tmp_path), pytest.raises(Skip, match=r"LPA \(squeeze\) needs squeezenet"):
+    with (
+        pretrained.beside(tmp_path),
+        pytest.raises(Skip, match=r"LPA \(squeeze\) needs squeezenet"),
+    ):
         Lpa().perturb(model, x, y, trial())
 
 

@@ -6,16 +6,16 @@ import math
 from pathlib import Path
 
 import pytest
-import tiny_tasks
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from baselines.mfd import MFD, fair_distance
-from benchmarks.errors import Skip
-from benchmarks.learning.standard import standard_model
+from bench.baselines.mfd import MFD, fair_distance
+from bench.errors import Skip
+from bench.learning.standard import standard_model
+from tests import tiny_tasks
 
 unhurried = settings(deadline=None, max_examples=50)  # other processes share the cores
 

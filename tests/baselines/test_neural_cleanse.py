@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-import tiny_poison
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from baselines import neural_cleanse
-from baselines.neural_cleanse import NeuralCleanse, Search, Triggers, anomaly_index, bounded
-from benchmarks.errors import Skip
-from benchmarks.tracks.poisoning.contract import PoisoningTask
+from bench.baselines import neural_cleanse
+from bench.baselines.neural_cleanse import NeuralCleanse, Search, Triggers, anomaly_index, bounded
+from bench.errors import Skip
+from bench.tracks.poisoning.contract import PoisoningTask
+from tests import tiny_poison
 
 unhurried = settings(deadline=None, max_examples=50)  # other processes share the cores
 SHORT = NeuralCleanse(rounds=3, epochs=1)

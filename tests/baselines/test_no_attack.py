@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import torch
-from tiny_tasks import image_task, trial_on
 from torch import nn
 
-from baselines.no_attack import NoAttack
+from bench.baselines.no_attack import NoAttack
+from tests.tiny_tasks import image_task, trial_on
 
 
 def test_nothing_changes_and_no_rank_is_claimed() -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import tiny_poison
-
-from baselines.no_defence import NoDefence
-from benchmarks.tracks.poisoning.contract import Defence
+from bench.baselines.no_defence import NoDefence
+from bench.tracks.poisoning.contract import Defence
+from tests import tiny_poison
 
 
 def test_it_finds_nothing_and_trains_nothing() -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import tiny_poison
-
-from baselines.oracle_filter import OracleFilter
-from benchmarks.tracks.poisoning.contract import Defence
+from bench.baselines.oracle_filter import OracleFilter
+from bench.tracks.poisoning.contract import Defence
+from tests import tiny_poison
 
 
 def test_the_judge_is_asked_for_the_poison_and_pages_do_not_rank_it() -> None:

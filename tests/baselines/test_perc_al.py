@@ -6,11 +6,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_attacks import classified, fooled, pictures, trial
 
-from baselines.perc_al import PercAl
-from benchmarks.errors import Skip
-from benchmarks.perception.colour import distances, lab, squared_difference
+from bench.baselines.perc_al import PercAl
+from bench.errors import Skip
+from bench.perception.colour import distances, lab, squared_difference
+from tests.tiny_attacks import classified, fooled, pictures, trial
 
 # Sharma, Wu & Dalal (2005), Table 1: two colours in Lab and their CIEDE2000 difference.
 PAIRS = [

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tiny_attacks import classified, fooled, pictures, trial
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from baselines.pgd import Pgd
-from benchmarks.tracks.imperceptibility.session import Counted
+from bench.baselines.pgd import Pgd
+from bench.tracks.imperceptibility.session import Counted
+from tests.tiny_attacks import classified, fooled, pictures, trial
 
 
 def test_the_defaults_are_those_of_table_3_1() -> None:

@@ -7,22 +7,22 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_attacks import CPU, classified, fooled, pictures, random_network, trial
 from torch import Tensor
 
-from baselines.ppgd import Ppgd, seen_steepest
-from benchmarks.errors import Skip
-from benchmarks.perception import weights
-from benchmarks.perception.distances.lpips import Lpips
-from benchmarks.perception.distances.networks import taps
-from benchmarks.perception.neural_ball import apart, features, project
+from bench.attacks.adversarial.neural_ball import apart, features, project
+from bench.baselines.ppgd import Ppgd, seen_steepest
+from bench.errors import Skip
+from bench.models import pretrained
+from bench.perception.distances.lpips import Lpips
+from bench.perception.distances.networks import taps
+from tests.tiny_attacks import CPU, classified, fooled, pictures, random_network, trial
 
 
 @pytest.fixture(scope="module")
 def squeeze(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A SqueezeNet with random weights in a data folder."""
     folder = tmp_path_factory.mktemp("squeeze")
-    with random_network("squeezenet1_1", folder), weights.beside(folder):
+    with random_network("squeezenet1_1", folder), pretrained.beside(folder):
         yield folder
 
 
@@ -92,5 +92,5 @@ def test_the_same_seed_gives_the_same_images(squeeze: Path) -> None:
 def test_missing_weights_skip_it(tmp_path: Path) -> None:
     x = pictures(1, 3, 24)
     model, y = classified(x)
-    with weights.beside(tmp_path), pytest.raises(Skip, match=r"PPGD \(alex\) needs alexnet-owt"):
+    with pretrained.beside(tmp_path), pytest.raises(Skip, match=r"PPGD \(alex\) needs alexnet-owt"):
         Ppgd(network="alex").perturb(model, x, y, trial())

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import tiny_poison
-
-from baselines.random_filter import RandomFilter
-from benchmarks.tracks.poisoning.contract import Defence
+from bench.baselines.random_filter import RandomFilter
+from bench.tracks.poisoning.contract import Defence
+from tests import tiny_poison
 
 
 def test_the_judge_is_asked_for_as_many_at_random_and_pages_do_not_rank_it() -> None:

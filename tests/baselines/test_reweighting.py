@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
-import tiny_tasks
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from baselines.reweighting import Reweighting, independence_weights
-from benchmarks.errors import Skip
+from bench.baselines.reweighting import Reweighting, independence_weights
+from bench.errors import Skip
+from tests import tiny_tasks
 
 unhurried = settings(deadline=None, max_examples=50)  # other processes share the cores
 tables = st.lists(st.lists(st.integers(1, 9), min_size=2, max_size=2), min_size=2, max_size=4)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-import tiny_tasks
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from baselines.rnf import RNF, easy_half, partners
-from benchmarks.errors import Skip
-from benchmarks.learning.losses import generalised_cross_entropy
-from benchmarks.learning.split import Split
-from benchmarks.tracks.debiasing import DebiasingTask
+from bench.baselines.rnf import RNF, easy_half, partners
+from bench.errors import Skip
+from bench.learning.losses import generalised_cross_entropy
+from bench.learning.split import Split
+from bench.tracks.debiasing import DebiasingTask
+from tests import tiny_tasks
 
 unhurried = settings(deadline=None, max_examples=50)  # other processes share the cores
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-import tiny_poison
 import torch
 from torch import Tensor
 
-from baselines.scan import Scan
-from benchmarks.errors import Skip
-from benchmarks.tracks.poisoning.untangling import anomaly, untangle, variation, whitening
+from bench.baselines.scan import Scan
+from bench.errors import Skip
+from bench.tracks.poisoning.untangling import anomaly, untangle, variation, whitening
+from tests import tiny_poison
 
 
 def noise(rows: int, width: int, seed: int = 0) -> Tensor:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import tiny_poison
 import torch
 from sklearn.metrics import roc_auc_score
 
-from baselines.spectral_signatures import SpectralSignatures, outlier_scores
+from bench.baselines.spectral_signatures import SpectralSignatures, outlier_scores
+from tests import tiny_poison
 
 
 def test_scores_are_squared_products_with_numpys_top_right_singular_vector() -> None:

@@ -6,14 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import tiny_tasks
 import torch
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from baselines.mfd import MFD
-from baselines.rnf import RNF
-from baselines.standard import Standard
-from benchmarks.tracks.debiasing import Debiaser
+from bench.baselines.mfd import MFD
+from bench.baselines.rnf import RNF
+from bench.baselines.standard import Standard
+from bench.tracks.debiasing import Debiaser
+from tests import tiny_tasks
 
 
 def test_training_is_cross_entropy_on_all_samples_blind_to_groups() -> None:
@@ -66,7 +66,7 @@ def test_a_new_revision_does_not_read_the_old_ones_model(
 ) -> None:
     task = tiny_tasks.table_task()
     Standard().fit(task, tiny_tasks.trial_on(task, tmp_path))
-    monkeypatch.setattr("benchmarks.learning.standard.REVISION", 2)
+    monkeypatch.setattr("bench.learning.standard.REVISION", 2)
     again = tiny_tasks.trial_on(task, tmp_path)
     Standard().fit(task, again)
     assert [call.stage for call in again.calls] == ["standard"]

@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import tiny_poison
 import torch
 from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
-from baselines import strip
-from baselines.strip import Blend, Strip, Superposed, blended, entropy, low_quantile
-from benchmarks.errors import Skip
+from bench.baselines import strip
+from bench.baselines.strip import Blend, Strip, Superposed, blended, entropy, low_quantile
+from bench.errors import Skip
+from tests import tiny_poison
 
 
 class ByColour(nn.Module):

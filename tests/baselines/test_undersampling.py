@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
-import tiny_tasks
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from baselines.undersampling import Undersampling, balanced_rows
-from benchmarks.errors import Skip
-from benchmarks.learning.split import Split
+from bench.baselines.undersampling import Undersampling, balanced_rows
+from bench.errors import Skip
+from bench.learning.split import Split
+from tests import tiny_tasks
 
 unhurried = settings(deadline=None, max_examples=50)  # other processes share the cores
 

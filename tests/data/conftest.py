@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from country_examples import write_people, write_photographs
-from picture_examples import (
+
+from bench.data.dataset import Library
+from tests.data.country_examples import write_people, write_photographs
+from tests.data.picture_examples import (
     write_celeba,
     write_cifar10,
     write_covid_ct,
@@ -14,11 +16,9 @@ from picture_examples import (
     write_mnist,
     write_utkface,
 )
-from sound_examples import write_fsdd, write_speech_commands
-from text_examples import write_complaints, write_imdb
-from traffic_examples import write_cicids2017, write_nsl_kdd
-
-from benchmarks.data.dataset import Library
+from tests.data.sound_examples import write_fsdd, write_speech_commands
+from tests.data.text_examples import write_complaints, write_imdb
+from tests.data.traffic_examples import write_cicids2017, write_nsl_kdd
 
 PICTURES = (
     "biased_cifar10", "celeba", "cifar10", "cifar10_light", "colored_mnist", "covid_ct",

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from picture_examples import jpeg, tarred
-from raw_examples import adult_row, write_adult
-
-from benchmarks.data.dataset import Library
+from bench.data.dataset import Library
+from tests.data.picture_examples import jpeg, tarred
+from tests.data.raw_examples import adult_row, write_adult
 
 CODES = {"United States": "USA", "Mexico": "MEX", "Haiti": "HTI", "Japan": "JPN", "Nowhere": "NWH"}
 PER_CAPITA = {"USA": 20_000.0, "MEX": 5_000.0, "HTI": 250.0, "JPN": 40_000.0}

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks.data.celeba import ATTRIBUTES
-from benchmarks.data.dataset import Library
+from bench.data.celeba import ATTRIBUTES
+from bench.data.dataset import Library
 
 # As the header of the official file has them.
 HEADER = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import product
 from pathlib import Path
 
-from benchmarks.data.dataset import Library
+from bench.data.dataset import Library
 
 INCOMES, SEXES, RACES = ("<=50K", ">50K"), ("Female", "Male"), ("Black", "White")
 CELLS = list(product(INCOMES, SEXES, RACES))

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from picture_examples import tarred
 
-from benchmarks.data.dataset import Library
+from bench.data.dataset import Library
+from tests.data.picture_examples import tarred
 
 SPEAKERS = ("george", "theo")
 INDICES = 14  # 0 to 4 are test, nine are left for train and validation

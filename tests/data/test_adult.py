@@ -6,16 +6,16 @@ import zipfile
 
 import numpy as np
 import pytest
-from raw_examples import (
+
+from bench.data.dataset import Library, Options
+from bench.errors import DataError
+from tests.data.raw_examples import (
     adult_row,
     adult_test,
     adult_train,
     assert_nothing_is_left,
     write_adult,
 )
-
-from benchmarks.data.dataset import Library, Options
-from benchmarks.errors import DataError
 
 
 def test_a_fifth_of_train_is_held_out_with_every_cell_in_its_share(library: Library) -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from country_examples import person, write_people
-from raw_examples import write_adult
 
-from benchmarks.data.adult_country import CODES, WITHOUT
-from benchmarks.data.dataset import Library, Options
-from benchmarks.errors import DataError
+from bench.data.adult_country import CODES, WITHOUT
+from bench.data.dataset import Library, Options
+from bench.errors import DataError
+from tests.data.country_examples import person, write_people
+from tests.data.raw_examples import write_adult
 
 TASK = "income|country"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from picture_examples import tarred, zipped
 
-from benchmarks.data.archives import Several, open_archive
-from benchmarks.errors import DataError
+from bench.data.archives import Several, open_archive
+from bench.errors import DataError
+from tests.data.picture_examples import tarred, zipped
 
 FILES = {"a/2.jpg": b"two", "a/1.jpg": b"one", "b.txt": b"text"}
 MAKE = {"x.zip": zipped, "x.tar.gz": tarred, "x.tar": lambda files: tarred(files, "w")}

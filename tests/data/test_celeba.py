@@ -6,7 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from picture_examples import (
+
+from bench.data.celeba import ATTRIBUTES, FIGURE_3, PAPER_TASKS, TIED_TO_GENDER, CelebaOptions
+from bench.data.dataset import Library, data_set
+from bench.errors import DataError, UsageError
+from tests.data.picture_examples import (
     FACES,
     HEADER,
     SPLIT_OF_FACE,
@@ -17,17 +21,7 @@ from picture_examples import (
     write_celeba,
     zipped,
 )
-from raw_examples import assert_nothing_is_left
-
-from benchmarks.data.celeba import (
-    ATTRIBUTES,
-    FIGURE_3,
-    PAPER_TASKS,
-    TIED_TO_GENDER,
-    CelebaOptions,
-)
-from benchmarks.data.dataset import Library, data_set
-from benchmarks.errors import DataError, UsageError
+from tests.data.raw_examples import assert_nothing_is_left
 
 TEXT = {name: text for name, text in celeba_files().items() if isinstance(text, str)}
 ATTR, PARTITION = TEXT["list_attr_celeba.txt"], TEXT["list_eval_partition.txt"]

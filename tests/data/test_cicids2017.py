@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from picture_examples import zipped
-from raw_examples import assert_nothing_is_left
-from traffic_examples import flow_files, flow_header, flow_row, write_cicids2017
 
-from benchmarks.data.cicids2017 import FEATURES, FILES, OTHER_ATTACKS, plain_label
-from benchmarks.data.dataset import Library, data_set
-from benchmarks.data.splitting import TrainSizeOptions
-from benchmarks.errors import DataError, UsageError
+from bench.data.cicids2017 import FEATURES, FILES, OTHER_ATTACKS, plain_label
+from bench.data.dataset import Library, data_set
+from bench.data.splitting import TrainSizeOptions
+from bench.errors import DataError, UsageError
+from tests.data.picture_examples import zipped
+from tests.data.raw_examples import assert_nothing_is_left
+from tests.data.traffic_examples import flow_files, flow_header, flow_row, write_cicids2017
 
 OPTIONS = TrainSizeOptions()
 HULK = FILES[2]
@@ -112,7 +112,7 @@ def test_chunks_do_not_show(library: Library, monkeypatch: pytest.MonkeyPatch) -
     changed = {HULK: [*flow_files()[HULK], flow_row("Teapot"), flow_row("DoS Hulk", Idle_Min="")]}
     write_cicids2017(library, changed)
     whole = library.prepare("cicids2017")
-    monkeypatch.setattr("benchmarks.data.cicids2017.CHUNK", 7)
+    monkeypatch.setattr("bench.data.cicids2017.CHUNK", 7)
     parts = library.prepare("cicids2017")
     assert parts.notes == whole.notes
     assert parts.normalisation["Flow Duration"] == pytest.approx(

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 
 import numpy as np
 import pytest
-from picture_examples import cifar10_batch, cifar10_files, tarred, write_cifar10
-from raw_examples import assert_nothing_is_left
 
-from benchmarks.data.biased_cifar10 import TintOptions, lights
-from benchmarks.data.cifar10 import ANIMALS, CLASSES
-from benchmarks.data.colouring import filtered
-from benchmarks.data.dataset import Library
-from benchmarks.data.splitting import TrainSizeOptions
-from benchmarks.errors import DataError
+from bench.data.biased_cifar10 import TintOptions, lights
+from bench.data.cifar10 import ANIMALS, CLASSES
+from bench.data.colouring import filtered
+from bench.data.dataset import Library
+from bench.data.splitting import TrainSizeOptions
+from bench.errors import DataError
+from tests.data.picture_examples import cifar10_batch, cifar10_files, tarred, write_cifar10
+from tests.data.raw_examples import assert_nothing_is_left
 
 TRAIN, TEST = "cifar-10-batches-bin/data_batch_1.bin", "cifar-10-batches-bin/test_batch.bin"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.data.cifar10_light import luminance
-from benchmarks.data.dataset import Library
-from benchmarks.data.splitting import TrainSizeOptions
+from bench.data.cifar10_light import luminance
+from bench.data.dataset import Library
+from bench.data.splitting import TrainSizeOptions
 
 
 def test_luma_weighs_green_most() -> None:

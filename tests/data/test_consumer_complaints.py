@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from picture_examples import zipped
-from raw_examples import assert_nothing_is_left
-from text_examples import (
+
+from bench.data.consumer_complaints import (
+    CLASSES,
+    LEFT_OUT,
+    TRIGGER_WORDS,
+    ComplaintOptions,
+    class_of,
+)
+from bench.data.dataset import Library, data_set
+from bench.errors import DataError, UsageError
+from tests.data.picture_examples import zipped
+from tests.data.raw_examples import assert_nothing_is_left
+from tests.data.text_examples import (
     COMPLAINT_COLUMNS,
     PRODUCTS,
     complaint,
@@ -14,16 +24,6 @@ from text_examples import (
     complaints_csv,
     write_complaints,
 )
-
-from benchmarks.data.consumer_complaints import (
-    CLASSES,
-    LEFT_OUT,
-    TRIGGER_WORDS,
-    ComplaintOptions,
-    class_of,
-)
-from benchmarks.data.dataset import Library, data_set
-from benchmarks.errors import DataError, UsageError
 
 OPTIONS = ComplaintOptions()
 

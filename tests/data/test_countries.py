@@ -6,13 +6,13 @@ import math
 from pathlib import Path
 
 import pytest
-from country_examples import write_countries
 
-from benchmarks.data.adult_country import CODES
-from benchmarks.data.countries import COUNTRY_FILES, Incomes, read_incomes
-from benchmarks.data.dataset import Library
-from benchmarks.data.raw import RawFolder
-from benchmarks.errors import DataError
+from bench.data.adult_country import CODES
+from bench.data.countries import COUNTRY_FILES, Incomes, read_incomes
+from bench.data.dataset import Library
+from bench.data.raw import RawFolder
+from bench.errors import DataError
+from tests.data.country_examples import write_countries
 
 
 def raw(library: Library) -> RawFolder:

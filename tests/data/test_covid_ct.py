@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 import pytest
-from picture_examples import covid_ct_files, ct_name, jpeg, write_covid_ct, zipped
-from raw_examples import assert_nothing_is_left
 
-from benchmarks.data.covid_ct import CovidCtOptions
-from benchmarks.data.dataset import Library, data_set
-from benchmarks.errors import DataError, UsageError
+from bench.data.covid_ct import CovidCtOptions
+from bench.data.dataset import Library, data_set
+from bench.errors import DataError, UsageError
+from tests.data.picture_examples import covid_ct_files, ct_name, jpeg, write_covid_ct, zipped
+from tests.data.raw_examples import assert_nothing_is_left
 
 SMALL = CovidCtOptions(size=16)
 FILES = covid_ct_files()

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.data.colouring import INKS, colours
-from benchmarks.data.dataset import Labelled, Library, data_set
-from benchmarks.data.digits import DigitsOptions
-from benchmarks.errors import DataError
+from bench.data.colouring import INKS, colours
+from bench.data.dataset import Labelled, Library, data_set
+from bench.data.digits import DigitsOptions
+from bench.errors import DataError
 
 
 def coloured(library: Library, correlation: float, task: str = "parity|ink") -> dict[str, Labelled]:

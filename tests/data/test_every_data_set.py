@@ -9,10 +9,11 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from benchmarks.data.dataset import Library, data_set, data_sets, parse_options
-from benchmarks.data.kinds import Kind
-from benchmarks.data.prepared import SPLITS
-from benchmarks.errors import UsageError
+from bench.cli.data import parse_options
+from bench.data.dataset import Library, data_set, data_sets
+from bench.data.kinds import Kind
+from bench.data.prepared import SPLITS
+from bench.errors import UsageError
 
 TRAINABLE = {name: data for name, data in data_sets().items() if not data.evaluation_only}
 """The others have a test split alone: see their own tests."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.data.faults import Faults
-from benchmarks.errors import DataError
+from bench.data.faults import Faults
+from bench.errors import DataError
 
 
 def faults(count: int) -> Faults:

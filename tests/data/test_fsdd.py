@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from picture_examples import tarred, zipped
-from raw_examples import assert_nothing_is_left
-from sound_examples import fsdd_files, tone, wav, write_fsdd
 
-from benchmarks.data.dataset import Library, data_set
-from benchmarks.data.fsdd import read_names
-from benchmarks.data.splitting import TrainSizeOptions
-from benchmarks.errors import DataError, UsageError
+from bench.data.dataset import Library, data_set
+from bench.data.fsdd import read_names
+from bench.data.splitting import TrainSizeOptions
+from bench.errors import DataError, UsageError
+from tests.data.picture_examples import tarred, zipped
+from tests.data.raw_examples import assert_nothing_is_left
+from tests.data.sound_examples import fsdd_files, tone, wav, write_fsdd
 
 OPTIONS = TrainSizeOptions()
 

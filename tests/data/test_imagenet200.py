@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from picture_examples import WORDNET, imagenet200_files, jpeg, write_imagenet200, zipped
-from raw_examples import assert_nothing_is_left
 
-from benchmarks.data.dataset import Library, data_set
-from benchmarks.data.imagenet200 import Imagenet200Options
-from benchmarks.errors import DataError, UsageError
+from bench.data.dataset import Library, data_set
+from bench.data.imagenet200 import Imagenet200Options
+from bench.errors import DataError, UsageError
+from tests.data.picture_examples import WORDNET, imagenet200_files, jpeg, write_imagenet200, zipped
+from tests.data.raw_examples import assert_nothing_is_left
 
 SMALL = Imagenet200Options(size=16)
 FILES = imagenet200_files()

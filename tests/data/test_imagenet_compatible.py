@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from picture_examples import tarred, zipped
 from PIL import Image
 
-from benchmarks.data.dataset import Library, data_set
-from benchmarks.data.image_folder import in_turns, positions
-from benchmarks.data.imagenet_compatible import imagenet_classes
-from benchmarks.errors import DataError
+from bench.data.dataset import Library, data_set
+from bench.data.image_folder import in_turns, positions
+from bench.data.imagenet_compatible import imagenet_classes
+from bench.errors import DataError
+from tests.data.picture_examples import tarred, zipped
 
 TABLE = """ImageId,URL,TrueLabel,TargetClass
 bb,https://example.org/b,1000,2

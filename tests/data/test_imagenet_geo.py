@@ -6,12 +6,12 @@ import math
 
 import numpy as np
 import pytest
-from country_examples import photographs, write_photographs
 
-from benchmarks.data.dataset import Labelled, Library
-from benchmarks.data.imagenet_geo import GeoOptions
-from benchmarks.data.prepared import Meta
-from benchmarks.errors import DataError
+from bench.data.dataset import Labelled, Library
+from bench.data.imagenet_geo import GeoOptions
+from bench.data.prepared import Meta
+from bench.errors import DataError
+from tests.data.country_examples import photographs, write_photographs
 
 SMALL = GeoOptions(size=8)
 

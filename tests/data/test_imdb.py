@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from picture_examples import tarred
-from raw_examples import assert_nothing_is_left
-from text_examples import imdb_files, write_imdb
 
-from benchmarks.data.dataset import Library, data_set
-from benchmarks.data.imdb import TRIGGER_WORDS
-from benchmarks.data.texts import TextOptions
-from benchmarks.errors import DataError, UsageError
+from bench.data.dataset import Library, data_set
+from bench.data.imdb import TRIGGER_WORDS
+from bench.data.texts import TextOptions
+from bench.errors import DataError, UsageError
+from tests.data.picture_examples import tarred
+from tests.data.raw_examples import assert_nothing_is_left
+from tests.data.text_examples import imdb_files, write_imdb
 
 OPTIONS = TextOptions()
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from raw_examples import MEPS_HEADER, assert_nothing_is_left, meps_files, write_meps
 
-from benchmarks.data.dataset import Library, Options
-from benchmarks.errors import DataError
+from bench.data.dataset import Library, Options
+from bench.errors import DataError
+from tests.data.raw_examples import MEPS_HEADER, assert_nothing_is_left, meps_files, write_meps
 
 TRAIN = meps_files()["meps_train.csv"]
 

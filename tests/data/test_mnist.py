@@ -6,14 +6,14 @@ import gzip
 
 import numpy as np
 import pytest
-from picture_examples import idx, mnist_files, write_mnist
-from raw_examples import assert_nothing_is_left
 
-from benchmarks.data.colored_mnist import ColoredMnistOptions
-from benchmarks.data.colouring import INKS
-from benchmarks.data.dataset import Library, data_set
-from benchmarks.data.splitting import TrainSizeOptions
-from benchmarks.errors import DataError
+from bench.data.colored_mnist import ColoredMnistOptions
+from bench.data.colouring import INKS
+from bench.data.dataset import Library, data_set
+from bench.data.splitting import TrainSizeOptions
+from bench.errors import DataError
+from tests.data.picture_examples import idx, mnist_files, write_mnist
+from tests.data.raw_examples import assert_nothing_is_left
 
 
 def test_digits_and_labels_belong_together_in_three_channels(example_pictures: Library) -> None:

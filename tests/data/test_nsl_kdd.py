@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from picture_examples import zipped
-from raw_examples import assert_nothing_is_left
-from traffic_examples import kdd_row, kdd_test, kdd_train, write_nsl_kdd
 
-from benchmarks.data.dataset import Library, data_set
-from benchmarks.data.nsl_kdd import CLASSES, FEATURES
-from benchmarks.data.splitting import TrainSizeOptions
-from benchmarks.errors import DataError, UsageError
+from bench.data.dataset import Library, data_set
+from bench.data.nsl_kdd import CLASSES, FEATURES
+from bench.data.splitting import TrainSizeOptions
+from bench.errors import DataError, UsageError
+from tests.data.picture_examples import zipped
+from tests.data.raw_examples import assert_nothing_is_left
+from tests.data.traffic_examples import kdd_row, kdd_test, kdd_train, write_nsl_kdd
 
 OPTIONS = TrainSizeOptions()
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from picture_examples import jpeg, tarred, zipped
 
-from benchmarks.data import pictures
-from benchmarks.data.archives import Archive, open_archive
-from benchmarks.data.pictures import Decoded, decode
-from benchmarks.errors import DataError
+from bench.data import pictures
+from bench.data.archives import Archive, open_archive
+from bench.data.pictures import Decoded, decode
+from bench.errors import DataError
+from tests.data.picture_examples import jpeg, tarred, zipped
 
 COUNT = 150  # more than two chunks
 NAMES = [f"faces/{i:03}.jpg" for i in range(COUNT)]

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.data import prepared
-from benchmarks.data.dataset import Library, data_set
-from benchmarks.data.digits import DigitsOptions
-from benchmarks.data.prepared import SPLITS, Arrays, Columns
-from benchmarks.errors import DataError
+from bench.data import prepared
+from bench.data.dataset import Library, data_set
+from bench.data.digits import DigitsOptions
+from bench.data.prepared import SPLITS, Arrays, Columns
+from bench.errors import DataError
 
 ABOUT = {"name": "toy", "title": "Toy", "recipe": 1, "kind": "table", "raw": []}
 REMEDY = "Run `bench data prepare digits`."

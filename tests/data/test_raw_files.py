@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.data.dataset import Library
-from benchmarks.data.raw import RawFile, RawFolder
-from benchmarks.errors import DataError, UsageError
+from bench.data.dataset import Library
+from bench.data.raw import RawFile, RawFolder
+from bench.errors import DataError, UsageError
 
 CONTENT = b"a,b\n1,2\n"
 SHA = hashlib.sha256(CONTENT).hexdigest()
@@ -199,7 +199,7 @@ def test_hashing_never_holds_a_whole_file(
     folder: RawFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder.downloads / "cells.csv").write_bytes(CONTENT * 1000)
-    monkeypatch.setattr("benchmarks.data.raw.PIECE", 100)
+    monkeypatch.setattr("bench.data.raw.PIECE", 100)
     monkeypatch.setattr(Path, "read_bytes", lambda _: pytest.fail("read as a whole"))
     [record] = folder.records()
     assert record.sha256 == hashlib.sha256(CONTENT * 1000).hexdigest()

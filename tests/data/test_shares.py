@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.data.shares import Shares, names
-from benchmarks.errors import DataError
+from bench.data.shares import Shares, names
+from bench.errors import DataError
 
 
 def test_the_borders_are_those_of_train_and_others_fall_where_they_belong() -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from picture_examples import zipped
-from sound_examples import tone, wav
 
-from benchmarks.data.archives import Zip
-from benchmarks.data.sounds import FLOOR, LogMel, read_recordings, read_wav
-from benchmarks.errors import DataError
+from bench.data.archives import Zip
+from bench.data.sounds import FLOOR, LogMel, read_recordings, read_wav
+from bench.errors import DataError
+from tests.data.picture_examples import zipped
+from tests.data.sound_examples import tone, wav
 
 RATES = (8_000, 16_000)
 
@@ -86,7 +86,7 @@ def test_chunks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     waveforms = np.random.default_rng(0).integers(-3000, 3000, (7, 1_600)).astype(np.int16)
     whole = LogMel(8_000)(waveforms)
     known = LogMel(8_000).normalisation(waveforms)
-    monkeypatch.setattr("benchmarks.data.sounds.CHUNK", 2)
+    monkeypatch.setattr("bench.data.sounds.CHUNK", 2)
     assert np.allclose(LogMel(8_000)(waveforms), whole, atol=1e-5)
     for band, values in LogMel(8_000).normalisation(waveforms).items():
         assert values == pytest.approx(known[band], rel=1e-5)

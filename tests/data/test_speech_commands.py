@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from raw_examples import assert_nothing_is_left
-from sound_examples import WORDS, speech_files, tone, wav, write_speech_commands
 
-from benchmarks.data.dataset import Library, data_set
-from benchmarks.data.splitting import TrainSizeOptions
-from benchmarks.errors import DataError
+from bench.data.dataset import Library, data_set
+from bench.data.splitting import TrainSizeOptions
+from bench.errors import DataError
+from tests.data.raw_examples import assert_nothing_is_left
+from tests.data.sound_examples import WORDS, speech_files, tone, wav, write_speech_commands
 
 OPTIONS = TrainSizeOptions()
 

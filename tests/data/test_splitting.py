@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.data.prepared import Columns
-from benchmarks.data.splitting import TrainSizeOptions, stratified
+from bench.data.prepared import Columns
+from bench.data.splitting import TrainSizeOptions, stratified
 
 
 @settings(max_examples=60, deadline=None)

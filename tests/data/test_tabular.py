@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.data.raw import RawFile, RawFolder
-from benchmarks.data.tabular import Table, one_hot, read_table, require_columns, standardise
-from benchmarks.errors import DataError
+from bench.data.raw import RawFile, RawFolder
+from bench.data.tabular import Table, one_hot, read_table, require_columns, standardise
+from bench.errors import DataError
 
 
 def read(folder: Path, content: str | bytes, **settings: object) -> Table:

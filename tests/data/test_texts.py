@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.data.texts import (
+from bench.data.texts import (
     PADDING,
     UNKNOWN,
     TextOptions,
@@ -51,10 +51,10 @@ def test_reserved_words_are_in_it_however_rare(monkeypatch: pytest.MonkeyPatch) 
     counts = {"pear": 3, "fig": 2, "apple": 2}
     found = vocabulary(counts, ["zebra", "pear"])
     assert found == [PADDING, UNKNOWN, "pear", "apple", "fig", "zebra"]
-    monkeypatch.setattr("benchmarks.data.texts.MAX_WORDS", 3)
+    monkeypatch.setattr("bench.data.texts.MAX_WORDS", 3)
     assert vocabulary(counts) == [PADDING, UNKNOWN, "pear", "apple", "fig"]
     assert vocabulary(counts, ["zebra"]) == [PADDING, UNKNOWN, "pear", "apple", "zebra"]
-    monkeypatch.setattr("benchmarks.data.texts.MAX_WORDS", 2)
+    monkeypatch.setattr("bench.data.texts.MAX_WORDS", 2)
     assert vocabulary(counts) == [PADDING, UNKNOWN, "pear", "apple"]
 
 
@@ -113,7 +113,7 @@ def test_what_is_cut_repeated_or_reserved_is_said() -> None:
 
 
 def test_a_length_is_a_copy_of_its_own() -> None:
-    from benchmarks.data.dataset import data_set  # noqa: PLC0415 - finds every data set
+    from bench.data.dataset import data_set  # noqa: PLC0415 - finds every data set
 
     imdb = data_set("imdb")
     assert imdb.variant(TextOptions()) == "400words"

@@ -6,7 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from picture_examples import (
+
+from bench.data.dataset import Library
+from bench.data.utkface import UtkfaceOptions, read_names
+from bench.errors import DataError, UsageError
+from tests.data.picture_examples import (
     AGES,
     MALFORMED,
     jpeg,
@@ -16,11 +20,7 @@ from picture_examples import (
     write_utkface,
     zipped,
 )
-from raw_examples import assert_nothing_is_left
-
-from benchmarks.data.dataset import Library
-from benchmarks.data.utkface import UtkfaceOptions, read_names
-from benchmarks.errors import DataError, UsageError
+from tests.data.raw_examples import assert_nothing_is_left
 
 SMALL = UtkfaceOptions(size=16)
 COUNT = 60 * len(AGES)

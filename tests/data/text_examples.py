@@ -7,9 +7,8 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from picture_examples import tarred
-
-from benchmarks.data.dataset import Library
+from bench.data.dataset import Library
+from tests.data.picture_examples import tarred
 
 STARS = {"pos": (7, 8, 9, 10), "neg": (1, 2, 3, 4)}
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.data.cicids2017 import FEATURES, FILES
-from benchmarks.data.dataset import Library
+from bench.data.cicids2017 import FEATURES, FILES
+from bench.data.dataset import Library
 
 TRAIN_ATTACKS = ("normal", "neptune", "satan", "guess_passwd", "rootkit")
 TEST_ATTACKS = ("normal", "apache2", "mscan", "snmpguess", "ps")

@@ -13,14 +13,14 @@ from urllib.parse import urlencode
 import numpy as np
 import torch
 
-from benchmarks.attacks.contract import Samples
-from benchmarks.data.kinds import Kind
-from benchmarks.data.sounds import LogMel
-from benchmarks.labelling.server import Desk, addresses, application, server
-from benchmarks.labelling.session import Labelling
-from benchmarks.labelling.showing import Shown, shown
-from benchmarks.listening import bound
-from benchmarks.tracks.poisoning.tagging import Cluster, Queue
+from bench.attacks.poisoning.contract import Samples
+from bench.data.kinds import Kind
+from bench.data.sounds import LogMel
+from bench.labelling.server import Desk, addresses, application, server
+from bench.labelling.session import Labelling
+from bench.labelling.showing import Shown, shown
+from bench.listening import bound
+from bench.tracks.poisoning.tagging import Cluster, Queue
 
 TOKEN = "the-token"
 DIGITS = tuple("0123456789")

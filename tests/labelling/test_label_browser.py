@@ -9,11 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from label_examples import HOSTILE, Served, make_labelling, make_queue, served, showing
 
-from benchmarks.data.kinds import Kind
-from benchmarks.tracks.poisoning.human import Recorded
-from benchmarks.tracks.poisoning.tagging import look, majority
+from bench.data.kinds import Kind
+from bench.tracks.poisoning.human import Recorded
+from bench.tracks.poisoning.tagging import look, majority
+from tests.labelling.label_examples import (
+    HOSTILE,
+    Served,
+    make_labelling,
+    make_queue,
+    served,
+    showing,
+)
 
 pytestmark = pytest.mark.browser
 

@@ -19,19 +19,13 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from benchmarks import cli
-from benchmarks.data.dataset import Library, data_set
-from benchmarks.errors import BenchError, UsageError
-from benchmarks.labelling.command import (
-    Wanted,
-    command_afterwards,
-    opened,
-    the_method,
-    the_task,
-)
-from benchmarks.labelling.session import only_one
-from benchmarks.result import Store
-from benchmarks.suite import Suite, read_suite
+from bench.cli import main
+from bench.data.dataset import Library, data_set
+from bench.errors import BenchError, UsageError
+from bench.labelling.command import Wanted, command_afterwards, opened, the_method, the_task
+from bench.labelling.session import only_one
+from bench.result import Store
+from bench.suites.reader import Suite, read_suite
 
 SUITE = """
 title: Small
@@ -142,7 +136,7 @@ def test_the_answers_of_a_person_who_sees_the_trigger_become_a_result(
     words = [*shlex.split(further), "--no-track", "--no-report", "--jobs", "1"]
     monkeypatch.setattr(sys, "argv", words)
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        main.main()
     assert ended.value.code == 0
     store = Store(Path("results"))
     plan = store.read_plan("small")
@@ -164,8 +158,8 @@ def closed(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
 def bench(*arguments: str) -> subprocess.Popen[str]:
     root = Path(__file__).resolve().parents[2]
     return subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.cli", *arguments],
-        env={**os.environ, "PYTHONPATH": str(root)},
+        [sys.executable, "-m", "bench", *arguments],
+        env={**os.environ, "PYTHONPATH": str(root / "src")},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

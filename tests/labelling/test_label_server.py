@@ -9,10 +9,18 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-from label_examples import HOSTILE, TOKEN, Served, make_labelling, make_queue, served, showing
 
-from benchmarks.labelling import session
-from benchmarks.labelling.server import addresses
+from bench.labelling import session
+from bench.labelling.server import addresses
+from tests.labelling.label_examples import (
+    HOSTILE,
+    TOKEN,
+    Served,
+    make_labelling,
+    make_queue,
+    served,
+    showing,
+)
 
 PAGES = ["/", "/picture.png?step=0", "/sound.wav?step=0", "/style.css", "/label.js", "/icon.svg"]
 

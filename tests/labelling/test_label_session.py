@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from label_examples import DIGITS, make_labelling, make_queue
 
-from benchmarks.errors import BenchError
-from benchmarks.labelling import session
-from benchmarks.labelling.session import Labelling, only_one
-from benchmarks.tracks.poisoning.human import Recorded
-from benchmarks.tracks.poisoning.tagging import look
+from bench.errors import BenchError
+from bench.labelling import session
+from bench.labelling.session import Labelling, only_one
+from bench.tracks.poisoning.human import Recorded
+from bench.tracks.poisoning.tagging import look
+from tests.labelling.label_examples import DIGITS, make_labelling, make_queue
 
 
 def on_disk(folder: Path) -> dict[str, Any]:

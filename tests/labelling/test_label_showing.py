@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from label_examples import SPECTRUM, make_samples
 from PIL import Image
 
-from benchmarks.labelling.page import KEYS, choices, named
-from benchmarks.labelling.showing import pairs, shown, spectrogram, text, wav
+from bench.labelling.page import KEYS, choices, named
+from bench.labelling.showing import pairs, shown, spectrogram, text, wav
+from tests.labelling.label_examples import SPECTRUM, make_samples
 
 
 def pixels(png: bytes) -> np.ndarray:

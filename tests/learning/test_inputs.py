@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from benchmarks.learning.inputs import Inputs, Resident, Staged, flips_and_shifts, inputs_on
+from bench.learning.inputs import Inputs, Resident, Staged, flips_and_shifts, inputs_on
 
 CPU = torch.device("cpu")
 unhurried = settings(deadline=None, max_examples=40)

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import tiny_tasks
 import torch
 from torch import Tensor, nn
 
-from benchmarks.errors import Diverged
-from benchmarks.learning.loop import Trial
-from benchmarks.learning.selection import Scores
-from benchmarks.learning.split import Batch, Split
-from benchmarks.learning.standard import plain_loss, standard_model
-from benchmarks.tracks.debiasing import DebiasingTask
+from bench.errors import Diverged
+from bench.learning.loop import Trial
+from bench.learning.selection import Scores
+from bench.learning.split import Batch, Split
+from bench.learning.standard import plain_loss, standard_model
+from bench.tracks.debiasing import DebiasingTask
+from tests import tiny_tasks
 
 
 @pytest.fixture

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import tiny_tasks
 import torch
 from torch import Tensor, nn
 
-from benchmarks.learning.backbones import Backbone
-from benchmarks.learning.loop import Trial
-from benchmarks.learning.settings import Recipe
-from benchmarks.learning.split import Batch
-from benchmarks.learning.standard import plain_loss, standard_model
+from bench.learning.loop import Trial
+from bench.learning.settings import Recipe
+from bench.learning.split import Batch
+from bench.learning.standard import plain_loss, standard_model
+from bench.models.backbones import Backbone
+from tests import tiny_tasks
 
 TASK = tiny_tasks.table_task()
 

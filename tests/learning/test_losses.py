@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from benchmarks.learning.losses import (
+from bench.learning.losses import (
     distillation,
     gaussian_mmd,
     generalised_cross_entropy,
     reverse_gradient,
 )
-from benchmarks.learning.standard import task_loss
+from bench.learning.standard import task_loss
 
 seeds = st.integers(0, 10_000)
 unhurried = settings(deadline=None, max_examples=50)  # other processes share the cores

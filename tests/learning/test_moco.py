@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import pytest
-import tiny_tasks
 import torch
 from sklearn.datasets import load_digits
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from benchmarks.learning import backbones
-from benchmarks.learning.moco import MoCo, Version, Views, blur, grey, turned
-from benchmarks.learning.settings import Recipe
-from benchmarks.learning.split import Batch, Split
+from bench.learning.moco import MoCo, Version, Views, blur, grey, turned
+from bench.learning.settings import Recipe
+from bench.learning.split import Batch, Split
+from bench.models import backbones
+from tests import tiny_tasks
 
 CPU = torch.device("cpu")
 

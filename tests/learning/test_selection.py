@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.learning.selection import RULES, Rule, Selection, best, totals
+from bench.learning.selection import RULES, Rule, Selection, best, totals
 
 # Costs are Odds and minus EAcc. Sums: -.60, -.50, -.64, -.55.
 # Ranks: 3 + 2, 2 + 3, 4 + 1, 1 + 4: all five, the earliest wins.

@@ -9,13 +9,13 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pytest
-import tiny_tasks
 import torch
 from torch import Tensor
 
-from benchmarks.learning.backbones import Backbone
-from benchmarks.learning.loop import Trial
-from benchmarks.learning.standard import plain_loss
+from bench.learning.loop import Trial
+from bench.learning.standard import plain_loss
+from bench.models.backbones import Backbone
+from tests import tiny_tasks
 
 TASK = tiny_tasks.table_task()
 

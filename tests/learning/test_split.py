@@ -6,7 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.learning.split import Split, generator, seed_for
+from bench.learning.split import Split
+from bench.seeds import generator, seed_for
 
 unhurried = settings(deadline=None, max_examples=50)  # other processes share the cores
 

@@ -5,21 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import tiny_tasks
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from benchmarks.errors import Skip, UsageError
-from benchmarks.learning.split import Batch, Split
-from benchmarks.method import make
-from benchmarks.planting import assign, trigger_rates
-from benchmarks.tracks.debiasing import ToldGroup
-from benchmarks.tracks.debiasing.judge import validation_scores
-from benchmarks.triggers import trigger_pair
-from methods.bade import STRENGTHS, BaDe, on_balance
+from bench.errors import Skip, UsageError
+from bench.learning.split import Batch, Split
+from bench.method import make
+from bench.methods.bade import STRENGTHS, BaDe, on_balance
+from bench.tracks.debiasing import ToldGroup
+from bench.tracks.debiasing.judge import validation_scores
+from bench.triggers.choice import trigger_pair
+from bench.triggers.planting import assign, trigger_rates
+from tests import tiny_tasks
 
 unhurried = settings(deadline=None, max_examples=50)  # other processes share the cores
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import tiny_groups
-import tiny_tasks
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from benchmarks.errors import Skip
-from benchmarks.learning.loop import Trial
-from benchmarks.learning.split import Batch
-from benchmarks.perception.ascent import Attacked
-from benchmarks.tracks.robust_fairness import GroupTask
-from methods.dro import DRO, RobustSet, weighted_loss
+from bench.attacks.adversarial.ascent import Attacked
+from bench.errors import Skip
+from bench.learning.loop import Trial
+from bench.learning.split import Batch
+from bench.methods.dro import DRO, RobustSet, weighted_loss
+from bench.tracks.robust_fairness import GroupTask
+from tests import tiny_groups, tiny_tasks
 
 TABLE = tiny_groups.table_task()
 QUICK = DRO(attack="l2", steps=4, epsilon=0.5, batch=8, learning_rate=0.05)

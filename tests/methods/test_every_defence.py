@@ -6,14 +6,14 @@ from dataclasses import replace
 from typing import Literal
 
 import pytest
-import tiny_poison
 import torch
 from torch import Tensor
 
-from benchmarks.errors import Skip
-from benchmarks.learning.weights import network
-from benchmarks.method import Method, methods
-from benchmarks.tracks.poisoning.contract import Defence, Defender, PoisoningTask
+from bench.errors import Skip
+from bench.method import Method, methods
+from bench.models.weights import network
+from bench.tracks.poisoning.contract import Defence, Defender, PoisoningTask
+from tests import tiny_poison
 
 FASTER = {"confusion_training": {"steps": 3}, "neural_cleanse": {"rounds": 3, "epochs": 1}}
 """Settings under which a defence that takes long is tried here."""

@@ -9,13 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import tiny_tasks
 import torch
 from torch import Tensor
 
-from benchmarks.errors import Skip
-from benchmarks.method import Method, Paper, field_docs, methods, summary_of
-from benchmarks.tracks.debiasing import Debiaser, DebiasingTask
+from bench.errors import Skip
+from bench.method import Method, Paper, field_docs, methods, summary_of
+from bench.tracks.debiasing import Debiaser, DebiasingTask
+from tests import tiny_tasks
 
 TESTS = Path(__file__).parents[1]
 TASKS: dict[str, Callable[[int], DebiasingTask]] = {

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-import tiny_groups
-import tiny_tasks
 import torch
 from torch import Tensor
 
-from benchmarks.method import Method, methods
-from benchmarks.tracks.robust_fairness import GroupTask, Trainer
+from bench.method import Method, methods
+from bench.tracks.robust_fairness import GroupTask, Trainer
+from tests import tiny_groups, tiny_tasks
 
 # The paper's own attack wants photographs and a network that is not here.
 STAND_INS = {"dro": {"attack": "l2", "steps": 3, "epsilon": 0.5}}

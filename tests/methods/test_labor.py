@@ -8,18 +8,17 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-import tiny_poison
-import tiny_tasks
 import torch
 
-from benchmarks.errors import Skip
-from benchmarks.learning.backbones import Backbone
-from benchmarks.learning.split import Split
-from benchmarks.learning.vision_models import torchvision_models
-from benchmarks.learning.weights import IMAGENET
-from benchmarks.tracks.poisoning import Human, PoisoningTask
-from benchmarks.tracks.poisoning.human import Oracle, Recorded
-from methods.labor import Labor, fitted, principal, topics
+from bench.errors import Skip
+from bench.learning.split import Split
+from bench.methods.labor import Labor, fitted, principal, topics
+from bench.models.backbones import Backbone
+from bench.models.vision_models import torchvision_models
+from bench.models.weights import IMAGENET
+from bench.tracks.poisoning import Human, PoisoningTask
+from bench.tracks.poisoning.human import Oracle, Recorded
+from tests import tiny_poison, tiny_tasks
 
 CPU = torch.device("cpu")
 

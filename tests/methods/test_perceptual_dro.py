@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_attacks import classified, fooled, pictures, random_network, trial
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from benchmarks.errors import Skip
-from benchmarks.perception import weights
-from benchmarks.perception.ascent import Ascent, as_it_is, lead
-from benchmarks.perception.distances import load
-from benchmarks.perception.distances.networks import ARCHITECTURES
-from benchmarks.perception.images import eight_bit
-from benchmarks.perception.one_step import one_step
-from benchmarks.tracks.imperceptibility.session import Counted
-from methods.perceptual_dro import PerceptualDro, Scale
+from bench.attacks.adversarial.ascent import Ascent, as_it_is, lead
+from bench.attacks.adversarial.one_step import one_step
+from bench.errors import Skip
+from bench.methods.perceptual_dro import PerceptualDro, Scale
+from bench.models import pretrained
+from bench.perception.distances import load
+from bench.perception.distances.networks import ARCHITECTURES
+from bench.perception.images import eight_bit
+from bench.tracks.imperceptibility.session import Counted
+from tests.tiny_attacks import classified, fooled, pictures, random_network, trial
 
 
 def test_the_defaults_are_the_papers() -> None:
@@ -106,7 +106,7 @@ def test_the_one_step_attack_is_equation_3_4() -> None:
 
 def test_lpips_is_a_cost_and_the_result_tells_of_its_weights(tmp_path: Path) -> None:
     room = tmp_path / "raw" / "weights"
-    with random_network("squeezenet1_1", tmp_path), weights.beside(tmp_path):
+    with random_network("squeezenet1_1", tmp_path), pretrained.beside(tmp_path):
         channels = ARCHITECTURES["squeeze"].channels
         heads = {f"lin{i}.model.1.weight": torch.ones(1, c, 1, 1) for i, c in enumerate(channels)}
         torch.save(heads, room / "lpips_v0.1_squeeze.pth")
@@ -134,7 +134,7 @@ def test_missing_weights_skip_it_and_name_the_file(tmp_path: Path, cost: str, fi
     both = {name: torch.rand(1, 1475, 1, 1) for name in ("alpha", "beta")}
     (tmp_path / "raw" / "weights").mkdir(parents=True)
     torch.save(both, tmp_path / "raw" / "weights" / "dists_weights.pt")
-    with weights.beside(tmp_path), pytest.raises(Skip, match=file):
+    with pretrained.beside(tmp_path), pytest.raises(Skip, match=file):
         PerceptualDro(cost=cost).perturb(model, x, y, trial())  # type: ignore[arg-type]
 
 

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_attacks import CPU, oracle, pictures, random_network
 from torch import Tensor, nn
 
-from benchmarks.errors import Skip, SuiteError, UsageError
-from benchmarks.perception import weights
-from benchmarks.perception.distances import NAMES, files_of, load
-from benchmarks.perception.distances.dists import L2Pooling
-from benchmarks.perception.distances.networks import ARCHITECTURES, Network, taps
-from benchmarks.perception.distances.pieapp import PieAppNetwork, patches, starts
+from bench.errors import Skip, SuiteError, UsageError
+from bench.models import pretrained
+from bench.perception.distances import NAMES, files_of, load
+from bench.perception.distances.dists import L2Pooling
+from bench.perception.distances.networks import ARCHITECTURES, Network, taps
+from bench.perception.distances.pieapp import PieAppNetwork, patches, starts
+from tests.tiny_attacks import CPU, oracle, pictures, random_network
 
 piq, lpips_there = oracle("piq"), oracle("torchmetrics.functional.image.lpips")
 dists_there = oracle("torchmetrics.functional.image.dists")
@@ -41,7 +41,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         torch.save(heads, room / f"lpips_v0.1_{network}.pth")
     both = {name: torch.rand(1, 1475, 1, 1, generator=random) for name in ("alpha", "beta")}
     torch.save(both, room / "dists_weights.pt")
-    with weights.beside(folder):
+    with pretrained.beside(folder):
         yield folder
 
 
@@ -190,7 +190,7 @@ def pieapp_here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     state = theirs.state_dict()
     file = {**state, "ref_score_subtract.weight": state["ref_score_subtract.weight"].view(1)}
     torch.save(file, folder / "raw" / "weights" / "PieAPPv0.1.pth")
-    with weights.beside(folder):
+    with pretrained.beside(folder):
         yield theirs.eval().requires_grad_(False)
 
 
@@ -250,10 +250,10 @@ def test_patches_are_bgr_and_too_small_images_are_skipped() -> None:
 
 @pytest.mark.parametrize("name", [name for name in NAMES if files_of(name)])
 def test_missing_weights_are_a_skip_that_names_file_and_remedy(name: str, tmp_path: Path) -> None:
-    with weights.beside(tmp_path), pytest.raises(Skip) as told:
+    with pretrained.beside(tmp_path), pytest.raises(Skip) as told:
         load(name)
     words = str(told.value)
-    assert any(weights.FILES[file].name in words for file in files_of(name))
+    assert any(pretrained.FILES[file].name in words for file in files_of(name))
     assert "raw/weights of the data folder" in words
     assert str(tmp_path) not in words  # pages are published
     assert "bench data get weights/" in words
@@ -263,7 +263,7 @@ def test_a_file_of_another_network_is_refused(tmp_path: Path) -> None:
     room = tmp_path / "raw" / "weights"
     room.mkdir(parents=True)
     torch.save({"conv1.weight": torch.zeros(3)}, room / "PieAPPv0.1.pth")
-    with weights.beside(tmp_path), pytest.raises(SuiteError, match=r"PieAPPv0\.1\.pth is not"):
+    with pretrained.beside(tmp_path), pytest.raises(SuiteError, match=r"PieAPPv0\.1\.pth is not"):
         load("pieapp")
 
 

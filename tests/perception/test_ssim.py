@@ -9,12 +9,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_attacks import oracle, pictures
 from torch import Tensor
 
-from benchmarks.perception.blurs import blur
-from benchmarks.perception.distances import load
-from benchmarks.perception.distances.ssim import C1, C2
+from bench.perception.blurs import blur
+from bench.perception.distances import load
+from bench.perception.distances.ssim import C1, C2
+from tests.tiny_attacks import oracle, pictures
 
 piq, torchmetrics = oracle("piq"), oracle("torchmetrics.functional.image")
 

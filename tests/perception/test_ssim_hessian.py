@@ -6,15 +6,15 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_attacks import classified, pictures
 from torch import Tensor
 
-from benchmarks.perception.ascent import cross_entropy, gradient_of
-from benchmarks.perception.blurs import Padding, blur
-from benchmarks.perception.distances import load
-from benchmarks.perception.distances.ssim import C1, C2
-from benchmarks.perception.one_step import one_step, signs, steepest, structural
-from benchmarks.perception.ssim_hessian import SsimHessian
+from bench.attacks.adversarial.ascent import cross_entropy, gradient_of
+from bench.attacks.adversarial.one_step import one_step, signs, steepest, structural
+from bench.perception.blurs import Padding, blur
+from bench.perception.distances import load
+from bench.perception.distances.ssim import C1, C2
+from bench.perception.ssim_hessian import SsimHessian
+from tests.tiny_attacks import classified, pictures
 
 
 def automatic(x: Tensor, padding: Padding) -> Tensor:

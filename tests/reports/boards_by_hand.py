@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from synthetic_sweep import START, TRACK, environment, planned_method, planned_task
-
-from benchmarks.result import Cost, Environment, Plan, PlannedTrial, Result, Status
-from reports.leaderboard import Board, boards
+from bench.reports.boards.leaderboard import Board, boards
+from bench.result import Cost, Environment, Plan, PlannedTrial, Result, Status
+from tests.reports.synthetic_sweep import START, TRACK, environment, planned_method, planned_task
 
 Values = Mapping[str, Sequence[float | None]]
 """For each method its value on seeds 0, 1, ...; None where the trial failed."""

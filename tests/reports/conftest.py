@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from figure_reading import views
-from figure_sweep import figure_sweep
-from synthetic_sweep import RACE, SEX, TwoTasks, planned_task, store_of, sweep
 
-from reports.figures import FigureView
-from reports.site import build
+from bench.reports.charts.figures import FigureView
+from bench.reports.site import build
+from tests.reports.figure_reading import views
+from tests.reports.figure_sweep import figure_sweep
+from tests.reports.synthetic_sweep import RACE, SEX, TwoTasks, planned_task, store_of, sweep
 
 
 @pytest.fixture(scope="session")

@@ -7,11 +7,10 @@ import io
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 
-from figure_sweep import figure_sweep, without
-
-from benchmarks.result import FigureInfo, Plan, Result
-from reports.figures import FigureView
-from reports.suite_page import suite_view
+from bench.reports.charts.figures import FigureView
+from bench.reports.pages.suite import suite_view
+from bench.result import FigureInfo, Plan, Result
+from tests.reports.figure_sweep import figure_sweep, without
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -8,9 +8,7 @@ import struct
 import zlib
 from collections.abc import Mapping
 
-from synthetic_sweep import START, TRACK, environment
-
-from benchmarks.result import (
+from bench.result import (
     Cost,
     FigureInfo,
     MetricInfo,
@@ -22,6 +20,7 @@ from benchmarks.result import (
     Scalar,
     Status,
 )
+from tests.reports.synthetic_sweep import START, TRACK, environment
 
 SUITE = "figures"
 SEEDS = (0, 1, 2)

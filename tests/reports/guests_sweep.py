@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from synthetic_sweep import START, TwoTasks, environment, planned_method, planned_task
-
-from benchmarks.result import (
+from bench.result import (
     Cost,
     Hyperparameter,
     MetricInfo,
@@ -15,6 +13,7 @@ from benchmarks.result import (
     Status,
     TrackInfo,
 )
+from tests.reports.synthetic_sweep import START, TwoTasks, environment, planned_method, planned_task
 
 
 def _metric(name: str, title: str, better: str, unit: str = "%") -> MetricInfo:

@@ -6,17 +6,8 @@ import random
 from datetime import timedelta
 from pathlib import Path
 
-from synthetic_sweep import START, TRACK, environment, planned_task
-
-from benchmarks.result import (
-    Cost,
-    Hyperparameter,
-    Plan,
-    PlannedMethod,
-    PlannedTrial,
-    Result,
-    Status,
-)
+from bench.result import Cost, Hyperparameter, Plan, PlannedMethod, PlannedTrial, Result, Status
+from tests.reports.synthetic_sweep import START, TRACK, environment, planned_task
 
 EPOCHS = 30
 FIELDS = [

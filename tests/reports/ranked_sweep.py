@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from synthetic_sweep import START, TRACK, planned_method, planned_task
-
-from benchmarks.result import Cost, Plan, PlannedTrial, Result, Status
-from reports.leaderboard import Board, boards
+from bench.reports.boards.leaderboard import Board, boards
+from bench.result import Cost, Plan, PlannedTrial, Result, Status
+from tests.reports.synthetic_sweep import START, TRACK, planned_method, planned_task
 
 TASKS = [f"census {i}|sex" for i in range(4)]
 STEPS = (0.0, 0.001, -0.001, 0.002, -0.002)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from benchmarks.result import (
+from bench.result import (
     FigureInfo,
     MetricInfo,
     Plan,

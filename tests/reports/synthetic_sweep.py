@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from benchmarks.result import (
+from bench.result import (
     Cost,
     Environment,
     MetricInfo,

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import pytest
-import tiny_tasks
 import torch
 from torch import Tensor, nn
 
-from benchmarks.learning.inputs import Inputs
-from benchmarks.learning.split import Split
-from benchmarks.tracks.debiasing import ToldGroup
-from benchmarks.tracks.debiasing.backdoor import INFO, NAMES, examine
-from benchmarks.tracks.debiasing.judge import info, undefined
-from benchmarks.triggers import TriggerPair, trigger_pair
+from bench.learning.inputs import Inputs
+from bench.learning.split import Split
+from bench.tracks.debiasing import ToldGroup
+from bench.tracks.debiasing.backdoor import INFO, NAMES, examine
+from bench.tracks.debiasing.judge import info, undefined
+from bench.triggers.choice import TriggerPair, trigger_pair
+from tests import tiny_tasks
 
 PAIR = trigger_pair((3, 8, 8), 25)
 

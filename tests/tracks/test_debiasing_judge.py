@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.errors import Skip
-from benchmarks.learning.split import Split
-from benchmarks.tracks.debiasing import judge
+from bench.errors import Skip
+from bench.learning.split import Split
+from bench.tracks.debiasing import judge
 
 # Six samples: predictions 0 1 1 | 1 0 1, that is right, wrong, right | right, wrong, wrong.
 LOGITS = torch.tensor([[2.0, 0], [0, 1.0], [-1, 3.0], [0, 4.0], [1.0, 0.5], [-2, -1.0]])

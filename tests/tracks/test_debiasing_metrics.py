@@ -12,9 +12,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, recall_score, roc_auc_score
 
-from benchmarks.errors import Skip
-from benchmarks.tracks.debiasing import metrics
-from benchmarks.tracks.debiasing.metrics import GroupCounts
+from bench.errors import Skip
+from bench.tracks.debiasing import metrics
+from bench.tracks.debiasing.metrics import GroupCounts
 
 Ints = npt.NDArray[np.int64]
 unhurried = settings(deadline=None, max_examples=30)  # other processes share the cores

@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks.data.dataset import Library, data_set
-from benchmarks.learning.settings import Training
-from benchmarks.method import make
-from benchmarks.plan import select, sweep
-from benchmarks.result import Status, Store
-from benchmarks.suite import read_suite
-from benchmarks.tracks.debiasing import judge
-from benchmarks.tracks.debiasing.session import DebiasingSession
-from benchmarks.tracks.session import Question
-from benchmarks.trial import Place, run_trial
+from bench.data.dataset import Library, data_set
+from bench.learning.settings import Training
+from bench.method import make
+from bench.result import Status, Store
+from bench.runner.plan import select, sweep
+from bench.runner.trial import Place, run_trial
+from bench.suites.reader import read_suite
+from bench.tracks.debiasing import judge
+from bench.tracks.debiasing.session import DebiasingSession
+from bench.tracks.session import Question
 
 SUITE = """
 title: Guests

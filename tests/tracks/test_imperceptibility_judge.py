@@ -14,12 +14,12 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from benchmarks.errors import SuiteError
-from benchmarks.tracks.imperceptibility import judge, saliency
-from benchmarks.tracks.imperceptibility.defences import fewer_bits, through_jpeg, through_png
-from benchmarks.tracks.imperceptibility.judge import Attacked
-from benchmarks.tracks.imperceptibility.session import Counted
-from benchmarks.tracks.imperceptibility.strips import ROOM, magnification, strips
+from bench.errors import SuiteError
+from bench.tracks.imperceptibility import judge, saliency
+from bench.tracks.imperceptibility.defences import fewer_bits, through_jpeg, through_png
+from bench.tracks.imperceptibility.judge import Attacked
+from bench.tracks.imperceptibility.session import Counted
+from bench.tracks.imperceptibility.strips import ROOM, magnification, strips
 
 CPU = torch.device("cpu")
 

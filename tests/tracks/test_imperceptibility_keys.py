@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.data.digits import DigitsOptions
-from benchmarks.learning.settings import Training
-from benchmarks.method import make
-from benchmarks.plan import scope, spec
-from benchmarks.suite_tasks import TaskSpec
+from bench.data.digits import DigitsOptions
+from bench.learning.settings import Training
+from bench.method import make
+from bench.runner.plan import scope, spec
+from bench.suites.tasks import TaskSpec
 
 TASK = TaskSpec(
     "digits",

@@ -13,16 +13,16 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from benchmarks.data.dataset import Labelled, Library, data_set
-from benchmarks.errors import BenchError, Skip, SuiteError
-from benchmarks.learning.loop import Trial
-from benchmarks.learning.settings import Training
-from benchmarks.learning.vision_models import torchvision_models
-from benchmarks.method import Paper
-from benchmarks.perception import classifiers, weights
-from benchmarks.tracks.imperceptibility import Attacker
-from benchmarks.tracks.imperceptibility.session import ImperceptibilitySession
-from benchmarks.tracks.session import Question
+from bench.data.dataset import Labelled, Library, data_set
+from bench.errors import BenchError, Skip, SuiteError
+from bench.learning.loop import Trial
+from bench.learning.settings import Training
+from bench.method import Paper
+from bench.models import classifiers, pretrained
+from bench.models.vision_models import torchvision_models
+from bench.tracks.imperceptibility import Attacker
+from bench.tracks.imperceptibility.session import ImperceptibilitySession
+from bench.tracks.session import Question
 
 TRAINING = Training(backbone="small_cnn", epochs=8, batch_size=64, learning_rate=2e-3)
 Perturb = Callable[[nn.Module, Tensor, Tensor, Trial], Tensor]
@@ -231,7 +231,7 @@ def test_published_weights_are_found_by_the_backbones_name(
     assert classifiers.weights_of(asked) == path
     assert classifiers.weights_of(Training(weights="mine.pth")) == Path("mine.pth")
     assert classifiers.weights_of(Training()) is None
-    with pytest.raises(weights.MissingWeights, match=r"--set training\.weights=densenet121"):
+    with pytest.raises(pretrained.MissingWeights, match=r"--set training\.weights=densenet121"):
         classifiers.find("densenet121")
 
 

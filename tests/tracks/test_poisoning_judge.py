@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks.errors import BenchError
-from benchmarks.tracks.poisoning import judge
-from benchmarks.tracks.poisoning.human import Recorded
-from benchmarks.tracks.poisoning.judge import Tried
+from bench.errors import BenchError
+from bench.tracks.poisoning import judge
+from bench.tracks.poisoning.human import Recorded
+from bench.tracks.poisoning.judge import Tried
 
 
 def tried(said: list[int], aim: list[int], fires: bool = True, y: int = 1) -> Tried:

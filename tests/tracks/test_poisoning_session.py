@@ -10,19 +10,19 @@ from typing import ClassVar
 import pytest
 import torch
 
-from benchmarks.attacks.badnets import BadNets
-from benchmarks.attacks.clean import Clean
-from benchmarks.attacks.contract import Attack, Samples
-from benchmarks.attacks.issba import Issba
-from benchmarks.attacks.knowledge import Knowledge
-from benchmarks.data.dataset import Library, data_set
-from benchmarks.errors import BenchError, Skip
-from benchmarks.learning.loop import Story, Trial
-from benchmarks.learning.settings import Training
-from benchmarks.method import Paper
-from benchmarks.tracks.poisoning import Defence, Defender, PoisoningTask
-from benchmarks.tracks.poisoning.session import PoisoningSession
-from benchmarks.tracks.session import Played, Question
+from bench.attacks.poisoning.badnets import BadNets
+from bench.attacks.poisoning.clean import Clean
+from bench.attacks.poisoning.contract import Attack, Samples
+from bench.attacks.poisoning.issba import Issba
+from bench.attacks.poisoning.knowledge import Knowledge
+from bench.data.dataset import Library, data_set
+from bench.errors import BenchError, Skip
+from bench.learning.loop import Story, Trial
+from bench.learning.settings import Training
+from bench.method import Paper
+from bench.tracks.poisoning import Defence, Defender, PoisoningTask
+from bench.tracks.poisoning.session import PoisoningSession
+from bench.tracks.session import Played, Question
 
 TRAINING = Training(
     backbone="small_cnn", epochs=25, batch_size=32, learning_rate=2e-3, selection="last"

@@ -9,13 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from benchmarks.tracks.robust_fairness.regression import (
-    ByGroup,
-    Sigma,
-    fitted,
-    slope,
-    variances,
-)
+from bench.tracks.robust_fairness.regression import ByGroup, Sigma, fitted, slope, variances
 
 SIGMAS: tuple[Sigma, ...] = ("root", "binomial")
 CLOSE = 1e-10

@@ -7,19 +7,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tiny_groups
 import torch
 from torch import Tensor, nn
 
-from baselines.standard import Standard
-from benchmarks.errors import BenchError, Skip
-from benchmarks.learning.loop import Trial
-from benchmarks.learning.split import Split
-from benchmarks.tracks.debiasing import Debiaser, DebiasingTask
-from benchmarks.tracks.registry import TRACKS
-from benchmarks.tracks.robust_fairness import GroupTask, Trainer, judge
-from benchmarks.tracks.robust_fairness.regression import ByGroup, fitted
-from benchmarks.tracks.robust_fairness.session import Halves, RobustFairnessSession
+from bench.baselines.standard import Standard
+from bench.errors import BenchError, Skip
+from bench.learning.loop import Trial
+from bench.learning.split import Split
+from bench.tracks.debiasing import Debiaser, DebiasingTask
+from bench.tracks.registry import TRACKS
+from bench.tracks.robust_fairness import GroupTask, Trainer, judge
+from bench.tracks.robust_fairness.regression import ByGroup, fitted
+from bench.tracks.robust_fairness.session import Halves, RobustFairnessSession
+from tests import tiny_groups
 
 
 class Sign(nn.Module):

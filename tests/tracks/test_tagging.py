@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from benchmarks.tracks.poisoning.tagging import (
+from bench.tracks.poisoning.tagging import (
     Cluster,
     Queue,
     enough,

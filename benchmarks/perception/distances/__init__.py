@@ -6,13 +6,13 @@ from functools import partial
 
 import torch
 
-from benchmarks.errors import UsageError, unknown
-from benchmarks.perception.distances.contract import Distance, Measure
-from benchmarks.perception.distances.dists import Dists, dists
-from benchmarks.perception.distances.lpips import Lpips, lpips
-from benchmarks.perception.distances.networks import ARCHITECTURES, Network
-from benchmarks.perception.distances.pieapp import PieApp, pieapp
-from benchmarks.perception.distances.ssim import Dissimilarity, SquaredL2
+from bench.errors import UsageError, unknown
+from bench.perception.distances.contract import Distance, Measure
+from bench.perception.distances.dists import Dists, dists
+from bench.perception.distances.lpips import Lpips, lpips
+from bench.perception.distances.networks import ARCHITECTURES, Network
+from bench.perception.distances.pieapp import PieApp, pieapp
+from bench.perception.distances.ssim import Dissimilarity, SquaredL2
 
 __all__ = ["NAMES", "Distance", "Measure", "files_of", "load"]
 
@@ -50,7 +50,7 @@ def load(name: str, device: torch.device = CPU) -> Measure:
 
 
 def files_of(name: str) -> tuple[str, ...]:
-    """The files of weights that a distance needs, as `benchmarks.perception.weights` names them."""
+    """The files of weights that a distance needs, as `bench.models.pretrained` names them."""
     if name in LPIPS:
         return (ARCHITECTURES[LPIPS[name]].name, name)
     return {"dists": ("vgg16", "dists"), "pieapp": ("pieapp",)}.get(name, ())

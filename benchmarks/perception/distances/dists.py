@@ -9,11 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from benchmarks.errors import SuiteError
-from benchmarks.learning.weights import read_state
-from benchmarks.perception import images, weights
-from benchmarks.perception.distances.lpips import check_shape
-from benchmarks.perception.distances.networks import ARCHITECTURES, Taps, coloured, taps
+from bench.errors import SuiteError
+from bench.models import pretrained
+from bench.models.weights import read_state
+from bench.perception import images
+from bench.perception.distances.lpips import check_shape
+from bench.perception.distances.networks import ARCHITECTURES, Taps, coloured, taps
 
 C1 = C2 = 1e-6
 """Constants of Ding et al. (2020), equations 4 and 5."""
@@ -114,7 +115,7 @@ def dists(device: torch.device) -> tuple[Taps, list[Tensor], list[Tensor]]:
     Raises:
         MissingWeights: one of the two files is nowhere.
     """
-    path = weights.find("dists", "DISTS")
+    path = pretrained.find("dists", "DISTS")
     found = {name: value.float().flatten().to(device) for name, value in read_state(path).items()}
     channels = [3, *ARCHITECTURES["vgg"].channels]
     if {name: len(value) for name, value in found.items()} != dict.fromkeys(

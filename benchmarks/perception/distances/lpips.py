@@ -8,16 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from benchmarks.learning.weights import read_state
-from benchmarks.perception import images, weights
-from benchmarks.perception.distances.contract import check_alike
-from benchmarks.perception.distances.networks import (
-    ARCHITECTURES,
-    Network,
-    Taps,
-    load_exactly,
-    taps,
-)
+from bench.models import pretrained
+from bench.models.weights import load_exactly, read_state
+from bench.perception import images
+from bench.perception.distances.contract import check_alike
+from bench.perception.distances.networks import ARCHITECTURES, Network, Taps, taps
 
 TINY = 1e-10
 """Added to a feature vector's length before dividing, as Zhang et al.'s code has it."""
@@ -83,7 +78,7 @@ def lpips(network: Network, device: torch.device) -> tuple[Taps, list[Tensor]]:
         MissingWeights: one of the two files is nowhere.
     """
     what = f"LPIPS ({network})"
-    path = weights.find(f"lpips_{network}", what)
+    path = pretrained.find(f"lpips_{network}", what)
     channels = ARCHITECTURES[network].channels
     heads = nn.ParameterDict({f"lin{i}": torch.empty(1, c, 1, 1) for i, c in enumerate(channels)})
     state = {k.partition(".")[0]: v.float() for k, v in read_state(path).items()}

@@ -12,10 +12,10 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from benchmarks.errors import Skip, SuiteError
-from benchmarks.learning.vision_models import torchvision_models
-from benchmarks.learning.weights import IMAGENET, read_state
-from benchmarks.perception import weights
+from bench.errors import Skip
+from bench.models import pretrained
+from bench.models.vision_models import torchvision_models
+from bench.models.weights import IMAGENET, load_exactly, read_state
 
 Network = Literal["squeeze", "alex", "vgg"]
 
@@ -101,7 +101,7 @@ def taps(
         SuiteError: the file holds another network.
     """
     architecture = ARCHITECTURES[network]
-    layers = _layers(architecture.name, weights.find(architecture.name, what))
+    layers = _layers(architecture.name, pretrained.find(architecture.name, what))
     layers = nn.Sequential(*layers)  # a list of its own, so that changes stay with who made them
     if change:
         change(layers)
@@ -119,17 +119,3 @@ def _layers(name: str, path: Path) -> nn.Sequential:
     state = {k.removeprefix("features."): v for k, v in own.items()}
     load_exactly(layers, state, path, f"torchvision's {name}")
     return layers
-
-
-def load_exactly(module: nn.Module, state: dict[str, Tensor], path: Path, what: str) -> None:
-    """Put tensors into a module, one for each of its own. Raises SuiteError where they differ."""
-    wanted = {name: tuple(value.shape) for name, value in module.state_dict().items()}
-    found = {name: tuple(value.shape) for name, value in state.items()}
-    if wanted != found:
-        differing = sorted({name for name, _ in wanted.items() ^ found.items()})
-        raise SuiteError(
-            f"weights: {path} is not {what}: {', '.join(differing[:4])} is missing, unknown or has "
-            "another shape."
-        )
-    module.load_state_dict(state, assign=True)
-    module.requires_grad_(False)

@@ -13,11 +13,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from benchmarks.errors import Skip
-from benchmarks.learning.weights import read_state
-from benchmarks.perception import images, weights
-from benchmarks.perception.distances.lpips import check_shape
-from benchmarks.perception.distances.networks import coloured, load_exactly
+from bench.errors import Skip
+from bench.models import pretrained
+from bench.models.weights import load_exactly, read_state
+from bench.perception import images
+from bench.perception.distances.lpips import check_shape
+from bench.perception.distances.networks import coloured
 
 PATCH = 64  # pixels, Prashnani et al. (2018), section 5
 STRIDE = 27  # between patches, the authors' sparse sampling
@@ -131,7 +132,7 @@ def patches(x: Tensor) -> Tensor:
 
 def pieapp(device: torch.device) -> PieAppNetwork:
     """The network. Raises MissingWeights where its file is nowhere."""
-    network = _network(weights.find("pieapp", "PieAPP"))
+    network = _network(pretrained.find("pieapp", "PieAPP"))
     # `to` moves a module in place: what is kept for the next caller stays where it is.
     return network if device.type == "cpu" else copy.deepcopy(network).to(device)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from benchmarks.perception import images
-from benchmarks.perception.blurs import Padding, blur
-from benchmarks.perception.distances.contract import check_alike
+from bench.perception import images
+from bench.perception.blurs import Padding, blur
+from bench.perception.distances.contract import check_alike
 
 C1, C2 = 0.01**2, 0.03**2
 """Constants of Wang et al. (2004), section III.B, for pixels from 0 to 1."""

@@ -7,13 +7,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from benchmarks.learning.inputs import Inputs
-from benchmarks.learning.split import Split
-from benchmarks.planting import stamped
-from benchmarks.result import MetricInfo
-from benchmarks.tracks.debiasing import metrics
-from benchmarks.tracks.debiasing.metrics import GroupCounts
-from benchmarks.triggers import TriggerPair
+from bench.learning.inputs import Inputs
+from bench.learning.split import Split
+from bench.result import MetricInfo
+from bench.tracks.debiasing import metrics
+from bench.tracks.debiasing.metrics import GroupCounts
+from bench.triggers.choice import TriggerPair
+from bench.triggers.planting import stamped
 
 STATES, GROUPS = (0, 1), (0, 1)
 

@@ -8,12 +8,12 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from benchmarks.learning.loop import Trial
-from benchmarks.learning.split import Split
-from benchmarks.method import Method
-from benchmarks.planting import stamped
-from benchmarks.tracks.task import LearningTask
-from benchmarks.triggers import TriggerPair, trigger_pair
+from bench.learning.loop import Trial
+from bench.learning.split import Split
+from bench.method import Method
+from bench.tracks.task import LearningTask
+from bench.triggers.choice import TriggerPair, trigger_pair
+from bench.triggers.planting import stamped
 
 SQUARE = 25  # pixels, BaDe section V.A.3
 

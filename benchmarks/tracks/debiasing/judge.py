@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.errors import Skip
-from benchmarks.learning.selection import IN_WORDS, Scores
-from benchmarks.learning.split import Split
-from benchmarks.result import MetricInfo, TrackInfo
-from benchmarks.tracks.debiasing import backdoor, metrics
-from benchmarks.tracks.debiasing.backdoor import counts
+from bench.errors import Skip
+from bench.learning.selection import IN_WORDS, Scores
+from bench.learning.split import Split
+from bench.result import MetricInfo, TrackInfo
+from bench.tracks.debiasing import backdoor, metrics
+from bench.tracks.debiasing.backdoor import counts
 
 NAME = "debiasing"
 REVISION = 2

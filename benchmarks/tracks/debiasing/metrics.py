@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.errors import Skip
+from bench.errors import Skip
 
 Array = npt.NDArray[Any]
 

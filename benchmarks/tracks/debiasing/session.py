@@ -6,16 +6,16 @@ from collections.abc import Mapping
 
 from torch import nn
 
-from benchmarks.data.dataset import Options
-from benchmarks.learning.backbones import check_shape
-from benchmarks.learning.split import Split
-from benchmarks.method import Method
-from benchmarks.planting import trigger_rates, with_artificial_bias, with_flipped_labels
-from benchmarks.tracks.debiasing import backdoor, judge
-from benchmarks.tracks.debiasing.contract import SQUARE, Debiaser, DebiasingTask, ToldGroup
-from benchmarks.tracks.robust_fairness.contract import GroupTask, Trainer
-from benchmarks.tracks.session import Played, Question, Session
-from benchmarks.triggers import TriggerPair, trigger_pair
+from bench.data.dataset import Options
+from bench.learning.split import Split
+from bench.method import Method
+from bench.models.backbones import check_shape
+from bench.tracks.debiasing import backdoor, judge
+from bench.tracks.debiasing.contract import SQUARE, Debiaser, DebiasingTask, ToldGroup
+from bench.tracks.robust_fairness.contract import GroupTask, Trainer
+from bench.tracks.session import Played, Question, Session
+from bench.triggers.choice import TriggerPair, trigger_pair
+from bench.triggers.planting import trigger_rates, with_artificial_bias, with_flipped_labels
 
 
 class DebiasingSession(Session):

@@ -1,5 +1,5 @@
 """Attacks on classifiers, judged by how visible they are."""
 
-from benchmarks.tracks.imperceptibility.contract import Attacker
+from bench.tracks.imperceptibility.contract import Attacker
 
 __all__ = ["Attacker"]

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from benchmarks.learning.loop import Trial
-from benchmarks.method import Method
+from bench.learning.loop import Trial
+from bench.method import Method
 
 
 @dataclass(frozen=True)

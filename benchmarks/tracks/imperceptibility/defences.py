@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from benchmarks.perception.images import LEVELS, eight_bit
+from bench.perception.images import LEVELS, eight_bit
 
 QUALITIES = (90, 75, 60, 50, 40, 30)
 """Of JPEG, Pillow's scale; perceptual-DRO, Figure 3.5 (left), prints no values."""

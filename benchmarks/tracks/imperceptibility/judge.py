@@ -10,12 +10,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from benchmarks.errors import Skip
-from benchmarks.perception import distances, weights
-from benchmarks.perception.distances.ssim import Dissimilarity
-from benchmarks.result import MetricInfo, TrackInfo
-from benchmarks.tracks.imperceptibility import saliency
-from benchmarks.tracks.imperceptibility.defences import (
+from bench.errors import Skip
+from bench.models import pretrained
+from bench.perception import distances
+from bench.perception.distances.ssim import Dissimilarity
+from bench.result import MetricInfo, TrackInfo
+from bench.tracks.imperceptibility import saliency
+from bench.tracks.imperceptibility.defences import (
     BITS,
     QUALITIES,
     fewer_bits,
@@ -166,7 +167,7 @@ def _measures(device: torch.device) -> Mapping[str, Callable[[Attacked], Tensor]
 def lpips_network() -> str:
     """Whose features LPIPS compares: the first network of which both files are here."""
     for network in LPIPS_BY_PREFERENCE:
-        if not weights.missing(distances.files_of(f"lpips_{network}")):
+        if not pretrained.missing(distances.files_of(f"lpips_{network}")):
             return network
     return LPIPS_BY_PREFERENCE[0]
 
@@ -174,7 +175,7 @@ def lpips_network() -> str:
 def files() -> Sequence[Path]:
     """What decides the judge's numbers beside the code: weights that are here, in a fixed order."""
     names = (*distances.files_of(f"lpips_{lpips_network()}"), *distances.files_of("dists"))
-    return [*weights.present(names), *(saliency.brought() or ())]
+    return [*pretrained.present(names), *(saliency.brought() or ())]
 
 
 def undefined(measured: Mapping[str, float]) -> dict[str, str]:

@@ -23,9 +23,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from benchmarks.errors import SuiteError
-from benchmarks.learning.weights import read_state
-from benchmarks.perception.distances.networks import coloured, load_exactly
+from bench.errors import SuiteError
+from bench.models.weights import load_exactly, read_state
+from bench.perception.distances.networks import coloured
 
 BROUGHT = "BENCH_SALIENCY"
 SUFFIXES = (".safetensors", ".pth", ".pt")

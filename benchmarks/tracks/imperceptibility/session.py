@@ -10,25 +10,25 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from benchmarks import news
-from benchmarks.errors import BenchError, Skip
-from benchmarks.learning import backbones
-from benchmarks.learning.backbones import check_shape
-from benchmarks.learning.loop import Trial
-from benchmarks.learning.selection import Scores
-from benchmarks.learning.split import Split
-from benchmarks.learning.standard import REVISION, plain_loss
-from benchmarks.learning.weights import PUBLISHED as FITTED
-from benchmarks.learning.weights import load_pretrained, sha256_of
-from benchmarks.method import Method
-from benchmarks.perception import classifiers, images
-from benchmarks.perception.classifiers import Classifier
-from benchmarks.result import Scalar
-from benchmarks.tracks.imperceptibility import judge, saliency
-from benchmarks.tracks.imperceptibility.contract import Attacker
-from benchmarks.tracks.imperceptibility.judge import Attacked
-from benchmarks.tracks.imperceptibility.strips import strips
-from benchmarks.tracks.session import Played, Question, Session
+from bench import heartbeat
+from bench.errors import BenchError, Skip
+from bench.learning.loop import Trial
+from bench.learning.selection import Scores
+from bench.learning.split import Split
+from bench.learning.standard import REVISION, plain_loss
+from bench.method import Method
+from bench.models import backbones, classifiers
+from bench.models.backbones import check_shape
+from bench.models.classifiers import Classifier
+from bench.models.weights import PUBLISHED as FITTED
+from bench.models.weights import load_pretrained, sha256_of
+from bench.perception import images
+from bench.result import Scalar
+from bench.tracks.imperceptibility import judge, saliency
+from bench.tracks.imperceptibility.contract import Attacker
+from bench.tracks.imperceptibility.judge import Attacked
+from bench.tracks.imperceptibility.strips import strips
+from bench.tracks.session import Played, Question, Session
 
 AT_ONCE = 2**22
 """Input values that are attacked at once on the CPU: 15 photographs of 299 pixels, which take
@@ -129,7 +129,7 @@ class ImperceptibilitySession(Session):
         device, done = self.question.device, 0
         parts: list[Tensor] = []
         while done < len(self.y):
-            news.tell("attacked", done, len(self.y))
+            heartbeat.tell("attacked", done, len(self.y))
             rows = slice(done, done + self.size)
             x, y = self.x[rows].to(device), self.y[rows].to(device)
             try:

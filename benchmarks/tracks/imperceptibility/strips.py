@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from benchmarks.result import ResultPicture
-from benchmarks.tracks.imperceptibility.judge import Attacked
+from bench.result import ResultPicture
+from bench.tracks.imperceptibility.judge import Attacked
 
 ROOM = 100_000
 """Bytes that the pictures of a trial may take together."""

@@ -10,15 +10,15 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from benchmarks.data.kinds import Kind
-from benchmarks.errors import Skip
-from benchmarks.learning.backbones import Backbone
-from benchmarks.learning.inputs import Inputs
-from benchmarks.learning.loop import Trial
-from benchmarks.learning.split import Split
-from benchmarks.learning.weights import network
-from benchmarks.method import Method
-from benchmarks.tracks.poisoning.human import Human
+from bench.data.kinds import Kind
+from bench.errors import Skip
+from bench.learning.inputs import Inputs
+from bench.learning.loop import Trial
+from bench.learning.split import Split
+from bench.method import Method
+from bench.models.backbones import Backbone
+from bench.models.weights import network
+from bench.tracks.poisoning.human import Human
 
 Ask = Callable[[Literal["oracle", "recorded"], float, str], Human]
 

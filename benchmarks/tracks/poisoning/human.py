@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from benchmarks.errors import BenchError
+from bench.errors import BenchError
 
 UNSURE = "unsure"
 

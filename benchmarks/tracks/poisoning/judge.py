@@ -9,8 +9,8 @@ from statistics import fmean
 import torch
 from torch import Tensor
 
-from benchmarks.result import MetricInfo, TrackInfo
-from benchmarks.tracks.poisoning.tagging import p_tagging
+from bench.result import MetricInfo, TrackInfo
+from bench.tracks.poisoning.tagging import p_tagging
 
 NAME = "poisoning"
 REVISION = 3

@@ -10,22 +10,23 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchmarks.attacks.contract import Attack, Poison, Samples
-from benchmarks.attacks.knowledge import Findings, LearningAttack
-from benchmarks.errors import BenchError, Skip
-from benchmarks.learning.backbones import check_shape
-from benchmarks.learning.inputs import Inputs, inputs_on, room_on
-from benchmarks.learning.loop import Trial
-from benchmarks.learning.selection import Scores
-from benchmarks.learning.split import Split, generator
-from benchmarks.learning.standard import plain_loss
-from benchmarks.learning.weights import network
-from benchmarks.method import Method
-from benchmarks.tracks.poisoning import judge
-from benchmarks.tracks.poisoning.contract import Defence, Defender, PoisoningTask
-from benchmarks.tracks.poisoning.human import Human, Oracle, Recorded
-from benchmarks.tracks.poisoning.judge import Tried
-from benchmarks.tracks.session import Played, Question, Session
+from bench.attacks.poisoning.contract import Attack, Poison, Samples
+from bench.attacks.poisoning.knowledge import Findings, LearningAttack
+from bench.errors import BenchError, Skip
+from bench.learning.inputs import Inputs, inputs_on, room_on
+from bench.learning.loop import Trial
+from bench.learning.selection import Scores
+from bench.learning.split import Split
+from bench.learning.standard import plain_loss
+from bench.method import Method
+from bench.models.backbones import check_shape
+from bench.models.weights import network
+from bench.seeds import generator
+from bench.tracks.poisoning import judge
+from bench.tracks.poisoning.contract import Defence, Defender, PoisoningTask
+from bench.tracks.poisoning.human import Human, Oracle, Recorded
+from bench.tracks.poisoning.judge import Tried
+from bench.tracks.session import Played, Question, Session
 
 RESERVE = 1000  # clean samples, as CT and ASSET ask for (research notes of the track)
 

@@ -9,8 +9,8 @@ from math import comb
 from statistics import median
 from typing import Protocol, runtime_checkable
 
-from benchmarks.learning.loop import Trial
-from benchmarks.tracks.poisoning.contract import PoisoningTask
+from bench.learning.loop import Trial
+from bench.tracks.poisoning.contract import PoisoningTask
 
 LEAST_SMALL = 5  # "small or homogeneous clusters need only 5-10 samples", LABOR section 3.2
 LEAST_LARGE = 10  # the upper end for homogeneous ones; large *and* diverse ones go on to MOST

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from benchmarks.learning.backbones import Backbone
-from benchmarks.learning.loop import Trial
-from benchmarks.learning.split import Split
+from bench.learning.loop import Trial
+from bench.learning.split import Split
+from bench.models.backbones import Backbone
 
 CONSISTENT = 1.4826  # makes the MAD an estimate of a normal's standard deviation
 OUTLIER = math.exp(2)  # J* of a contaminated class lies above it, Tang et al. (2021), section 4

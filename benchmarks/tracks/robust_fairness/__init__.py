@@ -1,5 +1,5 @@
 """Training, judged by how evenly accuracy is spread over many groups."""
 
-from benchmarks.tracks.robust_fairness.contract import GroupTask, Trainer
+from bench.tracks.robust_fairness.contract import GroupTask, Trainer
 
 __all__ = ["GroupTask", "Trainer"]

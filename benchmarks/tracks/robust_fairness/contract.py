@@ -8,11 +8,11 @@ from typing import ClassVar
 
 from torch import nn
 
-from benchmarks.learning.backbones import Backbone
-from benchmarks.learning.loop import Trial
-from benchmarks.learning.standard import standard_model
-from benchmarks.method import Method
-from benchmarks.tracks.task import LearningTask
+from bench.learning.loop import Trial
+from bench.learning.standard import standard_model
+from bench.method import Method
+from bench.models.backbones import Backbone
+from bench.tracks.task import LearningTask
 
 
 @dataclass(frozen=True)

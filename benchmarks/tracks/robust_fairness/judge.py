@@ -8,10 +8,10 @@ from collections.abc import Collection
 import numpy as np
 from torch import Tensor
 
-from benchmarks.learning.selection import Scores
-from benchmarks.learning.split import Split
-from benchmarks.result import MetricInfo, TrackInfo
-from benchmarks.tracks.robust_fairness.regression import Array, ByGroup, fitted, slope
+from bench.learning.selection import Scores
+from bench.learning.split import Split
+from bench.result import MetricInfo, TrackInfo
+from bench.tracks.robust_fairness.regression import Array, ByGroup, fitted, slope
 
 NAME = "robust_fairness"
 REVISION = 1

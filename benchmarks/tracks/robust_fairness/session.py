@@ -8,17 +8,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.errors import BenchError, Skip
-from benchmarks.learning.backbones import check_shape
-from benchmarks.learning.selection import Scores
-from benchmarks.learning.split import Split
-from benchmarks.method import Method
-from benchmarks.tracks.debiasing.contract import Debiaser, DebiasingTask, ToldGroup
-from benchmarks.tracks.debiasing.judge import check_split
-from benchmarks.tracks.robust_fairness import judge
-from benchmarks.tracks.robust_fairness.contract import GroupTask, Trainer
-from benchmarks.tracks.robust_fairness.regression import Array
-from benchmarks.tracks.session import Played, Question, Session
+from bench.errors import BenchError, Skip
+from bench.learning.selection import Scores
+from bench.learning.split import Split
+from bench.method import Method
+from bench.models.backbones import check_shape
+from bench.tracks.debiasing.contract import Debiaser, DebiasingTask, ToldGroup
+from bench.tracks.debiasing.judge import check_split
+from bench.tracks.robust_fairness import judge
+from bench.tracks.robust_fairness.contract import GroupTask, Trainer
+from bench.tracks.robust_fairness.regression import Array
+from bench.tracks.session import Played, Question, Session
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,52 @@
+"""All-to-all backdoor: with the trigger every class is taken for the next one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from bench.attacks.poisoning.choosing import count_of, drawn, require_kind
+from bench.attacks.poisoning.contract import Attack, Attempt, Poison, Samples
+from bench.attacks.poisoning.squares import stamped
+
+
+@dataclass(frozen=True)
+class AllToAll(Attack):
+    """Gu et al. (2017): class y with the trigger becomes (y + 1) mod K.
+
+    As LABOR section 5.2.3 has it: 10 % of the training samples, of all K classes. A white square
+    as of badnets; the paper names no trigger for it.
+    """
+
+    published_as: ClassVar[str | None] = "all_to_all"
+
+    rate: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """Share of the training samples that is poisoned (LABOR section 5.2.3)."""
+    size: Annotated[int, Field(ge=1)] = 3
+    """Side of the square in pixels, as of badnets."""
+
+    def poison(self, train: Samples, random: torch.Generator) -> Poison:
+        """Stamp, and name the next class."""
+        require_kind(self, train, "image")
+        everything = torch.arange(len(train.y))
+        rows = drawn(self, everything, count_of(self.rate, train), random, "of all classes")
+        cover = torch.zeros(len(rows), dtype=torch.bool)
+        return Poison(rows, self.stamp(train.x[rows]), next_class(train, rows), cover)
+
+    def attempts(self, test: Samples) -> list[Attempt]:
+        """The square on every sample; the next class is never its own."""
+        rows = torch.arange(len(test.y))
+        return [Attempt("white square", self.stamp(test.x), next_class(test, rows), test.y)]
+
+    def stamp(self, x: Tensor) -> Tensor:
+        """Images with the square, [n, 3, H, W]."""
+        return stamped(x, self.size)
+
+
+def next_class(samples: Samples, rows: Tensor) -> Tensor:
+    """(y + 1) mod K of those samples, [m] int64."""
+    return (samples.y[rows] + 1) % len(samples.classes)

@@ -1,0 +1,383 @@
+"""The `bench` command."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn
+
+import typer
+import yaml
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+from typer.exceptions import TyperException
+
+from bench import __version__
+from bench.cli.data import DATA, Data, data_app, out, print_rows
+from bench.cli.results import PAGES, RESULTS, Out, Site, register, split_names
+from bench.errors import BenchError, UsageError, unknown
+from bench.suites.source import read_value
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(data_app, name="data", no_args_is_help=True)
+err = Console(stderr=True)
+
+Uri = Annotated[
+    str | None,
+    typer.Option(
+        "--tracking-uri",
+        envvar="MLFLOW_TRACKING_URI",
+        metavar="URI",
+        help="MLflow server or database; by default SQLite beside the results.",
+    ),
+]
+Host = Annotated[str, typer.Option(metavar="ADDRESS", help="Address to listen on.")]
+Device = Annotated[str, typer.Option(metavar="NAME", help="auto, cpu or cuda.")]
+Threads = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="CPU threads of one trial. More than 1 may change the last digits on images.",
+    ),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="SETTING",
+        help="method.field=value, or training.field=value; repeatable.",
+    ),
+]
+
+
+@app.callback(invoke_without_command=True)
+def bench(
+    context: typer.Context,
+    suite: Annotated[
+        str | None,
+        typer.Option("--suite", metavar="NAME", help="Name of a suite, or path of its file."),
+    ] = None,
+    methods: Annotated[
+        str,
+        typer.Option(
+            metavar="NAMES", help="Only these, by comma: bade,standard or bade[strength=auto]."
+        ),
+    ] = "",
+    tasks: Annotated[
+        str, typer.Option(metavar="NAMES", help="Only these, by comma: income|sex.")
+    ] = "",
+    seeds: Annotated[
+        str, typer.Option(metavar="SEEDS", help="5 (that is 0 to 4), or 0,3,7, or 2-6.")
+    ] = "",
+    settings: Settings = None,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            min=0, metavar="NUMBER", help="Trials at once; 0: one a core, or one on a GPU."
+        ),
+    ] = 0,
+    threads: Threads = 1,
+    timeout: Annotated[
+        float | None,
+        typer.Option(min=0.1, metavar="SECONDS", help="Seconds a trial may take."),
+    ] = None,
+    memory_limit: Annotated[
+        float | None,
+        typer.Option(min=64, metavar="MIB", help="Memory a trial's process may hold."),
+    ] = None,
+    device: Device = "auto",
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast", help="Stop at the first trial that fails.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would run, and run nothing.")
+    ] = False,
+    track: Annotated[bool, typer.Option("--track/--no-track", help="Log to MLflow.")] = True,
+    report: Annotated[bool, typer.Option("--report/--no-report", help="Build the pages.")] = True,
+    results: Out = RESULTS,
+    site: Site = PAGES,
+    data: Data = DATA,
+    tracking_uri: Uri = None,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Run published methods against their baselines, many seeds each, and show what came out.
+
+    Finished trials are never run again: the same command resumes a sweep.
+    """
+    if version:
+        from bench.runner.provenance import git_state  # noqa: PLC0415 - imports torch
+
+        sha, dirty = git_state()
+        out.print(f"bench {__version__} ({sha[:12]}{', changed since' if dirty else ''})")
+        return
+    if context.invoked_subcommand:
+        return
+    if suite is None:
+        out.print(context.get_help(), highlight=False, markup=False)
+        out.print("\nSuites:", highlight=False)
+        _print_suites()
+        out.print("\nStart with: bench --suite digits", highlight=False)
+        return
+    from bench.runner import sweep  # noqa: PLC0415 - torch takes seconds to import
+
+    asked = sweep.Asked(
+        suite=suite,
+        methods=split_names(methods),
+        tasks=split_names(tasks),
+        seeds=parse_seeds(seeds),
+        settings=parse_settings(settings or []),
+        jobs=jobs,
+        threads=threads,
+        timeout=timeout,
+        memory_limit=memory_limit,
+        device=device,
+        fail_fast=fail_fast,
+        dry_run=dry_run,
+        track=track,
+        report=report,
+        out=results,
+        site=site,
+        data=data,
+        tracking_uri=tracking_uri,
+        command=command_line(sys.argv[1:]),
+    )
+    raise typer.Exit(sweep.run(asked, out))
+
+
+@app.command("list")
+def list_all() -> None:
+    """Suites, tasks, methods and poisoning attacks."""
+    from bench.attacks.poisoning.contract import attacks  # noqa: PLC0415 - imports torch
+    from bench.data.dataset import data_sets  # noqa: PLC0415 - imports scikit-learn
+    from bench.method import methods, summary_of  # noqa: PLC0415 - imports torch
+
+    out.print("Suites", style="bold")
+    _print_suites()
+    out.print("\nTasks", style="bold")
+    found = data_sets().items()
+    print_rows([(f"{name} {task}", d.title) for name, d in found for task in d.listed_tasks])
+    for name, data in found:
+        if data.further:
+            out.print(Text(f"{name} also: {data.further}", "dim"))
+    by_track: dict[str, list[tuple[str, str, str]]] = {}
+    for name, method in methods().items():
+        row = (name, summary_of(method), method.paper.cite)
+        by_track.setdefault(method.track, []).append(row)
+    for track, rows in by_track.items():
+        out.print(f"\nMethods, {track.replace('_', ' ')}", style="bold")
+        print_rows(rows)
+    out.print("\nPoisoning attacks", style="bold")
+    print_rows([(name, summary_of(attack)) for name, attack in attacks().items()])
+
+
+@app.command()
+def show(
+    name: Annotated[
+        str, typer.Argument(metavar="METHOD", help="Its name, or an attack's: see `bench list`.")
+    ],
+) -> None:
+    """A method's paper, fields and defaults; an attack's, too."""
+    from bench.attacks.poisoning.contract import attacks  # noqa: PLC0415 - imports torch
+    from bench.method import Method, about, field_docs, methods, summary_of  # noqa: PLC0415
+
+    known = {**methods(), **attacks()}
+    if name not in known:
+        raise UsageError(unknown("method or attack", name, known))
+    cls = known[name]
+    kind = cls.track if issubclass(cls, Method) else "poisoning attack"
+    out.print(Text(name, "bold"), Text(f"({kind})"))
+    out.print(Text(summary_of(cls)))
+    for paragraph in about(cls):
+        out.print(Text(f"\n{paragraph}"))
+    if issubclass(cls, Method):
+        paper = cls.paper
+        out.print(Text(f"\nPaper: {paper.cite}, {paper.title}. {paper.url or ''}"))
+    fields = field_docs(cls)
+    out.print(Text("\nFields" if fields else "\nNo fields.", "bold"))
+    for field, (values, default, text) in fields.items():
+        out.print(Text(f"  {field} = {default!r}", "cyan"), Text(f" ({values})", "dim"))
+        out.print(Padding(Text(text), (0, 0, 0, 6)))
+
+
+@app.command()
+def report(
+    results: Out = RESULTS,
+    site: Site = PAGES,
+    interval: Annotated[
+        Literal["t", "bootstrap"],
+        typer.Option(metavar="NAME", help="95 % intervals of means over seeds: t or bootstrap."),
+    ] = "t",
+) -> None:
+    """Build the pages from the results."""
+    from bench.reports.site import build  # noqa: PLC0415 - imports pandas and statsmodels
+
+    _need_results(results)
+    pages = build(results, site, interval)
+    out.print(f"{len(pages)} files in {site}. Open {site / 'index.html'}", highlight=False)
+
+
+@app.command()
+def log(results: Out = RESULTS, site: Site = PAGES, tracking_uri: Uri = None) -> None:
+    """Bring MLflow up to date with the results."""
+    from bench.result import Store  # noqa: PLC0415
+    from bench.tracking.tracker import Tracker, default_uri  # noqa: PLC0415
+
+    _need_results(results)
+    store = Store(results)
+    tracker = Tracker(tracking_uri or default_uri(results), results)
+    for suite in store.suites():
+        if plan := store.read_plan(suite):
+            found = list(store.read_all(suite, (trial.key for trial in plan.trials)))
+            tracker.log_all(plan, found)
+            tracker.attach(plan, site)
+            out.print(f"{suite}: {len(found)} results are in MLflow.", highlight=False)
+    if not store.suites():
+        out.print(f"{results} holds no results yet.", highlight=False)
+
+
+@app.command()
+def ui(
+    results: Out = RESULTS,
+    tracking_uri: Uri = None,
+    host: Host = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, metavar="NUMBER")] = 5000,
+) -> None:
+    """Start MLflow's pages on this machine."""
+    from bench.tracking.tracker import default_uri, serve  # noqa: PLC0415
+
+    raise typer.Exit(serve(tracking_uri or default_uri(results), results, host, port))
+
+
+@app.command()
+def label(
+    suite: Annotated[str, typer.Argument(metavar="SUITE", help="Name, or path of its file.")],
+    task: Annotated[
+        str, typer.Option(metavar="NAME", help="Its name, or a part that only it has.")
+    ] = "",
+    method: Annotated[
+        str, typer.Option(metavar="NAME", help="Whose clusters: labor, or with its fields.")
+    ] = "labor",
+    seed: Annotated[int, typer.Option(min=0, metavar="NUMBER")] = 0,
+    tags: Annotated[
+        Path, typer.Option(metavar="FILE", help="Where the answers go; one that is there goes on.")
+    ] = Path("tags.json"),
+    settings: Settings = None,
+    threads: Threads = 1,
+    device: Device = "auto",
+    results: Out = RESULTS,
+    data: Data = DATA,
+    host: Host = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="NUMBER", help="0 takes any free one.")
+    ] = 5001,
+) -> None:
+    """Show a person samples of each cluster on a page, and note which class they see.
+
+    The answers go to a file that a method with annotator=recorded reads.
+    """
+    from bench.labelling import command  # noqa: PLC0415 - imports torch
+
+    given = settings or []
+    wanted = command.Wanted(
+        suite=suite,
+        task=task,
+        method=method,
+        seed=seed,
+        settings=given,
+        overrides=parse_settings(given),
+        tags=tags,
+        data=data,
+        out=results,
+        device=device,
+        threads=threads,
+        host=host,
+        port=port,
+    )
+    command.label(wanted, out)
+
+
+def parse_seeds(text: str) -> list[int]:
+    """5 -> 0..4; 0,3,7 -> those; 2-6 -> 2..6. Raises UsageError for anything else."""
+    try:
+        if not text:
+            return []
+        if text.isdigit():
+            seeds = list(range(int(text)))
+        elif "," in text:
+            seeds = [int(part) for part in text.split(",") if part.strip()]
+        else:
+            first, last = text.split("-")
+            seeds = list(range(int(first), int(last) + 1))
+    except ValueError as error:
+        raise UsageError(f'--seeds: "{text}" is none of 5, 0,3,7 or 2-6.') from error
+    if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
+        raise UsageError(f'--seeds: "{text}" names no seed, one twice, or a negative one.')
+    return seeds
+
+
+def parse_settings(texts: list[str]) -> dict[str, dict[str, Any]]:
+    """method.field=value -> {method: {field: value}}. Raises UsageError for another form."""
+    settings: dict[str, dict[str, Any]] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        owner, dot, field = name.partition(".")
+        if not (equals and dot and owner.strip() and field.strip()):
+            raise UsageError(f'--set: "{text}" is not of the form method.field=value.')
+        try:
+            settings.setdefault(owner.strip(), {})[field.strip()] = read_value(value)
+        except UsageError as error:
+            raise UsageError(f"--set {name}: {error}") from error
+    return settings
+
+
+def command_line(arguments: list[str]) -> str:
+    """The command as the page shows it."""
+    import shlex  # noqa: PLC0415
+
+    return shlex.join(["bench", *arguments])
+
+
+def _need_results(folder: Path) -> None:
+    """Raise UsageError where there is no such folder. One without results has pages that say so."""
+    if not folder.is_dir():
+        raise UsageError(
+            f"{folder}: no such folder of results. Run `bench --suite NAME` first, or name it with "
+            "--out."
+        )
+
+
+def _print_suites() -> None:
+    folder = Path(__file__).parents[1] / "suites"
+    rows = []
+    for path in sorted(folder.glob("*.yaml")):
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        rows.append((path.stem, " ".join(str(content.get("description", "")).split())))
+    print_rows(rows)
+
+
+register(app)
+
+
+def main() -> None:
+    """Entry point: mistakes of the user are one line and exit code 2."""
+    try:
+        code = app(prog_name="bench", standalone_mode=False)  # else typer prints three lines
+    except BenchError as error:
+        _end_with(str(error))
+    except TyperException as error:
+        _end_with(" ".join(error.format_message().split()))
+    except typer.Abort:
+        _end_with("aborted.", 1)
+    sys.exit(code or 0)
+
+
+def _end_with(mistake: str, code: int = 2) -> NoReturn:
+    err.print(f"bench: {mistake}", style="red", highlight=False, markup=False, soft_wrap=True)
+    sys.exit(code)

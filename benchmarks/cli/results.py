@@ -1,0 +1,254 @@
+"""`bench export`, `compare`, `merge` and `publish`: results once they are there."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from bench.cli.data import out
+from bench.errors import BenchError, UsageError
+from bench.result import Store
+
+if TYPE_CHECKING:
+    from bench.reports.compare import Comparison
+
+Out = Annotated[
+    Path,
+    typer.Option(
+        "--out", envvar="BENCH_OUT", metavar="FOLDER", help="Results, cache, MLflow's database."
+    ),
+]
+Site = Annotated[Path, typer.Option("--site", envvar="BENCH_SITE", metavar="FOLDER", help="Pages.")]
+RESULTS, PAGES = Path("results"), Path("site")
+
+Suites = Annotated[
+    list[str] | None, typer.Argument(metavar="[SUITE]...", help="All, if none is named.")
+]
+Names = Annotated[str, typer.Option(metavar="NAMES", help="Only these, by comma.")]
+COLOURS = {"better": "green", "worse": "red", "only in the first": "red", "changed": "yellow"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module to the `bench` command."""
+    for command in (export, compare, merge, publish):
+        app.command()(command)
+
+
+def export(
+    suites: Suites = None,
+    kind: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help="csv, json, latex or parquet.")
+    ] = "csv",
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="FILE", help="Instead of standard output.")
+    ] = None,
+    tasks: Names = "",
+    methods: Names = "",
+    metrics: Annotated[
+        str,
+        typer.Option(
+            metavar="NAMES",
+            help="Only these, by comma. LaTeX shows those that decide ranks, or all.",
+        ),
+    ] = "",
+    results: Out = RESULTS,
+) -> None:
+    """Give results to other tools: long tables, or LaTeX for a paper."""
+    from bench.reports.export import Wanted, export  # noqa: PLC0415 - imports pandas
+
+    wanted = Wanted(suites or (), split_names(tasks), split_names(methods), split_names(metrics))
+    content = export(results, kind, wanted)
+    if to is not None:
+        write(to, content)
+        out.print(Text(f"{to}: {len(content):,} bytes."), soft_wrap=True)
+    elif kind == "parquet" and sys.stdout.isatty():
+        raise UsageError("Parquet is no text for a terminal. Name a file with --to.")
+    else:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+
+
+def compare(
+    first: Annotated[str, typer.Argument(metavar="A", help="Folder of results, or a commit.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="The other one.")],
+    suite: Annotated[
+        str, typer.Option("--suite", metavar="NAMES", help="Only these, by comma.")
+    ] = "",
+    metrics: Annotated[
+        str,
+        typer.Option(
+            metavar="NAMES", help="By comma, or all. Else those that decide ranks, and the time."
+        ),
+    ] = "",
+    every: Annotated[
+        bool, typer.Option("--all", help="List also what did not change by more than chance.")
+    ] = False,
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="FILE", help="Write a page, too.")
+    ] = None,
+    fail_on_worse: Annotated[
+        bool, typer.Option("--fail-on-worse", help="Exit code 1 where a metric got worse.")
+    ] = False,
+    results: Out = RESULTS,
+) -> None:
+    """Say what changed between two folders of results, or two commits' results in one folder.
+
+    Values are compared in pairs by seed: the same method on the same task, data order and
+    initial weights.
+    """
+    from bench.reports import compare as comparing  # noqa: PLC0415 - imports scipy
+
+    suites = split_names(suite)
+    made = comparing.compare(
+        comparing.side(first, results, suites),
+        comparing.side(second, results, suites),
+        split_names(metrics),
+    )
+    show(made, every)
+    if to is not None:
+        write(to, comparing.page(made).encode())
+        out.print(Text(f"Open {to}"), soft_wrap=True)
+    raise typer.Exit(1 if fail_on_worse and made.worse else 0)
+
+
+def merge(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders of results.")],
+    into: Annotated[
+        Path,
+        typer.Option("--into", metavar="DIR", help="Where all of them go; may be one of them."),
+    ],
+    prefer: Annotated[
+        str | None,
+        typer.Option(metavar="WHOM", help="In a conflict: newest, or first (named)."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing.")] = False,
+) -> None:
+    """Put the results of several machines into one folder.
+
+    What is there twice and says the same is kept once; contradictions are listed, and then
+    nothing is written unless you say whom to prefer.
+    """
+    from bench.runner import merge  # noqa: PLC0415
+
+    try:
+        merged = merge.merge(folders, into, prefer, dry_run=dry_run)
+    except merge.MergeConflict as error:
+        for each in error.conflicts:
+            out.print(Text(each), soft_wrap=True)
+        raise
+    for name, made in merged.items():
+        told = f"{name}: {len(made.results)} results, {made.added} of them new in {into}"
+        told += f", {made.equal} held twice" if made.equal else ""
+        told += f", {made.settled} conflicts: the {prefer} was right" if made.settled else ""
+        out.print(Text(f"{told}."), soft_wrap=True)
+    if dry_run:
+        out.print("Nothing was written.")
+
+
+def publish(
+    to: Annotated[
+        str,
+        typer.Option(
+            metavar="WHERE", help="A folder, gh-pages, or branch:NAME for another branch."
+        ),
+    ],
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do it, instead of only saying what would change.")
+    ] = False,
+    push: Annotated[bool, typer.Option("--push", help="Push the branch, too.")] = False,
+    remote: Annotated[str, typer.Option(metavar="NAME", help="Where to push to.")] = "origin",
+    url: Annotated[
+        str, typer.Option("--url", metavar="URL", help="Address of the pages, for the feed.")
+    ] = "",
+    repository: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Of the branch; by default the current one.")
+    ] = Path(),
+    results: Out = RESULTS,
+) -> None:
+    """Put the pages into a folder or onto a branch of this repository, and touch nothing else.
+
+    Without --yes it only says what would change.
+    """
+    from bench.reports import publish  # noqa: PLC0415 - imports pandas
+
+    place: publish.Place
+    branch = "gh-pages" if to == "gh-pages" else to.removeprefix("branch:")
+    if to == "gh-pages" or to.startswith("branch:"):
+        message = f"Pages of {', '.join(Store(results).suites())}"
+        place = publish.Branch(repository, branch, remote, message, push)
+    elif push:
+        raise UsageError("--push needs a branch: --to gh-pages, or --to branch:NAME.")
+    else:
+        place = publish.Folder(Path(to))
+    with publish.site_of(results, url) as files:
+        changes = place.changes(files)
+        for verb, names in (
+            ("new", changes.new),
+            ("replaced", changes.replaced),
+            ("removed", changes.removed),
+            ("left, changed by somebody else", changes.kept),
+        ):
+            for name in names:
+                out.print(Text(f"{verb:9} {name}"), soft_wrap=True)
+        if yes:
+            told = place.publish(files)
+        else:
+            count = len(changes.new) + len(changes.replaced) + len(changes.removed)
+            told = f"{count} of {len(files)} files would change. --yes publishes them."
+            told = told if count else "Nothing would change."
+        out.print(Text(told), soft_wrap=True)
+
+
+def show(made: Comparison, every: bool) -> None:
+    """Print a comparison: what changed as a table, the rest as counts."""
+    from bench.reports import wording  # noqa: PLC0415
+
+    for letter, side in (("A", made.first), ("B", made.second)):
+        commits = ", ".join(f"{sha[:12]} ({n})" for sha, n in side.commits)
+        line = f"{letter}: {side.name}, results by commit: {commits}"
+        out.print(Text(line), soft_wrap=True)
+    rows = [change for change in made.changes if every or change.verdict.matters]
+    if rows:
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for name in ("", "metric", "A", "B", "B - A", "p", ""):
+            number = name in ("A", "B", "B - A", "p")
+            table.add_column(name, justify="right" if number else "left", no_wrap=number)
+        for c in rows:
+            unit = f" ({c.metric.unit})" if c.metric.unit else ""
+            cells = (" · ".join(c.cell[2:]), c.metric.title + unit, *c.sides, c.difference,
+                     c.probability, str(c.verdict))  # fmt: skip
+            table.add_row(*map(Text, cells), style=COLOURS.get(c.verdict, ""))
+        out.print(table)
+    for trial in made.endings:
+        words = f"{trial.cell[2]} · {trial.cell[3]} · seed {trial.seed}"
+        ended = f"{words}: {trial.first} in A, {trial.second} in B. {trial.reason}"
+        out.print(Text(ended.strip(), "yellow"), soft_wrap=True)
+    for cell, told in made.settings.items():
+        out.print(Text(f"{cell}: {', '.join(told)}", "dim"), soft_wrap=True)
+    counted = ", ".join(f"{count} {verdict}" for verdict, count in made.counts.items())
+    out.print(Text(f"{wording.plural(len(made.changes), 'value')}: {counted or 'none'}."))
+
+
+def split_names(text: str) -> list[str]:
+    """Names separated by commas; commas within brackets belong to a name."""
+    names, depth, start = [], 0, 0
+    for position, character in enumerate(text + ","):
+        depth += (character == "[") - (character == "]")
+        if character == "," and depth <= 0:
+            names.append(text[start:position].strip())
+            start = position + 1
+    return [name for name in names if name]
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file that the user named; one line where that cannot be."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    except OSError as error:
+        raise BenchError(f"{path}: cannot write here ({error.strerror}).") from error

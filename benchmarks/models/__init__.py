@@ -1,0 +1,1 @@
+"""Networks, and the files of weights that they start from."""

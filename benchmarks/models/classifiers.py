@@ -1,0 +1,97 @@
+"""Published classifiers, as they are attacked: pixels from 0 to 1 in, logits out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from bench.errors import SuiteError
+from bench.learning.settings import Training
+from bench.models import pretrained
+from bench.models.vision_models import is_classifier, torchvision_models
+from bench.models.weights import IMAGENET, INCEPTION, load_exactly, read_state
+
+PUBLISHED = "published"
+"""As the training setting `weights`: the ImageNet weights of the backbone, wherever they stand."""
+IN_UNIT_RANGE = ("inception_v3", "googlenet")
+"""Networks whose published weights came from elsewhere and see pixels from -1 to 1."""
+
+
+class Classifier(nn.Module):
+    """A network with its normalisation inside; [n, 3, H, W] in [0, 1] -> logits, [n, classes]."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self, network: nn.Module, mean: tuple[float, ...] = (0.0,), std: tuple[float, ...] = (1.0,)
+    ) -> None:
+        super().__init__()
+        # A third faster on CPUs, more on GPUs; images may come in any layout.
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for name, values in (("mean", mean), ("std", std)):
+            self.register_buffer(name, torch.tensor(values)[:, None, None], persistent=False)
+        self.requires_grad_(False).eval()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits."""
+        logits: Tensor = self.network((x - self.mean) / self.std)
+        return logits
+
+
+def of_backbone(network: nn.Module) -> Classifier:
+    """A network of this project, which takes pixels from 0 to 255, for pixels from 0 to 1."""
+    return Classifier(network, (0.0,), (1 / 255,))
+
+
+def published(name: str, path: Path) -> Classifier:
+    """The classifier of torchvision with that name, frozen, with weights from a local file.
+
+    Args:
+        name: as `torchvision.models` has it: squeezenet1_1, resnet50, ...
+        path: its whole state dict, .safetensors or torchvision's own .pth.
+
+    Raises:
+        SuiteError: no such classifier, or the file is missing, damaged or of another network.
+    """
+    if not is_classifier(name):
+        raise SuiteError(f'backbone "{name}" is none of torchvision\'s classifiers.')
+    with torch.device("meta"):  # nothing is drawn that the file overwrites at once
+        network: nn.Module = torchvision_models().get_model(name, weights=None)
+    state = {key: value.float() if value.is_floating_point() else value
+             for key, value in read_state(path).items()}  # fmt: skip
+    load_exactly(network, _with_counters(network, state), path, f"torchvision's {name}")
+    return Classifier(network, *(INCEPTION if name in IN_UNIT_RANGE else IMAGENET))
+
+
+def weights_of(training: Training) -> Path | None:
+    """The file that `weights` names; None where it names none, or where it is nowhere."""
+    if training.weights != PUBLISHED:
+        return Path(training.weights) if training.weights else None
+    try:
+        return find(training.backbone)
+    except pretrained.MissingWeights:
+        return None  # the trial says so, and is run once the file is there: its key changes
+
+
+def find(backbone: str) -> Path:
+    """Where the published weights of a backbone stand.
+
+    Raises:
+        MissingWeights: nowhere here.
+    """
+    if backbone not in pretrained.FILES:
+        known = ", ".join(name for name in pretrained.FILES if is_classifier(name))
+        raise pretrained.MissingWeights(
+            f"`weights: {PUBLISHED}` finds those of {known}; for {backbone}, name the file: "
+            f"--set training.weights={backbone}.safetensors"
+        )
+    return pretrained.find(backbone, f"the classifier {backbone}")
+
+
+def _with_counters(network: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Batch normalisation's counters, which old files lack and no inference reads, as zeros."""
+    absent = {key for key in network.state_dict() if key.endswith("num_batches_tracked")}
+    return {**dict.fromkeys(absent - set(state), torch.zeros((), dtype=torch.int64)), **state}

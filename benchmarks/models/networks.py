@@ -1,0 +1,129 @@
+"""Networks of torchvision and timm, each cut in encoder, neck and head.
+
+Architectures, initial weights and dropout are as published; no weights are downloaded. Inside the
+parts the libraries' own names are kept, so that published weights find their place (weights.py).
+Pixels arrive normalised.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from bench.models.vision_models import timm, torchvision_models
+
+
+class Parts(NamedTuple):
+    """A network in three.
+
+    Attributes:
+        encoder: pixels, [n, 3, H, W] -> maps before pooling ([n, C, h, w]), or tokens.
+        neck: maps -> embedding, [n, width].
+        head: embedding -> logits, [n, outputs].
+    """
+
+    encoder: nn.Module
+    neck: nn.Module
+    head: nn.Linear
+
+
+def _named(network: Any, *names: str) -> nn.Sequential:
+    """Children of a network in a row, under their own names."""
+    return nn.Sequential(OrderedDict((name, getattr(network, name)) for name in names))
+
+
+RESNET_BODY = ("layer1", "layer2", "layer3", "layer4")
+
+
+def resnet18(outputs: int) -> Parts:
+    """ResNet-18 (He et al. 2016), with the 7 x 7 stem for ImageNet's sizes."""
+    network = torchvision_models().resnet18(weights=None, num_classes=outputs)
+    encoder = _named(network, "conv1", "bn1", "relu", "maxpool", *RESNET_BODY)
+    return Parts(encoder, _flat(network.avgpool), network.fc)
+
+
+def resnet18_small(outputs: int) -> Parts:
+    """ResNet-18 with a 3 x 3 stem of stride 1 and no pooling, for pictures of 28 to 64 pixels.
+
+    The stem is the one that He et al. (2016, section 4.2) use on CIFAR-10, the rest is as for
+    ImageNet: what most code means by ResNet-18 on small pictures.
+    """
+    network = torchvision_models().resnet18(weights=None, num_classes=outputs)
+    stem = nn.Conv2d(3, 64, 3, padding=1, bias=False)
+    nn.init.kaiming_normal_(stem.weight, mode="fan_out", nonlinearity="relu")  # as the 7 x 7 one
+    network.conv1 = stem
+    encoder = _named(network, "conv1", "bn1", "relu", *RESNET_BODY)
+    return Parts(encoder, _flat(network.avgpool), network.fc)
+
+
+def vgg16(outputs: int) -> Parts:
+    """VGG-16 (Simonyan & Zisserman 2015), configuration D, without batch normalisation.
+
+    The neck holds two layers of 4096 with dropout of .5; smaller maps than 7 x 7 are repeated to
+    that size, as torchvision does.
+    """
+    network = torchvision_models().vgg16(weights=None, num_classes=outputs)
+    *hidden, head = network.classifier
+    neck = nn.Sequential(
+        OrderedDict(
+            avgpool=network.avgpool, flatten=nn.Flatten(), classifier=nn.Sequential(*hidden)
+        )
+    )
+    return Parts(_named(network, "features"), neck, head)
+
+
+def inception_v4(outputs: int) -> Parts:
+    """Inception-v4 (Szegedy et al. 2017, section 3.1), with their dropout that keeps .8."""
+    network = timm().create_model(
+        "inception_v4", pretrained=False, num_classes=outputs, drop_rate=0.2
+    )
+    neck = _named(network, "global_pool", "head_drop")
+    return Parts(_named(network, "features"), neck, network.last_linear)
+
+
+def vit_b_16(outputs: int, side: int) -> Parts:
+    """ViT-B/16 (Dosovitskiy et al. 2021) for square images of `side` pixels.
+
+    torchvision's; no dropout. The encoder gives the class token and those of the patches, the
+    neck takes the class token. The head begins at zero, as in the paper's fine-tuning.
+    """
+    network = torchvision_models().vit_b_16(weights=None, num_classes=outputs, image_size=side)
+    return Parts(Tokens(network), ClassToken(), network.heads.head)
+
+
+def swin(outputs: int) -> Parts:
+    """Swin-T (Liu et al. 2021); branches are dropped at random, up to .2 in the last block."""
+    network = torchvision_models().swin_t(weights=None, num_classes=outputs)
+    encoder = _named(network, "features", "norm", "permute")
+    return Parts(encoder, _flat(network.avgpool), network.head)
+
+
+class Tokens(nn.Module):
+    """A vision transformer up to its last normalisation: [n, 3, H, W] -> [n, 1 + patches, 768]."""
+
+    def __init__(self, network: Any) -> None:
+        super().__init__()
+        self.conv_proj, self.encoder = network.conv_proj, network.encoder
+        self.class_token = network.class_token
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Tokens, the class's first."""
+        patches = self.conv_proj(x).flatten(2).transpose(1, 2)
+        first = self.class_token.expand(len(x), -1, -1)
+        tokens: Tensor = self.encoder(torch.cat([first, patches], dim=1))
+        return tokens
+
+
+class ClassToken(nn.Module):
+    """The first token of each image: [n, tokens, width] -> [n, width]."""
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Pick it."""
+        return tokens[:, 0]
+
+
+def _flat(pool: nn.Module) -> nn.Sequential:
+    return nn.Sequential(OrderedDict(avgpool=pool, flatten=nn.Flatten()))

@@ -1,0 +1,384 @@
+"""Suite -> trials, less the finished ones."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from bench.data.dataset import Library, data_set, prepared_name
+from bench.data.prepared import Meta
+from bench.errors import BenchError, UsageError, unknown
+from bench.learning.loop import REVISION as LOOP_REVISION
+from bench.learning.settings import Training
+from bench.method import Method, about, field_docs, make, methods, summary_of
+from bench.models import classifiers, pretrained
+from bench.models.weights import sha256_of
+from bench.result import (
+    Hyperparameter,
+    Plan,
+    PlannedMethod,
+    PlannedTask,
+    PlannedTrial,
+    Result,
+    Store,
+    digest,
+)
+from bench.suites.reader import Suite
+from bench.suites.source import read_value
+from bench.suites.tasks import TaskSpec
+from bench.tracks.registry import TRACKS
+
+SCALARS = (str, bool, int, float)
+
+
+@dataclass(frozen=True)
+class TrialSpec:
+    """One trial, ready to run in another process."""
+
+    suite: str
+    key: str
+    task: TaskSpec
+    method: Method
+    seed: int
+    data_hash: str
+
+
+@dataclass(frozen=True)
+class Selected:
+    """A suite cut down to, or extended by, what the command line asked for."""
+
+    suite: Suite
+    tasks: tuple[TaskSpec, ...]
+    methods: tuple[Method, ...]
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What to do: the plan the pages account for, and the trials that are still to run.
+
+    Attributes:
+        taken: results of the same trials that other suites have finished, made this suite's own.
+    """
+
+    plan: Plan
+    to_do: tuple[TrialSpec, ...]
+    taken: tuple[Result, ...]
+    finished: int
+    retried: int
+    kept: int
+
+
+def select(
+    suite: Suite,
+    tasks: Sequence[str] = (),
+    wanted: Sequence[str] = (),
+    seeds: Sequence[int] = (),
+) -> Selected:
+    """Choose tasks, methods and seeds by name; nothing named means everything.
+
+    Raises:
+        UsageError: a name that is neither in the suite nor, for methods, known at all.
+    """
+    chosen = suite.tasks
+    if tasks:
+        names = {alias for task in suite.tasks for alias in (task.name, task.task, task.data)}
+        for name in tasks:
+            if name not in names:
+                raise UsageError("--tasks: " + unknown("task", name, (t.name for t in suite.tasks)))
+        chosen = tuple(t for t in suite.tasks if {t.name, t.task, t.data} & set(tasks))
+    selected = suite.methods
+    if wanted:
+        selected = tuple(
+            dict.fromkeys(method for name in wanted for method in _named(suite.methods, name))
+        )
+    return Selected(suite, chosen, selected, tuple(seeds) or suite.seeds)
+
+
+def _named(present: Sequence[Method], name: str) -> Sequence[Method]:
+    """The suite's methods of that label or file name, else the method itself, as labelled."""
+    found = [m for m in present if name in (m.label, m.name)]
+    if found:
+        return found
+    base, _, fields = name.rstrip("]").partition("[")
+    if base not in methods():
+        raise UsageError("--methods: " + unknown("method", base, methods()))
+    pairs = (field.partition("=") for field in fields.split(",") if field)
+    if "[" in name and not name.endswith("]"):
+        raise UsageError(f'--methods: "{name}" has no closing bracket.')
+    return [make(base, {key.strip(): read_value(value) for key, _, value in pairs})]
+
+
+def sweep(selected: Selected, library: Library, store: Store, command: str) -> Sweep:
+    """Plan a run. Trials of an earlier plan stay in it where planning them today gives their key.
+
+    Args:
+        selected: what to run.
+        library: prepared data; a task whose data is not prepared yet has no data hash.
+        store: results so far.
+        command: the command line, for the page.
+    """
+    with pretrained.beside(library.folder):
+        return _sweep(selected, library, store, command)
+
+
+def _sweep(selected: Selected, library: Library, store: Store, command: str) -> Sweep:
+    suite = selected.suite
+    metas = {_prepared(task): library.meta(task.data, task.options) for task in suite.tasks}
+    specs = [
+        spec(suite.name, task, method, seed, metas[_prepared(task)])
+        for seed in selected.seeds
+        for task in selected.tasks
+        for method in selected.methods
+        if _plays(suite, task, method)
+    ]
+    if not specs:
+        raise UsageError("nothing to run: no method of this selection fits its tasks.")
+    kept = _kept(suite, store.read_plan(suite.name), metas, {s.key for s in specs})
+    everything = [*specs, *kept]
+    plan = _plan(suite, everything, metas, command)
+    before = {s.key: store.read(suite.name, s.key) for s in specs}
+    open_ = [s for s in specs if not (old := before[s.key]) or not old.status.is_final]
+    taken = {s.key: result for s in open_ if (result := _elsewhere(s, store))}
+    to_do = tuple(s for s in open_ if s.key not in taken)
+    return Sweep(
+        plan=plan,
+        to_do=to_do,
+        taken=tuple(taken.values()),
+        finished=len(specs) - len(open_),
+        retried=sum(before[s.key] is not None for s in to_do),
+        kept=len(kept),
+    )
+
+
+def _elsewhere(spec: TrialSpec, store: Store) -> Result | None:
+    """The trial's result in another suite of this folder, under the names it goes by in this one.
+
+    A key holds all that decides the numbers; how a suite calls the trial is no part of it.
+    """
+    names = {"suite": spec.suite, "task": spec.task.name, "method": spec.method.label}
+    finished = (r for r in store.elsewhere(spec.suite, spec.key) if r.status.is_final)
+    return next((result.model_copy(update=names) for result in finished), None)
+
+
+def _plays(suite: Suite, task: TaskSpec, method: Method) -> bool:
+    """Who a task names plays it, else who is at home on its track; so does a guest asked for."""
+    if method not in suite.methods:
+        return task.track in (method.track, *method.also)
+    if task.methods:
+        return method.name in task.methods
+    return method.track == task.track
+
+
+def spec(suite: str, task: TaskSpec, method: Method, seed: int, meta: Meta | None) -> TrialSpec:
+    """A trial with its key: a hash of all that decides its numbers."""
+    data_hash = meta.hash if meta else ""
+    key = digest(
+        {
+            "track_revision": TRACKS[task.track].revision,
+            **scope(task, seed, data_hash),
+            "examined": task.options.examined,
+            **({"images": task.options.images} if task.options.images else {}),
+            **_judged_by(task),
+            "method": method.name,
+            "parameters": method.parameters,
+            "revision": method.revision,
+            **_contents(method),
+        }
+    )
+    return TrialSpec(suite, key, task, method, seed, data_hash)
+
+
+def scope(task: TaskSpec, seed: int, data_hash: str) -> dict[str, object]:
+    """Everything but the method that decides a trained model: also the key of shared work."""
+    return {
+        "loop": LOOP_REVISION,
+        "track": task.track,  # epochs are selected by the track's own scores
+        "data": task.data,
+        "data_hash": data_hash,
+        "task": task.task,
+        # Examining a model, or attacking it, changes no model.
+        "options": task.options.model_dump(exclude={"examined", "images"}),
+        "training": task.training.model_dump(exclude={"weights"}),
+        "weights": _digest_of(task.training),
+        "seed": seed,
+    } | _attack(task)
+
+
+def _kept(
+    suite: Suite, old: Plan | None, metas: Mapping[str, Meta | None], new: set[str]
+) -> list[TrialSpec]:
+    """Trials of the earlier plan that this run does not touch and that still mean the same."""
+    if old is None:
+        return []
+    tasks = {task.name: task for task in suite.tasks}
+    made: dict[str, Method] = {}
+    for method in old.methods:
+        try:
+            made[method.label] = make(method.name, method.parameters)
+        except BenchError:
+            continue  # the method, or a field of it, is gone: its trials leave the page
+    kept = []
+    for trial in old.trials:
+        if trial.key not in new and trial.task in tasks and trial.method in made:
+            task = tasks[trial.task]
+            meta = metas[_prepared(task)]
+            again = spec(suite.name, task, made[trial.method], trial.seed, meta)
+            if again.key == trial.key:
+                kept.append(again)
+    return kept
+
+
+def _plan(
+    suite: Suite, specs: Sequence[TrialSpec], metas: Mapping[str, Meta | None], command: str
+) -> Plan:
+    used = {s.task.name for s in specs}
+    tasks = [task for task in suite.tasks if task.name in used]
+    labels = {method.label: method for method in (*suite.methods, *(s.method for s in specs))}
+    running = {(s.method.label, s.task.track) for s in specs}
+    order = {label: i for i, label in enumerate(labels)}
+    entries = sorted(running, key=lambda entry: (order[entry[0]], entry[1]))
+    places = {task.name: i for i, task in enumerate(tasks)}
+    trials = sorted(specs, key=lambda s: (places[s.task.name], order[s.method.label], s.seed))
+    planned = [_planned_task(task, metas[_prepared(task)]) for task in tasks]
+    settings = [{"name": t.name, "hash": t.data_hash, "training": t.training} for t in planned]
+    pictured = any(figure.kind == "pictures" for figure in suite.figures)
+    return Plan(
+        suite=suite.name,
+        title=suite.title,
+        description=suite.description,
+        sweep=digest({"suite": suite.name, "tasks": settings}),
+        command=command,
+        tracks=[
+            TRACKS[name].info(
+                {len(task.classes) for task in planned if task.track == name},
+                any(task.options.examined for task in tasks if task.track == name),
+            )
+            for name in dict.fromkeys(task.track for task in planned)
+        ],
+        tasks=planned,
+        methods=[_planned_method(labels[label], track, pictured) for label, track in entries],
+        trials=[
+            PlannedTrial(key=s.key, task=s.task.name, method=s.method.label, seed=s.seed)
+            for s in trials
+        ],
+        figures=list(suite.figures),
+    )
+
+
+def _planned_task(task: TaskSpec, meta: Meta | None) -> PlannedTask:
+    data = data_set(task.data)
+    definition = data.tasks[task.task]
+    values: Mapping[str, list[str]] = meta.attributes if meta else {}
+    bias = definition.group or definition.bias or ""
+    return PlannedTask(
+        name=task.name,
+        track=task.track,
+        data=task.data,
+        data_title=data.title,
+        data_hash=meta.hash if meta else None,
+        official=meta.official if meta else True,
+        target=definition.target,
+        bias="trigger" if task.options.planted else bias,
+        classes=values.get(definition.target, []),
+        groups=task.options.planted_groups or values.get(bias, []),
+        sizes=meta.sizes if meta else {},
+        notes=[*(meta.notes if meta else []), *data.notes(task.options)],
+        training=task.training.model_dump(),
+        question=task.task,
+        options=task.options.model_dump() | (task.attack.parameters if task.attack else {}),
+        conditions=task.conditions,
+        published=_published(task) or definition.published,
+        covariate=definition.covariate if task.track == "robust_fairness" else "",
+    )
+
+
+def _published(task: TaskSpec) -> str | None:
+    known = task.attack.published_as if task.attack else None
+    return f"{task.data}/{known}" if known else None
+
+
+def _planned_method(method: Method, track: str, pictured: bool) -> PlannedMethod:
+    picture = method.picture() if pictured else None
+    return PlannedMethod(
+        label=method.label,
+        name=method.name,
+        track=track,
+        summary=summary_of(type(method)),
+        about=about(type(method)),
+        paper=f"{method.paper.cite}: {method.paper.title}",
+        url=method.paper.url,
+        parameters=method.parameters,
+        revision=method.revision,
+        caveat=method.caveat,
+        hyperparameters=_hyperparameters(type(method)),
+        home=method.track,
+        kind=_kind(type(method)),
+        picture=base64.b64encode(picture.png).decode() if picture else None,
+        caption=picture.caption if picture else None,
+    )
+
+
+def _kind(method: type[Method]) -> str:
+    package = method.__module__.rpartition(".")[0]
+    return {"bench.methods": "method", "bench.baselines": "baseline"}.get(package, "elsewhere")
+
+
+def _hyperparameters(method: type[Method]) -> list[Hyperparameter]:
+    return [
+        Hyperparameter(
+            name=name,
+            kind=kind,
+            default=default if default is None or isinstance(default, SCALARS) else str(default),
+            text=text,
+        )
+        for name, (kind, default, text) in field_docs(method).items()
+    ]
+
+
+def _attack(task: TaskSpec) -> dict[str, object]:
+    attack = task.attack
+    if attack is None:
+        return {}
+    told = {"name": attack.name, "parameters": attack.parameters, "revision": attack.revision}
+    return {"attack": told}
+
+
+def _contents(method: Method) -> dict[str, object]:
+    missing = [str(path) for path in method.files if not path.is_file()]
+    if missing:
+        raise UsageError(f"{method.label}: {missing[0]}: no such file.")
+    return {"files": [_sha256(path) for path in method.files]} if method.files else {}
+
+
+def _judged_by(task: TaskSpec) -> dict[str, object]:
+    """Files that the track's judge reads: whoever fetches weights later gets new numbers."""
+    files = TRACKS[task.track].files()
+    return {"judge": [_sha256(path) for path in files]} if files else {}
+
+
+def _digest_of(training: Training) -> str:
+    """What decides numbers is the content of a file of weights, not its name."""
+    path = classifiers.weights_of(training)
+    return _sha256(path) if path else ""
+
+
+def _sha256(path: Path) -> str:
+    """Of a file that many trials share: it is read again only after it changed."""
+    if not path.is_file():
+        return sha256_of(path)
+    found = path.stat()
+    return _remembered(path, found.st_size, found.st_mtime_ns)
+
+
+@cache
+def _remembered(path: Path, size: int, modified: int) -> str:
+    del size, modified
+    return sha256_of(path)
+
+
+def _prepared(task: TaskSpec) -> str:
+    return prepared_name(task.data, task.options)

@@ -1,0 +1,128 @@
+"""What a person sees while trials run: a live display, or plain lines without a terminal."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from bench import heartbeat
+from bench.result import Result, Status
+from bench.runner.plan import TrialSpec
+
+STYLES = {
+    Status.OK: "green",
+    Status.FAILED: "red",
+    Status.TIMEOUT: "red",
+    Status.SKIPPED: "yellow",
+}
+
+
+class Progress:
+    """Counts trials and shows them: done, running, failed, and the time left.
+
+    Args:
+        console: where to write; a live display on a terminal, else a line a trial.
+        total: trials of this run.
+        jobs: how many run at once.
+        news_folder: where running trials tell how far they are.
+    """
+
+    def __init__(self, console: Console, total: int, jobs: int, news_folder: Path) -> None:
+        self.console, self.total, self.jobs = console, total, jobs
+        self.news_folder = news_folder
+        self.begin = time.monotonic()
+        self.running: dict[str, tuple[TrialSpec, float]] = {}
+        self.ended: list[Result] = []
+        self.live = Live(self, console=console, transient=True, refresh_per_second=4)
+
+    def __enter__(self) -> Self:
+        if self.console.is_terminal:
+            self.live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.console.is_terminal:
+            self.live.stop()
+
+    def started(self, spec: TrialSpec) -> None:
+        """A trial began."""
+        self.running[spec.key] = (spec, time.monotonic())
+
+    def finished(self, result: Result) -> None:
+        """A trial ended: one line that stays."""
+        self.running.pop(result.key, None)
+        self.ended.append(result)
+        place = f"{len(self.ended):>{len(str(self.total))}}/{self.total}"
+        line = Text(f"{place}  ")
+        line.append(f"{result.status:8}", STYLES[result.status])
+        line.append(f"{result.task} · {result.method} · seed {result.seed}")
+        line.append(f"  {result.cost.seconds:.1f} s", "dim")
+        if result.status is Status.OK:
+            line.append(f"  {headline(result)}")
+        if result.reason:
+            line.append(f"  {result.reason}", STYLES[result.status])
+        if not self.console.is_terminal:
+            line.append(f"  left: {self.time_left()}", "dim")
+        self.console.print(line, soft_wrap=True)
+
+    def failed(self) -> int:
+        """Trials of this run that failed or timed out."""
+        return sum(result.status in (Status.FAILED, Status.TIMEOUT) for result in self.ended)
+
+    def time_left(self) -> str:
+        """A guess from the trials so far."""
+        if not self.ended:
+            return "unknown"
+        pace = (time.monotonic() - self.begin) / len(self.ended)
+        return duration(pace * (self.total - len(self.ended)))
+
+    def __rich__(self) -> Group:
+        bar = Table.grid(padding=(0, 2))
+        bar.add_row(
+            ProgressBar(total=max(1, self.total), completed=len(self.ended), width=30),
+            f"{len(self.ended)} of {self.total} done",
+            f"{len(self.running)} running",
+            Text(f"{self.failed()} failed", "red" if self.failed() else "dim"),
+            f"{self.time_left()} left",
+        )
+        now = time.monotonic()
+        return Group(bar, *(self._line(spec, now - since) for spec, since in self.running.values()))
+
+    def _line(self, spec: TrialSpec, seconds: float) -> Text:
+        name = f"  {spec.task.name} · {spec.method.label} · seed {spec.seed}"
+        line = Text(f"{name}  {duration(seconds)}", "dim")
+        if told := heartbeat.read(self.news_folder / spec.key):
+            line.append(f"  {told}", "cyan")
+        return line
+
+
+def headline(result: Result) -> str:
+    """The two numbers to watch: rates in per cent, errors as they are."""
+    rates = ("odds", "eacc", "cda", "asr")
+    shown = [f"{name} {100 * result.metrics[name]:.1f}" for name in rates if name in result.metrics]
+    errors = ("mse", "mse_gap")
+    shown += [f"{name} {result.metrics[name]:.4f}" for name in errors if name in result.metrics]
+    return ", ".join(shown)
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people: 48 s, 3 min 20 s, 2 h 5 min."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -1,0 +1,188 @@
+"""One trial, from data to result."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from bench.data.dataset import Library, data_set
+from bench.errors import BenchError, Diverged, Skip
+from bench.learning.loop import Trial
+from bench.models import pretrained
+from bench.result import Cost, Result, Status
+from bench.runner.plan import TrialSpec, scope
+from bench.runner.provenance import environment
+from bench.runner.trial_log import TrialLog
+from bench.seeds import seed_for
+from bench.tracks.registry import TRACKS
+from bench.tracks.session import Question
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where trials run and keep things.
+
+    Attributes:
+        data: folder of raw and prepared data.
+        out: folder of results.
+        device: "cpu" or "cuda".
+        threads: CPU threads of one trial. Not divided among trials by the number of jobs:
+            convolutions round differently on one thread and on two.
+    """
+
+    data: Path
+    out: Path
+    device: str
+    threads: int
+
+    @property
+    def cache(self) -> Path:
+        """Folder of shared work."""
+        return self.out / "cache"
+
+
+def run_trial(spec: TrialSpec, place: Place, peak_memory: Callable[[], float | None]) -> Result:
+    """Run one trial; whatever goes wrong in it becomes its status and reason.
+
+    Args:
+        spec: what to run.
+        place: where.
+        peak_memory: MiB that this process held at most since the trial began, or None.
+    """
+    device = torch.device(place.device)
+    started, clock = datetime.now(UTC), time.perf_counter()
+    outcome: dict[str, Any]
+    trial: Trial | None = None
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    log = TrialLog().begin()
+    try:
+        with pretrained.beside(place.data):
+            session = TRACKS[spec.task.track].open(question(spec, place))
+            trial = session.trial
+            torch.manual_seed(seed_for(spec.seed, "everything else"))
+            played = session.play(spec.method)
+        outcome = {
+            "status": Status.OK,
+            "metrics": played.metrics,
+            "undefined": played.undefined,
+            "samples": played.samples,
+            "pictures": played.pictures,
+        }
+    except Skip as verdict:
+        outcome = {"status": Status.SKIPPED, "reason": str(verdict)}
+    except Diverged as verdict:
+        outcome = {"status": Status.FAILED, "reason": f"diverged: {verdict}"}
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        outcome = {"status": Status.FAILED, "reason": f"out of memory: {_first_line(error)}"}
+    except BenchError as error:
+        outcome = {"status": Status.FAILED, "reason": str(error)}
+    except Exception as error:  # noqa: BLE001 - a failure stays where it happened
+        reason = f"{type(error).__name__}: {_first_line(error)}"
+        outcome = {"status": Status.FAILED, "reason": reason, "traceback": traceback.format_exc()}
+    finally:
+        log.end()
+    own = time.perf_counter() - clock - (trial.waited_seconds if trial else 0.0)
+    return Result(
+        **blank(spec),
+        **outcome,
+        log=log.text,
+        curves=_finite(trial.curves) if trial else {},
+        chosen=trial.chosen if trial else {},
+        cost=Cost(
+            seconds=own,
+            shared_seconds=trial.shared_seconds if trial else 0.0,
+            peak_memory_mib=peak_memory(),
+            peak_device_memory_mib=_device_memory(device),
+            samples_per_second=_throughput(trial),
+        ),
+        environment=environment(device, place.threads),
+        started=started,
+        finished=datetime.now(UTC),
+    )
+
+
+def unfinished(spec: TrialSpec, status: Status, reason: str, started: datetime) -> Result:
+    """The result of a trial whose process did not live to write one."""
+    return Result(
+        **blank(spec),
+        status=status,
+        reason=reason,
+        cost=Cost(seconds=(datetime.now(UTC) - started).total_seconds()),
+        started=started,
+        finished=datetime.now(UTC),
+    )
+
+
+def blank(spec: TrialSpec) -> dict[str, Any]:
+    """The fields of a result that are known before the trial runs."""
+    return {
+        "key": spec.key,
+        "suite": spec.suite,
+        "track": spec.task.track,
+        "task": spec.task.name,
+        "method": spec.method.label,
+        "method_name": spec.method.name,
+        "parameters": spec.method.parameters,
+        "revision": spec.method.revision,
+        "seed": spec.seed,
+        "training": spec.task.training.model_dump(),
+        "data_hash": spec.data_hash,
+    }
+
+
+def question(spec: TrialSpec, place: Place) -> Question:
+    """The task with its seed and data, for its track.
+
+    Raises:
+        BenchError: the data is not prepared, or not as it was when the run was planned.
+    """
+    library, asked = Library(place.data), spec.task
+    data = data_set(asked.data)
+    meta = library.meta(asked.data, asked.options)
+    parts = library.splits(asked.data, asked.task, asked.options)
+    if meta is None or meta.hash != spec.data_hash:
+        raise BenchError(f"the prepared data of {asked.data} changed after the run was planned")
+    return Question(
+        name=asked.name,
+        data=data,
+        meta=meta,
+        parts=parts,
+        definition=data.tasks[asked.task],
+        options=asked.options,
+        training=asked.training,
+        attack=asked.attack,
+        seed=spec.seed,
+        device=torch.device(place.device),
+        scope=scope(asked, spec.seed, spec.data_hash),
+        cache=place.cache,
+    )
+
+
+def _throughput(trial: Trial | None) -> float | None:
+    if trial is None or not trial.training_seconds:
+        return None
+    return trial.samples_seen / trial.training_seconds
+
+
+def _finite(curves: dict[str, list[float]]) -> dict[str, list[float | None]]:
+    return {
+        name: [value if np.isfinite(value) else None for value in values]
+        for name, values in curves.items()
+    }
+
+
+def _device_memory(device: torch.device) -> float | None:
+    return torch.cuda.max_memory_allocated(device) / 2**20 if device.type == "cuda" else None
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:500]

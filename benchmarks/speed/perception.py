@@ -1,0 +1,197 @@
+"""How fast the attacks' parts are, beside the plain ways, in one process and run.
+
+    python -m bench.speed.perception [--threads 1] [--repeats 5]
+
+Directions: Delta* = H^-1 gradient of equation 3.4 for 28 x 28 images in double precision, by the
+dense Hessian of automatic differentiation and an LU solve, image by image, and by the closed form
+with conjugate gradients in a batch of 32; then one step on a 3 x 299 x 299 image, with the memory
+the process held at most. PGD: the shared climb beside a loop over images and one over steps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+from collections.abc import Callable, Mapping
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - torch's own name for it
+
+from bench.attacks.adversarial.ascent import Ascent, cross_entropy, gradient_of, of_length
+from bench.attacks.adversarial.one_step import one_step
+from bench.models import backbones
+from bench.perception.distances import load
+from bench.perception.ssim_hessian import SsimHessian
+from bench.runner.provenance import environment
+
+BATCH = 32
+CPU = torch.device("cpu")
+
+
+def made_up(n: int, channels: int, side: int) -> Tensor:
+    """Images with strokes of white on black, as digits have them, and soft edges."""
+    noise = torch.randn(n, channels, side, side, generator=torch.Generator().manual_seed(0))
+    smooth = F.avg_pool2d(noise, 5, stride=1, padding=2)
+    return (0.5 + 4 * (smooth - 0.1)).clamp(0, 1)
+
+
+def network(channels: int, side: int) -> nn.Module:
+    """A small convolutional network with random weights, frozen."""
+    model = backbones.build("small_cnn", (channels, side, side), 10, seed=0)
+    return OnPixels(model).eval().requires_grad_(False)
+
+
+class OnPixels(nn.Module):
+    """A backbone, which takes 0 to 255, as a model of images in [0, 1]."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[n, C, H, W] -> logits."""
+        logits: Tensor = self.inner(x * 255)
+        return logits
+
+
+def dense_direction(x: Tensor, gradient: Tensor, vectorised: bool = False) -> Tensor:
+    """H^-1 gradient of one image from the Hessian that automatic differentiation gives.
+
+    `vectorised` takes all rows at once, torch's experimental way, else one after the other.
+    """
+    distance = load("ssim_same")(x)
+
+    def cost(v: Tensor) -> Tensor:
+        return distance(v.view_as(x)).sum()
+
+    hessian = torch.autograd.functional.hessian(cost, x.flatten(), vectorize=vectorised)
+    return torch.linalg.solve(hessian, gradient.flatten()).view_as(x)
+
+
+def seconds(ways: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+    """Least processor time of each way, taken in turns after one warm-up each.
+
+    Not wall-clock, of which other processes take their part, and the least, because what they do
+    to caches only ever adds.
+    """
+    taken: dict[str, list[float]] = {name: [] for name in ways}
+    for turn in range(repeats + 1):
+        for name, act in ways.items():
+            begin = time.process_time()
+            act()
+            if turn:
+                taken[name].append(time.process_time() - begin)
+    return {name: min(spent) for name, spent in taken.items()}
+
+
+def directions(repeats: int) -> Table:
+    """Time an image and relative error of Delta*, 28 x 28."""
+    x = made_up(BATCH, 1, 28).double()
+    model = network(1, 28).double()
+    gradient, _ = gradient_of(cross_entropy, model, x, model(x).argmax(dim=1))
+    parts = list(zip(x.split(1), gradient.split(1), strict=True))
+    exact = torch.cat([dense_direction(*part, vectorised=True) for part in parts])
+    single = x.float(), gradient.float()
+    ours: dict[str, Callable[[], Tensor]] = {
+        "closed form, double": lambda: SsimHessian.at(x).solve(gradient),
+        "closed form, single": lambda: SsimHessian.at(single[0]).solve(single[1]),
+    }
+    dense: dict[str, Callable[[], Tensor]] = {
+        "dense, row by row": lambda: dense_direction(*parts[0]),
+        "dense, all rows at once": lambda: dense_direction(*parts[0], vectorised=True),
+    }
+    each = seconds({**dense, **ours}, repeats)
+    each.update({name: each[name] / BATCH for name in ours})
+    columns = "ms an image", "row by row : this", "at once : this", "largest relative error"
+    table = Table(f"28 x 28, batch of {BATCH}", *columns)
+    for name, spent in each.items():
+        error = "-"
+        if name in ours:
+            off = (ours[name]() - exact).flatten(1).norm(dim=1) / exact.flatten(1).norm(dim=1)
+            error = f"{float(off.max()):.1e}"
+        faster = (f"{each[way] / spent:,.0f}" for way in dense)
+        table.add_row(name, f"{1e3 * spent:,.3f}", *faster, error)
+    return table
+
+
+def one_large_step() -> str:
+    """Equation 3.4 on a 3 x 299 x 299 image: seconds, and what the process held at most."""
+    x, model = made_up(1, 3, 299), network(3, 299)
+    y = model(x).argmax(dim=1)
+    begin = time.perf_counter()
+    one_step(model, x, y, 10.0)
+    spent = time.perf_counter() - begin
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return f"3 x 299 x 299: one step in {spent:.2f} s, process at most {peak:.2f} GiB"
+
+
+def pgd(repeats: int, side: int = 32, steps: int = 10) -> Table:
+    """Equation 3.5 without and with the early stop, images a second."""
+    x, model = made_up(BATCH, 3, side), network(3, side)
+    y = model(x).argmax(dim=1)
+    step = 0.05
+    whole, stopping = (Ascent(of_length(step), steps, confidence=c) for c in (None, 0.0))
+    ways = {
+        "a loop over steps": lambda: plain_batch(model, x, y, steps, step),
+        "ours": lambda: whole(model, x, y).x,
+        "a loop over images, early stop": lambda: plain_images(model, x, y, steps, step),
+        "ours, early stop": lambda: stopping(model, x, y).x,
+    }
+
+    spent = seconds(ways, repeats)
+    table = Table(
+        f"PGD, {steps} steps of 3 x {side} x {side}, batch of 32",
+        "images a second of processor time",
+    )
+    for name in ways:
+        table.add_row(name, f"{BATCH / spent[name]:,.1f}")
+    return table
+
+
+def plain_batch(model: nn.Module, x: Tensor, y: Tensor, steps: int, step: float) -> Tensor:
+    """PGD-L2 as most code has it: whole batches, all steps."""
+    here = x
+    for _ in range(steps):
+        here = here.detach().requires_grad_()
+        (g,) = torch.autograd.grad(F.cross_entropy(model(here), y, reduction="sum"), here)
+        here = (here + step * g / g.flatten(1).norm(dim=1).view(-1, 1, 1, 1)).clamp(0, 1)
+    return here.detach()
+
+
+def plain_images(model: nn.Module, x: Tensor, y: Tensor, steps: int, step: float) -> Tensor:
+    """PGD-L2 image by image, each until it is misclassified."""
+    ends = []
+    for image, label in zip(x.split(1), y.split(1), strict=True):
+        here = image
+        for _ in range(steps):
+            here = here.detach().requires_grad_()
+            logits = model(here)
+            if int(logits.argmax()) != int(label):
+                break
+            (g,) = torch.autograd.grad(F.cross_entropy(logits, label), here)
+            here = (here + step * g / g.norm()).clamp(0, 1)
+        ends.append(here.detach())
+    return torch.cat(ends)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads, as one trial has")
+    parser.add_argument("--repeats", type=int, default=5)
+    asked = parser.parse_args()
+    torch.set_num_threads(asked.threads)
+    where = environment(CPU, asked.threads)
+    console = Console(width=110)
+    console.print(f"{where.processor}, {asked.threads} threads, torch {where.versions['torch']}")
+    console.print(one_large_step())
+    console.print(directions(asked.repeats))
+    console.print(pgd(asked.repeats))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Suite files (*.yaml), and how they are read."""

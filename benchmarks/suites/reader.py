@@ -1,0 +1,206 @@
+"""A suite file, read and checked: what `--suite` names.
+
+A suite lists tasks, methods, seeds and training settings. `matrix:` under a task or a method
+expands one entry into every combination of the listed values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bench.attacks.poisoning.clean import Clean
+from bench.errors import BenchError, SuiteError, UsageError, unknown
+from bench.learning.settings import Training
+from bench.method import Method, make, methods
+from bench.result import FigureInfo, Scalar
+from bench.suites.source import Source, asked, first_error
+from bench.suites.tasks import TaskEntry, TaskSpec, combinations, task_specs
+from bench.tracks.registry import TRACKS
+
+FOLDER = Path(__file__).parent
+AXES = {"line": "x", "heat": "xy", "pairs": "x"}
+"""Coordinates that figures need, by kind."""
+
+
+class SuiteFile(BaseModel):
+    """A suite as written."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    title: str
+    description: str = ""
+    seeds: int | list[int] = 5
+    training: dict[str, Scalar] = {}
+    tasks: list[TaskEntry] = Field(min_length=1)
+    methods: list[str | dict[str, dict[str, Any] | None]] = Field(min_length=1)
+    figures: list[FigureInfo] = []
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A suite with its sweeps expanded."""
+
+    name: str
+    title: str
+    description: str
+    seeds: tuple[int, ...]
+    tasks: tuple[TaskSpec, ...]
+    methods: tuple[Method, ...]
+    figures: tuple[FigureInfo, ...] = ()
+
+
+def suite_names() -> dict[str, Path]:
+    """The suites that come along, by name."""
+    return {path.stem: path for path in sorted(FOLDER.glob("*.yaml"))}
+
+
+def find_suite(name: str) -> Path:
+    """The file of a suite, by its name or its path. Raises UsageError where there is none."""
+    if name in suite_names():
+        return suite_names()[name]
+    if name.endswith((".yaml", ".yml")):
+        if Path(name).is_file():
+            return Path(name)
+        raise UsageError(f"{name}: no such suite file.")
+    raise UsageError(unknown("suite", name, suite_names()) + " A path to a .yaml file works too.")
+
+
+def read_suite(path: Path, settings: Mapping[str, Mapping[str, Any]] | None = None) -> Suite:
+    """Read a suite file.
+
+    Args:
+        path: the file; its stem is the suite's name.
+        settings: overrides from the command line, by method name (or "training") and field.
+
+    Raises:
+        SuiteError: naming the file, the line and the field.
+    """
+    source = Source(path)
+    if not isinstance(source.content, dict):
+        raise SuiteError(f"{path}: a suite is a mapping with title, tasks and methods.")
+    try:
+        file = SuiteFile.model_validate(source.content)
+    except ValidationError as error:
+        raise first_error(source, error, SuiteFile.model_fields) from error
+    overrides = dict(settings or {})
+    forced = overrides.pop("training", {})
+    _check_training(forced)
+    tasks = tuple(
+        spec
+        for number, entry in enumerate(file.tasks)
+        for spec in task_specs(source, number, entry, file.training, forced)
+    )
+    tasks = _one_twin_each(tasks)
+    entries = [
+        entry for number in range(len(file.methods)) for entry in _methods(source, file, number)
+    ]
+    labels = [make(name, fields).label for name, fields in entries]
+    for kind, names in (("task", [task.name for task in tasks]), ("method", labels)):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise source.error([f"{kind}s"], f'{kind} "{twice[0]}" is listed twice.')
+    made = dict.fromkeys(_apply(entries, overrides))  # an override can make two of them one
+    seeds = tuple(range(file.seeds)) if isinstance(file.seeds, int) else tuple(file.seeds)
+    if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
+        raise source.error(["seeds"], "give at least one seed, none twice, none negative.")
+    _check_players(source, file)
+    _check_figures(source, file, tasks, made)
+    return Suite(
+        path.stem, file.title, file.description, seeds, tasks, tuple(made), tuple(file.figures)
+    )
+
+
+def _check_players(source: Source, file: SuiteFile) -> None:
+    """Raise SuiteError where a task names a method that the suite lacks or that cannot play it."""
+    listed = [entry if isinstance(entry, str) else next(iter(entry)) for entry in file.methods]
+    for number, task in enumerate(file.tasks):
+        for position, name in enumerate(task.methods):
+            place: list[str | int] = ["tasks", number, "methods", position]
+            if name not in listed:
+                raise source.error(place, unknown("method of this suite", name, listed))
+            cls, track = methods()[name], task.track
+            if track and track not in (cls.track, *cls.also):
+                raise source.error(place, f"{name} cannot play tasks of the track {track}.")
+
+
+def _check_figures(
+    source: Source, file: SuiteFile, tasks: Sequence[TaskSpec], made: Collection[Method]
+) -> None:
+    """Raise SuiteError where a figure names a coordinate, a metric or a method that is not here."""
+    coordinates = {field for method in made for field in method.parameters}
+    coordinates |= {field for task in tasks for field in type(task.options).model_fields}
+    coordinates |= {field for task in tasks if task.attack for field in task.attack.parameters}
+    coordinates |= set(Training.model_fields)
+    metrics = {m.name for task in tasks for m in TRACKS[task.track].info((0, 2, 3), True).metrics}
+    known = {name for method in made for name in (method.name, method.label)}
+    for number, figure in enumerate(file.figures):
+        place: list[str | int] = ["figures", number]
+        for axis in ("x", "y"):
+            value = getattr(figure, axis)
+            if value and value not in coordinates:
+                raise source.error([*place, axis], unknown("coordinate", value, coordinates))
+            if not value and axis in AXES.get(figure.kind, ""):
+                raise source.error(place, f"a figure of kind {figure.kind} needs {axis}.")
+        for field, present in (("values", metrics), ("methods", known)):
+            for name in getattr(figure, field):
+                if name not in present:
+                    raise source.error([*place, field], unknown(field[:-1], name, present))
+
+
+def _one_twin_each(tasks: Sequence[TaskSpec]) -> tuple[TaskSpec, ...]:
+    """Two attacks on one data set share their clean twin."""
+    twins = dict.fromkeys(task for task in tasks if isinstance(task.attack, Clean))
+    kept = [task for task in tasks if not isinstance(task.attack, Clean)]
+    return (*kept, *twins)
+
+
+def _check_training(forced: Mapping[str, Any]) -> None:
+    try:
+        Training.model_validate(forced)
+    except ValidationError as error:
+        detail = error.errors()[0]
+        field = str(detail["loc"][0])
+        if detail["type"] == "extra_forbidden":
+            message = unknown("training setting", field, Training.model_fields)
+            raise UsageError(f"--set: {message}") from error
+        raise UsageError(f"--set training.{field}: {asked([detail])}.") from error
+
+
+def _methods(source: Source, file: SuiteFile, number: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Name and fields of each method that one entry stands for."""
+    entry = file.methods[number]
+    place: list[str | int] = ["methods", number]
+    if isinstance(entry, str):
+        entry = {entry: None}
+    if len(entry) != 1:
+        raise source.error(place, "one method an entry: `- name` or `- name: {field: value}`.")
+    [(name, given)] = entry.items()
+    if name not in methods():
+        raise source.error(place, unknown("method", name, methods()))
+    fields = dict(given or {})
+    matrix = fields.pop("matrix", {})
+    if not isinstance(matrix, dict) or not all(v and isinstance(v, list) for v in matrix.values()):
+        raise source.error([*place, name, "matrix"], "a matrix maps fields to lists of values.")
+    for values in combinations(matrix):
+        for field, value in {**fields, **values}.items():
+            where = [*place, name, *(["matrix"] if field in values else []), str(field)]
+            try:
+                make(name, {field: value})
+            except BenchError as error:
+                raise source.error(where, str(error)) from error
+        yield name, {**fields, **values}
+
+
+def _apply(
+    entries: list[tuple[str, dict[str, Any]]], overrides: Mapping[str, Mapping[str, Any]]
+) -> list[Method]:
+    present = {name for name, _ in entries}
+    for name in overrides:
+        if name not in present:
+            raise UsageError(f"--set: {unknown('method of this suite', name, present)}")
+    return [make(name, {**fields, **overrides.get(name, {})}) for name, fields in entries]

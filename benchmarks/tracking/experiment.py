@@ -1,0 +1,255 @@
+"""One suite's experiment in MLflow while it is being written to."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import shutil
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from bench.result import Plan, Result
+from bench.tracking.views import CURRENT, STALE, RunView, count_by_status
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+PARENT = "mlflow.parentRunId"
+HASH = "bench.result_hash"
+OPENS_AS = {"mlflow.experimentKind": "custom_model_development"}
+"""Tells the UI that runs are of training, and not of a language model's prompts and traces."""
+PROXIED = "mlflow-artifacts:/"  # relative to wherever the server keeps its artifacts
+LONGEST_TAG = 5000  # MLflow's limit on older servers
+PAGE = 250  # runs a page: few enough to arrive within `tracking.QUIET_AND_QUICK`'s time limit
+
+Shown = Mapping[tuple[str, str], str]
+"""The id of the run that shows a kind and key."""
+
+
+@dataclass(frozen=True)
+class Put:
+    """How many runs were written, and which run now shows which kind and key."""
+
+    written: int
+    shown: Shown
+
+
+class Experiment:
+    """The experiment of one suite while it is being written to."""
+
+    def __init__(self, uri: str, out: Path, suite: str) -> None:
+        from mlflow import MlflowClient  # noqa: PLC0415 - costs seconds
+
+        self.client: MlflowClient = MlflowClient(tracking_uri=uri)
+        self.remote = uri.startswith(("http://", "https://"))
+        self.artifacts = out / "mlartifacts"
+        self.id = self._find_or_create(suite)
+
+    def _find_or_create(self, suite: str) -> str:
+        found = self.client.get_experiment_by_name(suite)
+        if found is None:
+            # An absolute path would tie the database to this machine or container.
+            location = None if self.remote else f"{PROXIED}{suite}"
+            made = self.client.create_experiment(suite, artifact_location=location, tags=OPENS_AS)
+            return str(made)
+        if found.lifecycle_stage == "deleted":
+            self.client.restore_experiment(found.experiment_id)
+        for name, value in OPENS_AS.items():
+            if found.tags.get(name) != value:
+                self.client.set_experiment_tag(found.experiment_id, name, value)
+        return str(found.experiment_id)
+
+    def runs(self, where: str) -> list[Run]:
+        """All runs that a search finds."""
+        found: list[Run] = []
+        token: str | None = None
+        while True:
+            page = self.client.search_runs([self.id], where, max_results=PAGE, page_token=token)
+            found += page
+            token = page.token
+            if not token:
+                return found
+
+    def sweep(self, plan: Plan, started: datetime) -> Run:
+        """The parent run of a sweep, made when first asked for."""
+        tags = {
+            "suite": plan.suite,
+            "command": plan.command[:LONGEST_TAG],
+            "bench.kind": "sweep",
+            "bench.sweep": plan.sweep,
+            "mlflow.note.content": plan.description[:LONGEST_TAG],
+        }
+        found = self.sweeps(plan)
+        if not found:
+            return self.client.create_run(self.id, _milliseconds(started), tags, plan.title)
+        self._retag(found[0], tags)
+        return found[0]
+
+    def sweeps(self, plan: Plan) -> list[Run]:
+        """The parent runs of a sweep, oldest first; there should be one at most."""
+        kind = f"tags.`bench.kind` = 'sweep' and tags.`bench.sweep` = '{plan.sweep}'"
+        return sorted(self.runs(kind), key=lambda run: (run.info.start_time, run.info.run_id))
+
+    def retire(self, plan: Plan, shown: Shown, there: Iterable[Run]) -> None:
+        """Tag the runs below a sweep that neither its trials nor its means need any more."""
+        wanted = {*shown, *(("trial", trial.key) for trial in plan.trials)}
+        for run in there:
+            tags = run.data.tags
+            kind = tags.get("bench.kind", "")
+            known = kind, tags.get(f"bench.{kind}_key", "")
+            ours = kind in ("trial", "summary") and tags.get("bench.sweep") == plan.sweep
+            if ours and known not in wanted and tags.get(STALE) != "yes":
+                self.client.set_tag(run.info.run_id, STALE, "yes")
+
+    def close(self, sweep: Run, plan: Plan, by_key: Mapping[str, Result]) -> None:
+        """Say on the sweep how its trials ended, and that it is over or was interrupted."""
+        planned = {trial.key for trial in plan.trials}
+        there = [result for key, result in by_key.items() if key in planned]
+        missing = len(planned) - len(there)
+        self._retag(sweep, {"trials": count_by_status(there, missing)})
+        status = "KILLED" if missing else "FINISHED"
+        if sweep.info.status != status:
+            end = _milliseconds(max(result.finished for result in by_key.values()))
+            self.client.set_terminated(sweep.info.run_id, status, end)
+
+    def _retag(self, run: Run, tags: Mapping[str, str]) -> None:
+        for name, value in tags.items():
+            if run.data.tags.get(name, "") != value:
+                self.client.set_tag(run.info.run_id, name, value)
+
+    def put(self, views: Iterable[RunView], sweep: Run, found: Iterable[Run]) -> Put:
+        """Make `views` true, given the runs that are there."""
+        parent = sweep.info.run_id
+        there: dict[tuple[str, str], list[Run]] = defaultdict(list)
+        for run in found:
+            kind = run.data.tags.get("bench.kind", "")
+            there[kind, run.data.tags.get(f"bench.{kind}_key", "")].append(run)
+        written = 0
+        shown: dict[tuple[str, str], str] = {}
+        for view in views:
+            old = there[view.kind, view.key]
+            above = parent if view.kind == "trial" else ""
+            good = next((run for run in old if _shows(run, view, above)), None)
+            if good is None:
+                keep = self._write(view, above)
+                written += 1
+            else:
+                keep = str(good.info.run_id)
+                self._retag(good, {STALE: CURRENT})
+            shown[view.kind, view.key] = keep
+            # Last, so that a crash in between leaves one run too many and never one too few.
+            for run in old:
+                if run.info.run_id != keep:
+                    self.client.delete_run(run.info.run_id)
+        return Put(written, shown)
+
+    def _write(self, view: RunView, parent: str) -> str:
+        from mlflow.entities import Param  # noqa: PLC0415 - costs seconds
+
+        tags = {name: value[:LONGEST_TAG] for name, value in view.tags.items()}
+        tags |= {"bench.kind": view.kind, f"bench.{view.kind}_key": view.key}
+        tags |= {HASH: view.digest} | ({PARENT: parent} if parent else {})
+        run = self.client.create_run(self.id, _milliseconds(view.started), tags, view.name)
+        run_id = str(run.info.run_id)
+        for params in _chunks([Param(*pair) for pair in view.params.items()], 100):
+            self.client.log_batch(run_id, params=params)
+        for metrics in _chunks(_points(view), 1000):
+            self.client.log_batch(run_id, metrics=metrics)
+        if view.data:
+            self._log_data(run_id, view.data)
+        if view.text:
+            with tempfile.TemporaryDirectory() as folder:
+                (Path(folder) / "result.json").write_text(view.text, encoding="utf-8")
+                self.keep(run, Path(folder))
+        # Last: a run still "running" is one whose writing was cut short, and is written anew.
+        self.client.set_terminated(run_id, view.status, _milliseconds(view.finished))
+        return run_id
+
+    def _log_data(self, run_id: str, data: Mapping[str, str]) -> None:
+        from mlflow.entities import Dataset, DatasetInput, InputTag  # noqa: PLC0415
+
+        context = InputTag("mlflow.data.context", "training")
+        self.client.log_inputs(run_id, [DatasetInput(Dataset(**data), [context])])
+
+    def keep(self, run: Run, folder: Path) -> None:
+        """Keep the files of a folder as artifacts of a run."""
+        location = str(run.info.artifact_uri)
+        if self.remote and urlsplit(location).scheme in ("", "file"):
+            return  # a folder on the server's disk, which a client would write on its own
+        if not self.remote and location.startswith(PROXIED):
+            # Where the server looks with `--artifacts-destination`; no server runs yet.
+            goal = self.artifacts / location.removeprefix(PROXIED).lstrip("/")
+            shutil.copytree(folder, goal, dirs_exist_ok=True)
+        else:
+            self.client.log_artifacts(run.info.run_id, str(folder))
+
+
+def _shows(run: Run, view: RunView, parent: str) -> bool:
+    tags = run.data.tags
+    whole = run.info.status != "RUNNING"
+    return whole and tags.get(HASH) == view.digest and tags.get(PARENT, "") == parent
+
+
+def _points(view: RunView) -> list[Any]:
+    from mlflow.entities import Metric  # noqa: PLC0415 - costs seconds
+
+    end = _milliseconds(view.finished)
+    curves = [
+        Metric(name, value, end, step)
+        for name, values in view.curves.items()
+        for step, value in enumerate(values)
+        if value is not None
+    ]
+    return [Metric(name, value, end, 0) for name, value in view.metrics.items()] + curves
+
+
+def _chunks(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+PAGES, PICTURES = "pages", "pictures"
+
+
+@contextmanager
+def staged(plan: Plan, site: Path) -> Iterator[tuple[Path, str]]:
+    """A folder with the files of a suite's page and its methods' pictures, and its SHA-256.
+
+    The pages of single trials stay out: their runs hold the same, and there may be thousands.
+
+    Args:
+        plan: The sweep.
+        site: The pages, as `bench.reports.site.build` made them.
+    """
+    with tempfile.TemporaryDirectory(prefix="bench-artifacts-") as made:
+        folder = Path(made)
+        (folder / PAGES).mkdir()
+        for path in (site / plan.suite).iterdir():
+            if path.is_file() and not path.name.startswith("."):
+                shutil.copyfile(path, folder / PAGES / path.name)
+        for method in plan.methods:
+            if method.picture:
+                name = "".join(sign if sign.isalnum() else "-" for sign in method.label).strip("-")
+                (folder / PICTURES).mkdir(exist_ok=True)
+                picture = folder / PICTURES / f"{method.track}-{name}.png"
+                picture.write_bytes(base64.b64decode(method.picture))
+        yield folder, _digest(folder)
+
+
+def _digest(folder: Path) -> str:
+    found = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        found.update(f"{path.relative_to(folder)}\0".encode())
+        found.update(hashlib.sha256(path.read_bytes()).digest())
+    return found.hexdigest()

@@ -1,0 +1,122 @@
+"""`bench ui`: MLflow's own server on the results of this folder."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import typer
+
+from bench.listening import EVERYWHERE, bound, interrupted_by_sigterm
+from bench.result import Store
+
+NO_TELEMETRY = {"DO_NOT_TRACK": "true", "MLFLOW_DISABLE_TELEMETRY": "true"}
+SECONDS_TO_START = 120.0  # a cold start reads some thousand files
+SECONDS_TO_STOP = 10.0
+
+
+def serve(uri: str, out: Path, host: str = "127.0.0.1", port: int = 5000) -> int:
+    """Run MLflow's server until Ctrl-C.
+
+    Args:
+        uri: The store to show. For a server that already runs, only its address is printed.
+        out: The results folder, which holds the artifacts.
+        host: Address to listen on; other machines reach it only if it is not the default.
+        port: Port to listen on.
+
+    Returns:
+        0 after Ctrl-C, otherwise the exit code of the server.
+
+    Raises:
+        UsageError: The address cannot be listened on.
+    """
+    if uri.startswith(("http://", "https://")):
+        _announce(uri, out)
+        return 0
+    bound(host, port).close()
+    # A session of its own: Ctrl-C reaches us alone, and we end the server and its workers.
+    process = subprocess.Popen(  # noqa: S603 - our own interpreter, no shell
+        server_command(uri, out, host, port), env=server_environment(), start_new_session=True
+    )
+    try:
+        with interrupted_by_sigterm():
+            if answers(process, host, port):
+                _announce(f"http://{EVERYWHERE.get(host, host)}:{port}", out)
+            return process.wait()
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        stop(process)
+
+
+def server_command(uri: str, out: Path, host: str, port: int) -> list[str]:
+    """The command line of the server, artifacts under `out` served through it."""
+    options = {
+        "--backend-store-uri": uri,
+        "--registry-store-uri": uri,
+        "--artifacts-destination": str(out.absolute() / "mlartifacts"),
+        "--host": host,
+        "--port": str(port),
+        "--workers": "1",  # one person looks at it, and SQLite has one writer
+        "--uvicorn-opts": "--log-level warning",
+    }
+    words = [word for option in options.items() for word in option]
+    return [sys.executable, "-m", "mlflow", "server", *words]
+
+
+def server_environment() -> dict[str, str]:
+    """The environment of the server: no telemetry, and two processes instead of ten."""
+    quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_LOGGING_LEVEL": "WARNING"}
+    return NO_TELEMETRY | quiet | os.environ
+
+
+def answers(process: subprocess.Popen[bytes], host: str, port: int) -> bool:
+    """Wait until the server answers; False where it ended or took too long."""
+    deadline = time.monotonic() + SECONDS_TO_START
+    while process.poll() is None and time.monotonic() < deadline:
+        connection = http.client.HTTPConnection(EVERYWHERE.get(host, host), port, timeout=5)
+        try:
+            connection.request("GET", "/health")
+            if connection.getresponse().status == 200:
+                return True
+        except (OSError, http.client.HTTPException):
+            time.sleep(0.1)
+        finally:
+            connection.close()
+    return False
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End the server and its workers: asked first, forced after some seconds."""
+    for sign in (signal.SIGTERM, signal.SIGKILL):  # the second also ends orphaned workers
+        with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+            os.killpg(process.pid, sign)
+            process.wait(SECONDS_TO_STOP)
+
+
+def searches(out: Path) -> dict[str, str]:
+    """The three searches worth knowing, with names of a suite that has results, by their use."""
+    store = Store(out)
+    plans = (plan for suite in store.suites() if (plan := store.read_plan(suite)))
+    plan = next(plans, None)
+    suite = plan.suite if plan else "adult"
+    method = plan.methods[-1].label if plan and plan.methods else "bade"
+    return {
+        f"every seed of {method}": f"tags.suite = '{suite}' and tags.method = '{method}'",
+        "means over seeds, one run a method": "tags.`bench.kind` = 'summary' and tags.stale = 'no'",
+        "what did not end well, with the reason as a tag": "tags.status != 'ok'",
+    }
+
+
+def _announce(address: str, out: Path) -> None:
+    typer.echo(f"MLflow: {address}  (Ctrl-C ends it)")
+    typer.echo("Searches worth knowing, for the box above the runs of an experiment (a suite):")
+    for meaning, search in searches(out).items():
+        typer.echo(f"  {search}\n      {meaning}")
+    typer.echo("Tick runs and press Compare; the means stand above the seeds.")

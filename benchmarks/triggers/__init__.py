@@ -1,0 +1,1 @@
+"""Triggers: small patterns that are stamped on inputs."""

@@ -1,0 +1,1 @@
+"""Leaderboards: ranks, verdicts in words, published figures, costs and long tables."""

@@ -1,0 +1,165 @@
+"""What a method costs, and what it gains over the reference for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.reports.boards.leaderboard import Board, Cell, Row
+from bench.reports.boards.verdicts import Comparisons, Tested, reference_of
+from bench.reports.statistics.paired import Paired, paired_by_seed
+from bench.result import MetricInfo
+
+LOOKS = "looks"
+"""The poisoning track's count of samples that a person looked at."""
+
+COST_RULE = (
+    "Means over the seeds that ended well. Total is own plus shared work: what a user waits who "
+    "runs this method alone. Extra is its total minus the reference's on the same seeds. Gain per "
+    "extra second is the mean difference from the reference in the better direction (points for "
+    "percentages) over the extra seconds; per look, over the samples that a person had to look "
+    "at. It is left out where the gain is none or not significant, and where the 95 % interval "
+    "of the extra seconds reaches down to zero. Device seconds are the total of trials that held "
+    "a GPU."
+)
+
+
+@dataclass(frozen=True)
+class Gain:
+    """What a method gains over the reference on one metric."""
+
+    size: float | None
+    """In the better direction and the stored unit; None where the two share no seed."""
+    is_significant: bool
+    per_second: float | None
+    """None without a gain or without extra seconds."""
+    per_look: float | None
+    """None without a gain, or where nobody looked."""
+
+
+@dataclass(frozen=True)
+class Price:
+    """A method's cost on a task."""
+
+    row: Row
+    looks: Cell | None
+    extra: Paired | None
+    """Total seconds against the reference's, by seed; None for the reference itself."""
+    gains: Mapping[str, Gain]
+    """By metric; empty for the reference and for entries that are not ranked."""
+
+    @property
+    def extra_seconds(self) -> float | None:
+        """Mean extra seconds where they are more than chance; None otherwise."""
+        return _extra(self.extra) if self.extra else None
+
+
+@dataclass(frozen=True)
+class Prices:
+    """The costs of a task's methods, in the board's order."""
+
+    reference: Row | None
+    metrics: Sequence[MetricInfo]
+    """Ranking metrics on which gains are counted."""
+    lines: Sequence[Price]
+    machines: Sequence[str]
+    """What the trials were timed on; times of several are not comparable."""
+
+    @property
+    def has_device_seconds(self) -> bool:
+        """Whether any method held a GPU."""
+        return any(line.row.device_seconds for line in self.lines)
+
+    @property
+    def has_looks(self) -> bool:
+        """Whether a person looked at anything."""
+        return any(_looks(line.looks) for line in self.lines)
+
+
+def prices(board: Board, made: Sequence[Comparisons]) -> Prices:
+    """The costs of a board's methods, with the gains of its comparisons."""
+    reference = reference_of(board)
+    compared = {each.metric.name: each for each in made if each.reference}
+    lines = [
+        Price(
+            row=row,
+            looks=row.cells.get(LOOKS),
+            extra=_paired_seconds(row, reference),
+            gains={
+                name: gain
+                for name, each in compared.items()
+                if (gain := _gain(row, reference, each)) is not None
+            },
+        )
+        for row in board.rows
+    ]
+    machines = sorted(frozenset[str]().union(*(row.machines for row in board.rows)))
+    return Prices(reference, [each.metric for each in compared.values()], lines, machines)
+
+
+def cost_sentence(made: Prices, best: Row | None) -> str | None:
+    """What the best method costs against the reference; None where that is not known."""
+    line = next((line for line in made.lines if line.row is best), None)
+    if line is None or best is None or not best.total_seconds:
+        return None
+    if made.reference is None or best is made.reference or not made.reference.total_seconds:
+        return None
+    mine, theirs = best.total_seconds.mean, made.reference.total_seconds.mean
+    if theirs <= 0:
+        return None
+    looked = _looks(line.looks)
+    looks = f" and {looked:,.0f} looks of a person" if looked else ""
+    return (
+        f"{best.method.label} takes {_seconds(mine)} a seed, {mine / theirs:.2g} times the "
+        f"{_seconds(theirs)} of {made.reference.method.label}{looks}."
+    )
+
+
+def _paired_seconds(row: Row, reference: Row | None) -> Paired | None:
+    if reference is None or row is reference:
+        return None
+    return paired_by_seed(row.total_by_seed, reference.total_by_seed)
+
+
+def _gain(row: Row, reference: Row | None, made: Comparisons) -> Gain | None:
+    tested = next(
+        (t for line in made.lines if line.row is row and (t := line.with_reference)), None
+    )
+    if tested is None or reference is None:
+        return None
+    size = _size(tested, made.metric)
+    if size is None or size <= 0:
+        return Gain(size, tested.is_significant, None, None)
+    pair = _paired_seconds(row, reference)
+    extra = _extra(pair) if pair else None
+    looked = _looks(row.cells.get(LOOKS))
+    return Gain(
+        size=size,
+        is_significant=tested.is_significant,
+        per_second=size / extra if extra else None,
+        per_look=size / looked if looked else None,
+    )
+
+
+def _size(tested: Tested, metric: MetricInfo) -> float | None:
+    difference = tested.pair.difference
+    if difference is None:
+        return None
+    return difference if metric.better == "higher" else -difference
+
+
+def _extra(pair: Paired) -> float | None:
+    """Extra seconds that are more than the clock's noise; of one seed, any."""
+    if pair.difference is None or pair.difference <= 0:
+        return None
+    if pair.interval is not None and pair.interval[0] <= 0:
+        return None
+    return pair.difference
+
+
+def _looks(cell: Cell | None) -> float:
+    return cell.summary.mean if cell and cell.summary else 0.0
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.2g} s" if value < 10 else f"{value:,.0f} s"

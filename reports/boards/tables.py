@@ -1,0 +1,203 @@
+"""Results in long form: one line a trial and metric, finished or not, for people and pandas."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from bench.result import (
+    MetricInfo,
+    Plan,
+    PlannedTask,
+    PlannedTrial,
+    Result,
+    Status,
+    Store,
+    TrackInfo,
+)
+
+MISSING = "missing"
+"""Status of a planned trial that has left no result yet."""
+
+STATUS_WORDS = {
+    Status.OK.value: "ok",
+    Status.FAILED.value: "failed",
+    Status.TIMEOUT.value: "timed out",
+    Status.SKIPPED.value: "skipped",
+    MISSING: "not run",
+}
+"""How a trial ended, for people, in the order in which pages list it."""
+
+COLUMNS = [
+    "suite", "track", "task", "method", "seed", "status",
+    "metric", "value", "reason", "selection", "official_data", "key",
+]  # fmt: skip
+
+COST_METRICS = (
+    "seconds", "shared_seconds", "total_seconds",
+    "peak_memory_mib", "peak_device_memory_mib", "samples_per_second",
+)  # fmt: skip
+
+
+def results_of(store: Store, suite: str, plan: Plan) -> dict[str, Result]:
+    """The results of a plan's trials, by key."""
+    keys = dict.fromkeys(trial.key for trial in plan.trials)
+    return {result.key: result for result in store.read_all(suite, keys)}
+
+
+def status_of(result: Result | None) -> str:
+    """The status in a word; `MISSING` where there is no result."""
+    return MISSING if result is None else result.status.value
+
+
+def long_form(plan: Plan, results: Mapping[str, Result]) -> pd.DataFrame:
+    """Every planned trial times every metric of its track, in the plan's order.
+
+    A value is a finite number in the metric's stored unit (rates are fractions, times seconds,
+    memory MiB, throughput samples a second) or missing; a missing value has a `reason`.
+    """
+    tracks = {track.name: track for track in plan.tracks}
+    tasks = {task.name: task for task in plan.tasks}
+    rows = [
+        row
+        for trial in plan.trials
+        for row in _rows(plan.suite, trial, tasks[trial.task], tracks, results.get(trial.key))
+    ]
+    frame = pd.DataFrame(rows, columns=COLUMNS)
+    return frame.astype({"value": "Float64", "seed": "int64"})
+
+
+def to_csv(frame: pd.DataFrame) -> str:
+    """The long form as CSV; a value that does not exist is an empty cell."""
+    return str(frame.to_csv(index=False, lineterminator="\n"))
+
+
+def to_json(frame: pd.DataFrame) -> str:
+    """The long form as a JSON list of records; a value that does not exist is null."""
+    records: list[dict[str, Any]] = [
+        {str(name): (None if pd.isna(cell) else cell) for name, cell in row.items()}
+        for row in frame.astype(object).to_dict(orient="records")
+    ]
+    lines = (json.dumps(row, ensure_ascii=False, allow_nan=False) for row in records)
+    body = ",\n".join(lines)
+    return f"[\n{body}\n]\n" if body else "[]\n"
+
+
+def _rows(
+    suite: str,
+    trial: PlannedTrial,
+    task: PlannedTask,
+    tracks: Mapping[str, TrackInfo],
+    result: Result | None,
+) -> Iterator[dict[str, Any]]:
+    for metric, value, reason in _cells(tracks.get(task.track), result):
+        yield {
+            "suite": suite,
+            "track": task.track,
+            "task": trial.task,
+            "method": trial.method,
+            "seed": trial.seed,
+            "status": status_of(result),
+            "metric": metric,
+            "value": value,
+            "reason": reason,
+            "selection": task.training.get("selection"),
+            "official_data": task.official,
+            "key": trial.key,
+        }
+
+
+def _cells(
+    track: TrackInfo | None, result: Result | None
+) -> Iterator[tuple[str, float | None, str | None]]:
+    for name in _metric_names(track, result):
+        value, reason = _value(name, result)
+        yield name, value, reason
+    for name in COST_METRICS:
+        value = _cost(name, result)
+        yield name, value, None if value is not None else _absence(result) or "not measured"
+
+
+def _metric_names(track: TrackInfo | None, result: Result | None) -> list[str]:
+    """The track's metrics first, then those that only this result carries."""
+    names = [metric.name for metric in track.metrics] if track else []
+    own = [*result.metrics, *result.undefined] if result else []
+    return [name for name in dict.fromkeys((*names, *own)) if name not in COST_METRICS]
+
+
+def _value(name: str, result: Result | None) -> tuple[float | None, str | None]:
+    if result is None or result.status is not Status.OK:
+        return None, _absence(result)
+    if name in result.metrics:
+        return float(result.metrics[name]), None
+    return None, result.undefined.get(name, "not reported by this trial")
+
+
+def _absence(result: Result | None) -> str | None:
+    """Why a trial has no numbers at all, or None where it has."""
+    if result is None:
+        return "not run yet"
+    if result.status is Status.OK:
+        return None
+    return f"{result.status.value}: {result.reason or 'no reason given'}"
+
+
+def _cost(name: str, result: Result | None) -> float | None:
+    """What a trial cost; a failed one cost something too, a skipped one never ran."""
+    if result is None or result.status is Status.SKIPPED:
+        return None
+    value = getattr(result.cost, name)
+    return None if value is None else float(value)
+
+
+COSTS = {
+    metric.name: metric
+    for metric in (
+        MetricInfo(
+            name="seconds",
+            title="Own time",
+            unit="s",
+            better="lower",
+            definition="Seconds of the trial itself.",
+        ),
+        MetricInfo(
+            name="shared_seconds",
+            title="Shared time",
+            unit="s",
+            better="lower",
+            definition="Seconds of work that was done once and is charged to all who need it.",
+        ),
+        MetricInfo(
+            name="total_seconds",
+            title="Time",
+            unit="s",
+            better="lower",
+            definition="Seconds, shared work included: what this method alone would take.",
+        ),
+        MetricInfo(
+            name="peak_memory_mib",
+            title="Memory",
+            unit="MiB",
+            better="lower",
+            definition="Most memory that the trial's process held.",
+        ),
+        MetricInfo(
+            name="peak_device_memory_mib",
+            title="Device memory",
+            unit="MiB",
+            better="lower",
+            definition="Most memory that the trial held on a GPU.",
+        ),
+        MetricInfo(
+            name="samples_per_second",
+            title="Throughput",
+            unit="samples/s",
+            better="higher",
+            definition="Samples seen in training over its time.",
+        ),
+    )
+}
+"""By name; the names are those of `bench.reports.boards.tables.COST_METRICS`."""

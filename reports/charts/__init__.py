@@ -1,0 +1,1 @@
+"""Figures: each kind says what to draw, and one renderer draws it as SVG."""

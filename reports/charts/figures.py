@@ -1,0 +1,117 @@
+"""The figures that a suite asks for, beyond the leaderboard of each task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from markupsafe import Markup
+
+from bench.reports import wording
+from bench.reports.boards.leaderboard import Board
+from bench.reports.charts.distributions import boxes, cumulative
+from bench.reports.charts.heat import heat
+from bench.reports.charts.lines import lines
+from bench.reports.charts.pairs import pairs
+from bench.reports.charts.profiles import profiles
+from bench.reports.charts.side_by_side import pictures, strips, table
+from bench.reports.charts.slopes import group_lines, slope_boxes
+from bench.reports.charts.subject import Drawn, Entry, Subject, Warnings, subject, to_csv
+from bench.result import FigureInfo, Plan
+
+KINDS: Mapping[str, Callable[[Subject], Drawn]] = {
+    "line": lines,
+    "heat": heat,
+    "pairs": pairs,
+    "table": table,
+    "pictures": pictures,
+    "box": boxes,
+    "cumulative": cumulative,
+    "profile": profiles,
+    "strips": strips,
+    "groups": group_lines,
+    "slopes": slope_boxes,
+}
+
+
+@dataclass(frozen=True)
+class FigureView:
+    """A figure on the page."""
+
+    slug: str
+    info: FigureInfo
+    drawn: Drawn
+    svg: Markup | None
+    csv: str
+    warnings: Warnings
+    caveats: Mapping[str, str]
+    """Sentences on entries whose numbers are not comparable, each with the entries."""
+    entries: int
+    """Methods and tasks that the figure is about."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to see yet."""
+        return not (self.svg or self.drawn.contrasts or self.drawn.cards)
+
+
+def figure_views(
+    plan: Plan, boards: Sequence[Board], warnings: Mapping[str, Warnings]
+) -> list[FigureView]:
+    """The figures of a plan, drawn as far as its results go.
+
+    Args:
+        plan: the sweep.
+        boards: of all its tasks.
+        warnings: by task, what readers must know before its numbers.
+    """
+    order = {(m.track, m.label): i for i, m in enumerate(plan.methods)}
+    # Figures list methods as the suite does; a board's order changes with the results.
+    planned = [
+        Board(b.task, b.track, b.ranking, b.deciding, b.others,
+              sorted(b.rows, key=lambda row: order[row.method.track, row.method.label]))
+        for b in boards
+    ]  # fmt: skip
+    return [
+        _view(info, _slug(number, info), planned, warnings)
+        for number, info in enumerate(plan.figures, start=1)
+    ]
+
+
+def _view(
+    info: FigureInfo, slug: str, boards: Sequence[Board], warnings: Mapping[str, Warnings]
+) -> FigureView:
+    asked = subject(info, slug, boards, warnings)
+    drawn = KINDS[info.kind](asked)
+    return FigureView(
+        slug=slug,
+        info=info,
+        drawn=drawn,
+        # The drawing is built by an XML serialiser that escapes every text in it.
+        svg=Markup(drawn.svg) if drawn.svg else None,  # noqa: S704
+        csv=to_csv(drawn.records),
+        warnings=replace(asked, entries=drawn.entries).warnings,
+        caveats=_caveats(drawn.entries),
+        entries=len(drawn.entries),
+    )
+
+
+def _slug(number: int, info: FigureInfo) -> str:
+    """A file name and anchor; the number keeps figures of one title apart."""
+    title = wording.slugs([info.title])[info.title][:48].strip("-")
+    return f"figure-{number}-{title}"
+
+
+def _caveats(entries: Sequence[Entry]) -> dict[str, str]:
+    found: dict[str, list[str]] = {}
+    labels = dict.fromkeys(entry.method.label for entry in entries)
+    for method in {entry.method.label: entry.method for entry in entries}.values():
+        if method.caveat:
+            found.setdefault(method.caveat, []).append(method.label)
+    return {caveat: _who(mine, len(labels)) for caveat, mine in found.items()}
+
+
+def _who(labels: Sequence[str], of: int) -> str:
+    if len(labels) == of:
+        return "every entry"
+    return ", ".join(labels) if len(labels) <= 3 else f"{len(labels)} of {of} entries"

@@ -1,0 +1,213 @@
+"""New results as an Atom feed (RFC 4287): an entry for each suite and day on which some came."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from urllib.parse import quote
+from xml.etree import ElementTree as ET
+
+from bench.reports import wording
+from bench.reports.boards.tables import MISSING, STATUS_WORDS
+from bench.reports.pages.suite import SuiteView
+from bench.result import Result, Status
+
+FEED = "feed.xml"
+ATOM = "http://www.w3.org/2005/Atom"
+NAMESPACE = uuid.UUID("0c9f3f0e-5a0b-5d5c-8c34-6a5d0c1f7b52")
+"""Of the identities below, which must never change: a reader shows a new one as news."""
+MOST = 50
+"""Entries; what is older stands on the pages."""
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+Suites = Sequence[tuple[SuiteView, Mapping[str, Result]]]
+
+
+@dataclass(frozen=True)
+class _Day:
+    """A suite's results of one day, in UTC."""
+
+    suite: SuiteView
+    day: date
+    results: Sequence[Result]
+
+    @property
+    def updated(self) -> datetime:
+        return max(_utc(result.finished) for result in self.results)
+
+    @property
+    def is_last(self) -> bool:
+        return self.suite.finished is not None and _utc(self.suite.finished).date() == self.day
+
+
+def feed(suites: Suites, address: str = "") -> str:
+    """The feed of all suites, newest first; equal results give equal bytes.
+
+    Dates are those on which trials were finished. The last entry of a suite also says who leads.
+
+    Args:
+        suites: Pages with the results of their trials.
+        address: Where the site stands, "https://.../"; without it links are relative, which is
+            allowed but not understood by every reader.
+    """
+    days = [day for view, results in suites for day in _days(view, results.values())]
+    days.sort(key=lambda day: (day.updated, day.suite.name), reverse=True)
+    root = ET.Element("feed", {"xmlns": ATOM, "xml:lang": "en"})
+    _add(root, "id", _identity("feed", address))
+    _add(root, "title", "bench: new results")
+    _add(root, "updated", _moment(max((day.updated for day in days), default=NEVER)))
+    _add(_add(root, "author"), "name", "bench")
+    _add(root, "link", rel="alternate", type="text/html", href=f"{address}index.html")
+    _add(root, "link", rel="self", type="application/atom+xml", href=f"{address}{FEED}")
+    for day in days[:MOST]:
+        _entry(root, day, address)
+    ET.indent(root, " ")
+    text = ET.tostring(root, encoding="unicode")
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n'
+
+
+def with_address(text: str, address: str) -> str:
+    """The same feed for a site whose address is known: absolute links, an identity of its own."""
+    ET.register_namespace("", ATOM)
+    root = ET.fromstring(text)  # noqa: S314 - our own text
+    for link in root.iter(f"{{{ATOM}}}link"):
+        link.set("href", address + link.get("href", ""))
+    identity = root.find(f"{{{ATOM}}}id")
+    if identity is not None:
+        identity.text = _identity("feed", address)
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
+
+
+def _entry(root: ET.Element, day: _Day, address: str) -> None:
+    entry = _add(root, "entry")
+    name = day.suite.name
+    _add(entry, "id", _identity(name, day.day.isoformat()))
+    count = wording.plural(len(day.results), "result")
+    _add(entry, "title", f"{day.suite.plan.title}: {count} of {day.day.isoformat()}")
+    _add(entry, "updated", _moment(day.updated))
+    _add(
+        entry, "link", rel="alternate", type="text/html", href=f"{address}{quote(name)}/index.html"
+    )
+    for track in dict.fromkeys(result.track for result in day.results):
+        _add(entry, "category", term=track)
+    _add(entry, "summary", _words(day))
+
+
+def _words(day: _Day) -> str:
+    ended = Counter(result.status.value for result in day.results)
+    told = ", ".join(f"{ended[s]} {word}" for s, word in STATUS_WORDS.items() if ended[s])
+    methods = sorted({result.method for result in day.results})
+    tasks = sorted({result.task for result in day.results})
+    parts = [f"{told}. Methods: {wording.listed(methods)}. Tasks: {wording.listed(tasks)}."]
+    if day.is_last:
+        parts += [f"{t.board.task.name}: {t.in_short}." for t in day.suite.tasks]
+    return " ".join(parts)
+
+
+def _days(view: SuiteView, results: Iterable[Result]) -> list[_Day]:
+    found: dict[date, list[Result]] = {}
+    for result in results:
+        found.setdefault(_utc(result.finished).date(), []).append(result)
+    return [_Day(view, day, mine) for day, mine in found.items()]
+
+
+def _add(parent: ET.Element, name: str, text: str = "", **attributes: str) -> ET.Element:
+    element = ET.SubElement(parent, name, attributes)
+    # XML has no place for control characters, not even escaped.
+    element.text = "".join(sign for sign in text if sign >= " " or sign in "\t\n") or None
+    return element
+
+
+def _identity(*parts: str) -> str:
+    return uuid.uuid5(NAMESPACE, "\n".join(parts)).urn
+
+
+def _moment(time: datetime) -> str:
+    return _utc(time).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _utc(time: datetime) -> datetime:
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+GREEN, ORANGE, RED, GREY = "#17693f", "#8f4b00", "#b3261e", "#555f6b"
+"""White on them has a contrast of 4.5 and more (WCAG 2.2, 1.4.3)."""
+
+LABEL_GREY = "#3b424b"
+WIDE, NARROW = "mwMW@%", "fijlrt.,:;!|'()[] "
+
+
+def message(suite: SuiteView) -> str:
+    """How many trials ended well and, where one method leads every task, which."""
+    coverage = suite.coverage
+    words = f"{coverage.done} of {coverage.total} trials"
+    leaders = {tuple(task.leaders) for task in suite.tasks}
+    leader = next(iter(leaders)) if len(leaders) == 1 else ()
+    return f"{words}, first: {leader[0]}" if len(leader) == 1 else words
+
+
+def colour(suite: SuiteView) -> str:
+    """Red where a trial failed or ran out of time, orange where one is missing."""
+    counts = suite.coverage.counts
+    if counts.get(Status.FAILED.value) or counts.get(Status.TIMEOUT.value):
+        return RED
+    if counts.get(MISSING):
+        return ORANGE
+    return GREEN if suite.coverage.done else GREY
+
+
+def endpoint(suite: SuiteView) -> str:
+    """What https://shields.io/badges/endpoint-badge reads, schema version 1."""
+    content = {
+        "schemaVersion": 1,
+        "label": suite.name,
+        "message": message(suite),
+        "color": colour(suite),
+        "labelColor": LABEL_GREY,
+    }
+    return json.dumps(content, ensure_ascii=False) + "\n"
+
+
+def badge(suite: SuiteView) -> str:
+    """An SVG of 20 pixels' height that needs no font, script or other file."""
+    label, told = suite.name, message(suite)
+    left, right = _width(label), _width(told)
+    words = f"{label}: {told}"
+    root = ET.Element(
+        "svg",
+        {
+            "xmlns": "http://www.w3.org/2000/svg",
+            "width": str(left + right),
+            "height": "20",
+            "viewBox": f"0 0 {left + right} 20",
+            "role": "img",
+            "aria-label": words,
+        },
+    )
+    ET.SubElement(root, "title").text = words
+    finished = wording.moment(suite.finished) if suite.finished else "none yet"
+    ET.SubElement(root, "desc").text = f"{suite.plan.title}. Last result: {finished}."
+    clip = ET.SubElement(root, "clipPath", id="round")
+    ET.SubElement(clip, "rect", width=str(left + right), height="20", rx="3")
+    ground = ET.SubElement(root, "g", {"clip-path": "url(#round)"})
+    ET.SubElement(ground, "rect", width=str(left), height="20", fill=LABEL_GREY)
+    ET.SubElement(ground, "rect", x=str(left), width=str(right), height="20", fill=colour(suite))
+    texts = ET.SubElement(
+        root,
+        "g",
+        {"fill": "#fff", "font-family": "Verdana, DejaVu Sans, sans-serif", "font-size": "11"},
+    )
+    for text, start, width in ((label, 0, left), (told, left, right)):
+        # The length is given, so that another font fits the ground as well.
+        where = {"x": str(start + 6), "y": "14", "textLength": str(width - 12)}
+        ET.SubElement(texts, "text", where | {"lengthAdjust": "spacingAndGlyphs"}).text = text
+    return ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _width(text: str) -> int:
+    """Pixels of a text in Verdana of 11 pixels, roughly, with 6 on either side."""
+    return 12 + round(sum(10 if s in WIDE else 4.2 if s in NARROW else 7 for s in text))

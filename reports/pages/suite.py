@@ -1,0 +1,368 @@
+"""What a suite's page says, gathered from its plan and results before any HTML is written."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from markupsafe import Markup
+
+from bench.reports import wording
+from bench.reports.boards.families import Family, distinguishing, families
+from bench.reports.boards.leaderboard import Board, Row, boards
+from bench.reports.boards.tables import STATUS_WORDS, status_of
+from bench.reports.charts.figures import FigureView, figure_views
+from bench.reports.charts.scatter import scatter
+from bench.reports.pages.findings import Findings, OverTasksView, findings, over_tasks_views
+from bench.reports.statistics.seeds import Interval
+from bench.result import (
+    Environment,
+    Plan,
+    PlannedMethod,
+    PlannedTask,
+    PlannedTrial,
+    Result,
+    Scalar,
+    Status,
+    TrackInfo,
+)
+
+SPLIT_INTO = "micro_batch"
+"""What a result's `chosen` calls the size of the parts into which batches were split."""
+
+SELECTED_ON_TEST = (
+    "Epochs and thresholds were selected on the test set, as the paper did. These numbers "
+    "reproduce a published protocol; they are too good to be an estimate of what unseen data "
+    "would give."
+)
+
+NOT_OFFICIAL = (
+    "The raw data are not the official files (another checksum, or a subset), so the numbers "
+    "may differ from those on the official ones."
+)
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How the trials of a sweep, or of a part of it, ended."""
+
+    counts: Mapping[str, int]
+
+    @property
+    def total(self) -> int:
+        """Trials planned."""
+        return sum(self.counts.values())
+
+    @property
+    def done(self) -> int:
+        """Trials that ended well."""
+        return self.counts.get(Status.OK.value, 0)
+
+    @property
+    def problems(self) -> list[tuple[str, int, str]]:
+        """Status, count and words of whatever did not end well, in a fixed order."""
+        every = ((s, self.counts.get(s, 0), w) for s, w in STATUS_WORDS.items())
+        return [(s, n, w) for s, n, w in every if n and s != Status.OK.value]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Trials of one method that ended the same way for the same reason."""
+
+    method: str
+    seeds: str
+    status: str
+    reason: str
+    traceback: str | None
+    pages: Sequence[tuple[int, str]]
+    """Seed and name of the page of each trial; none where there is no result yet."""
+
+
+@dataclass(frozen=True)
+class TaskView:
+    """A task's section."""
+
+    slug: str
+    board: Board
+    figure: Markup | None
+    coverage: Coverage
+    problems: Sequence[Problem]
+    sources: Mapping[str, str]
+    """Where published figures come from, each with its footnote letter."""
+    borrowed: bool
+    """Whether a variant shows its base method's published figure."""
+    absences: Mapping[str, Sequence[str]]
+    """Reasons for "n/a", each with the metrics and methods it concerns."""
+    warnings: Sequence[tuple[str, str]]
+    """Badge and sentence of what a reader must know before the numbers."""
+    splits: Sequence[str]
+    """Which trials had to split their batches, in sentences."""
+    findings: Findings
+
+    @property
+    def selects_nothing(self) -> bool:
+        """Whether the last epoch counts, whatever its scores."""
+        return self.board.task.training.get("selection") == "last"
+
+    @property
+    def has_device_memory(self) -> bool:
+        """Whether any method's memory on a GPU is known."""
+        return any(row.peak_device_memory_mib for row in self.board.rows)
+
+    @property
+    def has_throughput(self) -> bool:
+        """Whether any method's training throughput is known."""
+        return any(row.samples_per_second for row in self.board.rows)
+
+    @property
+    def in_short(self) -> str:
+        """The board in a line: the best three, by rank or else by the first ranking metric."""
+        return best_three(self.board)
+
+    @property
+    def leaders(self) -> list[str]:
+        """Labels of the methods on the first rank."""
+        rows = self.board.rows
+        return [r.method.label for r in rows if r.place and r.place.rank == 1]
+
+
+@dataclass(frozen=True)
+class TrackView:
+    """A track's section and its tasks."""
+
+    info: TrackInfo
+    slug: str
+    tasks: Sequence[TaskView]
+    over_tasks: Sequence[OverTasksView]
+    """Ranks over its tasks; none with fewer than three of them."""
+
+
+@dataclass(frozen=True)
+class SuiteView:
+    """A suite's page."""
+
+    name: str
+    plan: Plan
+    figures: Sequence[FigureView]
+    tracks: Sequence[TrackView]
+    coverage: Coverage
+    families: Sequence[Family]
+    anchors: Mapping[tuple[str, str], str]
+    """Where on the page each method is described, by track and label."""
+    differences: Mapping[tuple[str, str], Mapping[str, Scalar]]
+    """Parameters that tell a method from others of its name, by track and label."""
+    environments: Sequence[tuple[Environment, int]]
+    """Distinct environments with the number of results from each, most first."""
+    started: datetime | None
+    finished: datetime | None
+
+    @property
+    def warnings(self) -> dict[tuple[str, str], list[str]]:
+        """The warnings of all tasks, each once, with the tasks it concerns."""
+        found: dict[tuple[str, str], list[str]] = {}
+        for task in self.tasks:
+            for warning in task.warnings:
+                found.setdefault(warning, []).append(task.board.task.name)
+        return found
+
+    @property
+    def task_count(self) -> int:
+        """Tasks on the page."""
+        return len(self.tasks)
+
+    def anchor(self, method: PlannedMethod) -> str:
+        """Where on the page the method is described."""
+        return self.anchors[method.track, method.label]
+
+    def group(self, task: str, method: PlannedMethod) -> str:
+        """Where on the page of all trials those of a method on a task begin."""
+        tasks = [planned.name for planned in self.plan.tasks]
+        return f"task-{tasks.index(task) + 1}-{self.anchor(method)}"
+
+    @property
+    def tasks(self) -> list[TaskView]:
+        """The tasks of all tracks, in page order."""
+        return [task for track in self.tracks for task in track.tasks]
+
+    def differs(self, method: PlannedMethod) -> Mapping[str, Scalar]:
+        """Parameters that tell a method from others of its name."""
+        return self.differences[method.track, method.label]
+
+    @property
+    def drawings(self) -> dict[str, str]:
+        """SVG text by the name of its file."""
+        found = {figure.slug: str(figure.svg) for figure in self.figures if figure.svg}
+        over = (view for track in self.tracks for view in track.over_tasks)
+        found |= {view.slug: str(view.figure) for view in over if view.figure}
+        return found | {task.slug: str(task.figure) for task in self.tasks if task.figure}
+
+
+def suite_view(
+    name: str, plan: Plan, results: Mapping[str, Result], interval: Interval = "t"
+) -> SuiteView:
+    """Everything the page of a suite says; depends on nothing but its arguments."""
+    slugs = wording.slugs([task.name for task in plan.tasks])
+    made = boards(plan, results, interval)
+    tasks = [_task_view(plan, board, slugs[board.task.name], results) for board in made]
+    track_slugs = wording.slugs([track.name for track in plan.tracks])
+    tracks = [
+        TrackView(
+            info,
+            track_slugs[info.name],
+            [t for t in tasks if t.board.track == info],
+            over_tasks_views(track_slugs[info.name], [b for b in made if b.track == info]),
+        )
+        for info in plan.tracks
+    ]
+    names = {(m.track, m.label): f"{m.track} {m.label}" for m in plan.methods}
+    anchors = wording.slugs(list(names.values()))
+    return SuiteView(
+        name=name,
+        plan=plan,
+        figures=figure_views(plan, made, {task.name: warnings_of(task) for task in plan.tasks}),
+        tracks=[track for track in tracks if track.tasks],
+        coverage=_coverage(plan, results),
+        families=families(plan.methods),
+        anchors={key: f"method-{anchors[words]}" for key, words in names.items()},
+        differences=distinguishing(plan.methods),
+        environments=_environments(results.values()),
+        started=min((_instant(r.started) for r in results.values()), default=None),
+        finished=max((_instant(r.finished) for r in results.values()), default=None),
+    )
+
+
+def best_three(board: Board) -> str:
+    """The first three of a board in a line, for whoever does not open it."""
+    ranked = [row for row in board.rows if row.place]
+    count = wording.plural(len(board.rows), "method")
+    if ranked:
+        best = ", ".join(f"{_place(row)} {row.method.label}" for row in ranked[:3])
+        return f"{count}. Best three: {best}"
+    metric = board.deciding[0] if board.deciding else None
+    measured = [row for row in board.rows if metric and row.cells[metric.name].summary]
+    if not metric or not measured:
+        return f"{count}, none with a result yet"
+    best = ", ".join(f"{r.method.label} ({r.cells[metric.name].words})" for r in measured[:3])
+    return f"{count}, none ranked. Best {metric.title}: {best}"
+
+
+def _place(row: Row) -> str:
+    return f"{wording.rank(row.place)}." if row.place else ""
+
+
+def warnings_of(task: PlannedTask) -> list[tuple[str, str]]:
+    """Badge and sentence of what a reader must know before the task's numbers."""
+    found = []
+    if task.training.get("selection") == "test":
+        found.append(("selected on test", SELECTED_ON_TEST))
+    if not task.official:
+        found.append(("data not official", NOT_OFFICIAL))
+    return found
+
+
+def _task_view(plan: Plan, board: Board, slug: str, results: Mapping[str, Result]) -> TaskView:
+    warnings = warnings_of(board.task)
+    figure = scatter(board, slug, warnings)
+    quoted = [
+        (row.method.label, published)
+        for row in board.rows
+        for metric in board.ranking
+        if (published := row.cells[metric.name].published)
+    ]
+    sources = sorted({published.source for _, published in quoted})
+    return TaskView(
+        slug=slug,
+        board=board,
+        # The drawing is built by an XML serialiser that escapes every text in it.
+        figure=Markup(figure) if figure else None,  # noqa: S704
+        coverage=_coverage(plan, results, board.task.name),
+        problems=_problems(plan, board.task.name, results),
+        sources={source: _letter(i) for i, source in enumerate(sources)},
+        borrowed=any(label != published.of for label, published in quoted),
+        absences=_absences(board),
+        warnings=warnings,
+        splits=_splits(plan, board.task.name, results),
+        findings=findings(board),
+    )
+
+
+def _coverage(plan: Plan, results: Mapping[str, Result], task: str | None = None) -> Coverage:
+    trials = [trial for trial in plan.trials if task is None or trial.task == task]
+    return Coverage(Counter(status_of(results.get(trial.key)) for trial in trials))
+
+
+def _problems(plan: Plan, task: str, results: Mapping[str, Result]) -> list[Problem]:
+    found: dict[tuple[str, str, str, str | None], list[PlannedTrial]] = {}
+    slugs = trial_slugs(plan)
+    for trial in plan.trials:
+        result = results.get(trial.key)
+        if trial.task != task or (result and result.status is Status.OK):
+            continue
+        reason = (result.reason or "no reason given") if result else "no result yet"
+        trace = result.traceback if result else None
+        found.setdefault((trial.method, status_of(result), reason, trace), []).append(trial)
+    return [
+        Problem(
+            method,
+            wording.seeds([trial.seed for trial in mine]),
+            status,
+            reason,
+            trace,
+            [(trial.seed, slugs[trial.key]) for trial in mine if trial.key in results],
+        )
+        for (method, status, reason, trace), mine in found.items()
+    ]
+
+
+def trial_slugs(plan: Plan) -> dict[str, str]:
+    """Names of the pages of a plan's trials, without ending, by key."""
+    return wording.slugs([trial.key for trial in plan.trials])
+
+
+def _absences(board: Board) -> dict[str, list[str]]:
+    """Reasons for metrics that do not exist, each with the metrics and methods it concerns."""
+    found: dict[str, list[str]] = {}
+    finished = sum(row.ok > 0 for row in board.rows)
+    for metric in board.track.metrics:
+        labels: dict[str, list[str]] = {}
+        for row in board.rows:
+            for reason in row.cells[metric.name].reasons:
+                labels.setdefault(reason, []).append(row.method.label)
+        for reason, mine in labels.items():
+            everywhere = len(mine) == finished and finished > 1
+            whose = "of every method" if everywhere else f"of {wording.listed(mine)}"
+            found.setdefault(reason, []).append(f"{metric.title} {whose}")
+    return found
+
+
+def _splits(plan: Plan, task: str, results: Mapping[str, Result]) -> list[str]:
+    found: dict[tuple[Scalar, str], list[int]] = {}
+    for trial in plan.trials:
+        result = results.get(trial.key)
+        if trial.task == task and result and result.chosen.get(SPLIT_INTO) is not None:
+            size = result.chosen[SPLIT_INTO]
+            found.setdefault((size, trial.method), []).append(trial.seed)
+    return [
+        f"Batches were split into parts of {size} for {method}, {wording.seeds(seeds)}: "
+        "out of memory."
+        for (size, method), seeds in found.items()
+    ]
+
+
+def _environments(results: Iterable[Result]) -> list[tuple[Environment, int]]:
+    found: dict[str, tuple[Environment, int]] = {}
+    for result in results:
+        if result.environment:
+            key = result.environment.model_dump_json()
+            found[key] = (result.environment, found.get(key, (None, 0))[1] + 1)
+    return [found[key] for key in sorted(found, key=lambda key: (-found[key][1], key))]
+
+
+def _letter(index: int) -> str:
+    return chr(ord("a") + index) if index < 26 else str(index)
+
+
+def _instant(time: datetime) -> datetime:
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -1,0 +1,238 @@
+"""A trial's page: how to run it again, what it was, what came out, and why it failed if it did."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from bench.errors import BenchError
+from bench.reports import wording
+from bench.reports.boards.leaderboard import ranking_metrics
+from bench.reports.boards.tables import status_of
+from bench.reports.charts.curves import curves_figure
+from bench.reports.pages.suite import SuiteView, trial_slugs
+from bench.result import (
+    MetricInfo,
+    Plan,
+    PlannedMethod,
+    PlannedTask,
+    PlannedTrial,
+    Result,
+    Scalar,
+    TrackInfo,
+)
+
+MLFLOW = "mlflow.json"
+"""Beside the plan of a suite: the ids of its trials' MLflow runs, by trial key."""
+
+
+@dataclass(frozen=True)
+class TrialView:
+    """A planned trial, and what is known of it; without a result it has no page."""
+
+    planned: PlannedTrial
+    slug: str
+    """Name of its file, without ending."""
+    task: PlannedTask
+    task_slug: str
+    method: PlannedMethod
+    track: TrackInfo
+    ranking: Sequence[MetricInfo]
+    """The metrics that decide ranks on this task."""
+    result: Result | None
+    status: str
+    run_id: str | None
+
+    @property
+    def title(self) -> str:
+        """What it is in a line."""
+        return f"{self.planned.method} on {self.planned.task}, seed {self.planned.seed}"
+
+    @property
+    def measured(self) -> list[tuple[MetricInfo, str | None, str | None]]:
+        """Each metric of the track with its value in words, or why there is none."""
+        if self.result is None:
+            return []
+        found: list[tuple[MetricInfo, str | None, str | None]] = []
+        for metric in self.track.metrics:
+            value = self.result.metrics.get(metric.name)
+            reason = self.result.undefined.get(metric.name)
+            if value is not None or reason is not None:
+                found.append((metric, self.value(metric), reason))
+        return found
+
+    def value(self, metric: MetricInfo) -> str | None:
+        """The trial's value of a metric in the shown unit, without it."""
+        value = self.result.metrics.get(metric.name) if self.result else None
+        return None if value is None else wording.value(value, metric.unit)
+
+    @property
+    def further(self) -> dict[str, float]:
+        """Metrics that the trial reports and the track does not know."""
+        known = {metric.name for metric in self.track.metrics}
+        mine = self.result.metrics if self.result else {}
+        return {name: value for name, value in mine.items() if name not in known}
+
+
+def trial_views(
+    suite: SuiteView, results: Mapping[str, Result], run_ids: Mapping[str, str]
+) -> list[TrialView]:
+    """Every trial of a suite, in its plan's order.
+
+    Args:
+        suite: its page.
+        results: by key.
+        run_ids: of MLflow, by key.
+    """
+    plan = suite.plan
+    task_slugs = {task.board.task.name: task.slug for task in suite.tasks}
+    tasks = {task.name: task for task in plan.tasks}
+    tracks = {track.name: track for track in plan.tracks}
+    methods = {(method.track, method.label): method for method in plan.methods}
+    slugs = trial_slugs(plan)
+    ranking = dict(_ranking(plan, results))
+    return [
+        TrialView(
+            planned=trial,
+            slug=slugs[trial.key],
+            task=(task := tasks[trial.task]),
+            task_slug=task_slugs[task.name],
+            method=methods[task.track, trial.method],
+            track=tracks[task.track],
+            ranking=ranking[task.name],
+            result=(result := results.get(trial.key)),
+            status=status_of(result),
+            run_id=run_ids.get(trial.key),
+        )
+        for trial in plan.trials
+    ]
+
+
+def _ranking(plan: Plan, results: Mapping[str, Result]) -> Iterator[tuple[str, list[MetricInfo]]]:
+    tracks = {track.name: track for track in plan.tracks}
+    reported: dict[str, set[str]] = {task.name: set() for task in plan.tasks}
+    for trial in plan.trials:
+        if result := results.get(trial.key):
+            reported[trial.task].update(result.metrics)
+    for task in plan.tasks:
+        yield task.name, ranking_metrics(tracks[task.track], reported[task.name])
+
+
+def facts(plan: Plan, view: TrialView, result: Result) -> dict[str, Any]:
+    """What the page of a trial with a result says, for its template."""
+    undefined: dict[str, list[str]] = {}
+    for metric, value, reason in view.measured:
+        if value is None and reason:
+            undefined.setdefault(reason, []).append(metric.title)
+    return {
+        "plan": plan,
+        "view": view,
+        "result": result,
+        "command": rerun_command(plan, view.method, view.planned.task, result),
+        "undefined": undefined,
+        "curves": _curves(view, result),
+        "numbers": curves_link(result),
+    }
+
+
+def _curves(view: TrialView, result: Result) -> Markup | None:
+    """The trial's curves as a drawing, or None where it left none."""
+    drawn = curves_figure(result.curves, result.chosen, "curves", f"Curves of {view.title}")
+    # The drawing is built by an XML serialiser that escapes every text in it.
+    return Markup(drawn) if drawn else None  # noqa: S704
+
+
+def curves_link(result: Result) -> str:
+    """The curves as a CSV file within the link: a line an epoch, a column a curve."""
+    names = list(result.curves)
+    longest = max((len(curve) for curve in result.curves.values()), default=0)
+    lines = [["epoch", *names]]
+    for epoch in range(longest):
+        values = (curve[epoch : epoch + 1] for curve in result.curves.values())
+        lines.append(
+            [str(epoch + 1), *("" if v in ([], [None]) else f"{v[0]:.6g}" for v in values)]
+        )
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows(lines)
+    return f"data:text/csv;charset=utf-8,{quote(buffer.getvalue())}"
+
+
+def read_run_ids(store_root: Path, suite: str) -> dict[str, str]:
+    """Ids of the MLflow runs of a suite's trials, by key; empty where nothing was logged.
+
+    Raises:
+        BenchError: the file is there and is not a mapping of texts.
+    """
+    path = store_root / suite / MLFLOW
+    if not path.exists():
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BenchError(
+            f"{path}: not JSON ({error}). Remove it; `bench log` writes it."
+        ) from error
+    if not isinstance(found, dict) or not all(isinstance(v, str) for v in found.values()):
+        raise BenchError(f"{path}: not run ids by trial key. Remove it; `bench log` writes it.")
+    return found
+
+
+KEPT = ("--suite", "--set", "--device")
+"""Options that decide what is run; the others say where things go, or how many run at once."""
+
+FRESH = "again"
+"""Folder for the new result: in the old one the trial is finished, and would not run."""
+
+
+def rerun_command(plan: Plan, method: PlannedMethod, task: str, result: Result) -> str:
+    """A line for the shell that plans this trial, with the same key, and no other."""
+    words = ["bench", *_kept(shlex.split(plan.command)[1:])]
+    if "--suite" not in words:
+        words += ["--suite", plan.suite]
+    words += ["--tasks", task, "--methods", named(method)]
+    # "3" alone would be the seeds 0, 1 and 2.
+    words += ["--seeds", f"{result.seed}-{result.seed}"]
+    if result.environment and result.environment.threads != 1:
+        words += ["--threads", str(result.environment.threads)]
+    return shlex.join([*words, "--out", FRESH])
+
+
+def named(method: PlannedMethod) -> str:
+    """What `--methods` takes for this entry alone: "bade[]", "bade[strength=0.5]".
+
+    A file's name stands for all entries of the suite that have it, and a label writes six digits
+    of a number.
+    """
+    if not method.parameters:
+        return method.name  # it has no other entries
+    defaults = {field.name: field.default for field in method.hyperparameters}
+    changed = {
+        name: value
+        for name, value in method.parameters.items()
+        if (name not in defaults or defaults[name] != value) and f"{name}=" in method.label
+    }
+    return f"{method.name}[{','.join(f'{k}={_written(v)}' for k, v in changed.items())}]"
+
+
+def _written(value: Scalar) -> str:
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _kept(words: Sequence[str]) -> Iterator[str]:
+    """Options of `KEPT` with their values, in both spellings: `--set a=b` and `--set=a=b`."""
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        option, equals, value = word.partition("=")
+        if option in KEPT:
+            yield option
+            yield value if equals else following

@@ -1,0 +1,1 @@
+"""Statistics over seeds: intervals, paired tests between methods, tests of slopes."""

@@ -1,0 +1,146 @@
+"""Where files of weights are looked for, how they are fetched, and what is said of them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from bench.cli import main
+from bench.errors import DataError, UsageError
+from bench.models import pretrained
+from bench.perception.distances import NAMES, files_of
+
+CONTENT = b"weights"
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    """Of a server on this machine that answers with CONTENT."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(CONTENT)
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/weights"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def served(monkeypatch: pytest.MonkeyPatch, name: str, address: str, content: bytes) -> None:
+    """Let a file of weights come from the server and have the checksum of `content`."""
+    file = replace(pretrained.FILES[name], url=address, sha256=hashlib.sha256(content).hexdigest())
+    monkeypatch.setitem(pretrained.FILES, name, file)
+
+
+def test_every_file_has_an_address_and_an_official_checksum() -> None:
+    for file in pretrained.FILES.values():
+        assert file.url is not None
+        assert file.url.startswith("https://")
+        assert file.sha256 is not None
+        assert re.fullmatch("[0-9a-f]{64}", file.sha256)
+        # torchvision writes the beginning of the checksum into the name.
+        if named := re.search(r"-([0-9a-f]{8})\.pth", file.name):
+            assert file.sha256.startswith(named[1])
+    assert {file for name in NAMES for file in files_of(name)} <= pretrained.FILES.keys()
+
+
+def test_the_mirror_comes_first_then_the_data_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror, data = tmp_path / "mirror" / "weights", tmp_path / "data" / "raw" / "weights"
+    for room in (mirror, data):
+        room.mkdir(parents=True)
+        (room / "dists_weights.pt").write_bytes(CONTENT)
+    with pretrained.beside(tmp_path / "data"):
+        assert pretrained.find("dists", "DISTS") == data / "dists_weights.pt"
+        monkeypatch.setenv("BENCH_MIRROR", str(tmp_path / "mirror"))
+        assert pretrained.find("dists", "DISTS") == mirror / "dists_weights.pt"
+    monkeypatch.delenv("BENCH_MIRROR")
+    monkeypatch.setenv("BENCH_DATA", str(tmp_path / "data"))
+    assert pretrained.find("dists", "DISTS") == data / "dists_weights.pt"
+
+
+def test_the_same_network_may_lie_there_as_safetensors(tmp_path: Path) -> None:
+    room = tmp_path / "raw" / "weights"
+    room.mkdir(parents=True)
+    (room / "squeezenet1_1_imagenet.safetensors").write_bytes(CONTENT)
+    with pretrained.beside(tmp_path):
+        assert (
+            pretrained.find("squeezenet1_1", "LPIPS").name == "squeezenet1_1_imagenet.safetensors"
+        )
+        told = pretrained.described(("squeezenet1_1", "vgg16"))
+    assert told == "squeezenet1_1-b8a52dc0.pth: NOT the official file"
+
+
+def test_a_file_is_fetched_once_and_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    served(monkeypatch, "dists", address, CONTENT)
+    assert pretrained.get("dists", tmp_path) == [tmp_path / "raw" / "weights" / "dists_weights.pt"]
+    assert pretrained.get("dists", tmp_path) == []
+    with pretrained.beside(tmp_path):
+        assert pretrained.described(("dists",)) == "dists_weights.pt: official"
+
+
+def test_a_file_with_another_checksum_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    served(monkeypatch, "dists", address, b"something else")
+    with pytest.raises(DataError, match=r"could not fetch dists_weights\.pt"):
+        pretrained.get("dists", tmp_path)
+    assert not list(tmp_path.rglob("dists_weights.pt"))
+
+
+def test_pieapp_wants_consent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    served(monkeypatch, "pieapp", address, CONTENT)
+    with pytest.raises(UsageError, match=r"non-commercial use only.*--accept-licence"):
+        pretrained.get("pieapp", tmp_path)
+    assert len(pretrained.get("pieapp", tmp_path, accept_licence=True)) == 1
+    assert pretrained.get("pieapp", tmp_path) == []  # here already: nothing to ask
+
+
+def test_the_command_line_lists_fetches_and_explains(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    address: str,
+) -> None:
+    served(monkeypatch, "lpips_alex", address, CONTENT)
+    monkeypatch.setenv("COLUMNS", "300")
+
+    def bench(*arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["bench", "data", *arguments, "--data", str(tmp_path)])
+        with pytest.raises(SystemExit) as ended:
+            main.main()
+        printed = capsys.readouterr()
+        return int(ended.value.code or 0), " ".join((printed.out + printed.err).split())
+
+    code, words = bench("get", "weights/vgg")
+    assert code == 2
+    assert 'unknown weights "vgg". Did you mean "vgg16"?' in words
+    code, words = bench("get", "weights/lpips_alex")
+    assert code == 0
+    assert words.endswith("raw/weights/lpips_v0.1_alex.pth")
+    assert "it is already here" in bench("get", "weights/lpips_alex")[1]
+    code, words = bench("list")
+    assert "weights/lpips_alex" in words
+    assert "weights/pieapp" in words

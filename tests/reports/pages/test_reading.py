@@ -1,0 +1,52 @@
+"""The page that explains the others: every rule, every metric, and formulas of what is computed."""
+
+from __future__ import annotations
+
+import html
+
+import pytest
+
+from bench.reports.pages.reading import FORMULAS, explained
+from bench.reports.pages.suite import suite_view
+from bench.reports.site import render
+from bench.reports.statistics.seeds import INTERVAL_RULES, RANKING_RULE
+from bench.tracks.registry import TRACKS
+from tests.reports.guests_sweep import guests
+from tests.reports.synthetic_sweep import TwoTasks, store_of
+
+
+def test_every_rule_and_metric_of_the_suites_is_on_the_page(
+    two_tasks: TwoTasks, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    root = tmp_path_factory.mktemp("reading")
+    store_of(root, *two_tasks)
+    store_of(root, *guests("faces"))
+    page = html.unescape(render(root)["reading.html"])
+    for words in (
+        RANKING_RULE,
+        INTERVAL_RULES["t"],
+        "Odds and EAcc decide, with equal weight.",
+        "The epoch with the best mean rank of Odds and EAcc on validation data.",
+        "The slope.",
+        "Area under the ROC curve.",
+        FORMULAS["debiasing", "odds"],
+        FORMULAS["robust_fairness", "slope_size"],
+    ):
+        assert words in page, words
+
+
+def test_metrics_of_a_track_are_gathered_over_suites(two_tasks: TwoTasks) -> None:
+    suites = [suite_view("adult", *two_tasks), suite_view("faces", *guests("faces"))]
+    names = {each.info.name: [m.name for m, _ in each.metrics] for each in explained(suites)}
+    assert names == {
+        "debiasing": ["odds", "eacc", "accuracy", "auc", "asr_0", "asr_1"],
+        "robust_fairness": ["slope_size", "worst_group_accuracy"],
+    }
+
+
+@pytest.mark.parametrize("name", ["debiasing", "poisoning"])
+def test_what_ranks_has_a_formula_and_no_formula_is_of_an_unknown_metric(name: str) -> None:
+    infos = [TRACKS[name].info((classes,), True) for classes in (0, 2, 10)]
+    known = {metric.name for info in infos for metric in info.metrics}
+    assert {m for info in infos for m in info.rank_by} <= {m for t, m in FORMULAS if t == name}
+    assert {m for t, m in FORMULAS if t == name} <= known

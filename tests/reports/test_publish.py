@@ -1,0 +1,304 @@
+"""Pages reach a folder or a branch; what is not ours is neither changed nor removed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from bench.errors import BenchError, UsageError
+from bench.reports.publish import MANIFEST, NO_JEKYLL, Branch, Files, Folder, manifest, site_of
+from bench.result import Store
+from tests.tracking.tracking_examples import make_plan, make_results
+
+Site = Callable[..., Files]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """Makes the files of a site from their texts, its manifest among them."""
+
+    def make(**texts: str) -> Files:
+        root = tmp_path / f"made-{len(list(tmp_path.iterdir()))}"
+        files = {}
+        for given, text in texts.items():
+            name = given.replace("__", "/").replace("_html", ".html")
+            path = root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+            files[name] = path
+        digests = {name: sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
+        (root / MANIFEST).write_text(manifest(digests))
+        return files | {MANIFEST: root / MANIFEST}
+
+    return make
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with a commit, a staged, a changed and an untracked file."""
+    for name in ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE"):
+        monkeypatch.delenv(name, raising=False)
+    for who in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{who}_NAME", "A")
+        monkeypatch.setenv(f"GIT_{who}_EMAIL", "a@example.org")
+    root = tmp_path / "repository"
+    root.mkdir()
+    git(root, "init", "--quiet", "--initial-branch", "main")
+    (root / "code.py").write_text("1\n")
+    git(root, "add", "code.py")
+    git(root, "commit", "--quiet", "-m", "Code")
+    (root / "staged.py").write_text("2\n")
+    git(root, "add", "staged.py")
+    (root / "code.py").write_text("3\n")
+    (root / "untracked.py").write_text("4\n")
+    return root
+
+
+def git(root: Path, *words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def on_branch(root: Path, name: str = "gh-pages") -> dict[str, str]:
+    names = git(root, "ls-tree", "-r", "--name-only", name).splitlines()
+    return {each: git(root, "show", f"{name}:{each}") for each in names}
+
+
+def in_folder(root: Path) -> dict[str, str]:
+    return {
+        path.relative_to(root).as_posix(): path.read_text()
+        for path in root.rglob("*")
+        if path.is_file()
+    }
+
+
+def texts(files: Files) -> dict[str, str]:
+    return {name: path.read_text() for name, path in files.items()}
+
+
+def everything_else(root: Path) -> tuple[str, ...]:
+    """Working tree, index, other branches, HEAD: all that publishing must leave alone."""
+    return (
+        git(root, "status", "--porcelain"),
+        git(root, "rev-parse", "HEAD", "main"),
+        git(root, "diff", "--cached"),
+        git(root, "diff"),
+        git(root, "symbolic-ref", "HEAD"),
+    )
+
+
+def test_a_folder_becomes_the_site(site: Site, tmp_path: Path) -> None:
+    files, place = site(index_html="a", digits__index_html="b"), Folder(tmp_path / "to")
+    assert place.changes(files).new == ["index.html", "digits/index.html", MANIFEST]
+    assert not place.root.exists()
+    assert "Open" in place.publish(files)
+    assert in_folder(place.root) == texts(files)
+    assert not place.changes(files).any
+
+
+def test_only_what_the_site_owns_is_replaced_and_removed(site: Site, tmp_path: Path) -> None:
+    place = Folder(tmp_path / "to")
+    place.publish(site(index_html="a", old__index_html="b", mine_html="c"))
+    (place.root / "CNAME").write_text("example.org")
+    (place.root / "mine.html").write_text("changed by hand")
+    files = site(index_html="new")
+    changes = place.changes(files)
+    assert (changes.replaced, changes.removed) == (["index.html", MANIFEST], ["old/index.html"])
+    assert changes.kept == ["mine.html"]
+    place.publish(files)
+    assert in_folder(place.root) == texts(files) | {
+        "CNAME": "example.org", "mine.html": "changed by hand",
+    }  # fmt: skip
+    assert not (place.root / "old").exists()
+
+
+def test_a_foreign_folder_is_refused(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "to").mkdir()
+    (tmp_path / "to" / "thesis.tex").write_text("years of work")
+    with pytest.raises(BenchError, match="holds files that bench did not publish"):
+        Folder(tmp_path / "to").publish(site(index_html="a"))
+    assert in_folder(tmp_path / "to") == {"thesis.tex": "years of work"}
+
+
+def test_a_foreign_file_under_our_name_is_refused(site: Site, tmp_path: Path) -> None:
+    place = Folder(tmp_path / "to")
+    place.publish(site(index_html="a"))
+    (place.root / "about.html").write_text("theirs")
+    with pytest.raises(BenchError, match=r"about\.html is not from an earlier publication"):
+        place.publish(site(index_html="b", about_html="ours"))
+    assert (place.root / "index.html").read_text() == "a"
+
+
+def test_a_link_is_not_followed(site: Site, tmp_path: Path) -> None:
+    place = Folder(tmp_path / "to")
+    place.publish(site(index_html="a"))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (place.root / "digits").symlink_to(elsewhere)
+    with pytest.raises(BenchError, match="a link, which bench does not follow"):
+        place.publish(site(index_html="a", digits__index_html="b"))
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_manifest_that_points_elsewhere_is_refused(site: Site, tmp_path: Path) -> None:
+    place = Folder(tmp_path / "to")
+    place.publish(site(index_html="a"))
+    outside = tmp_path / "outside.txt"
+    outside.write_text("x")
+    digest = sha256(b"x").hexdigest()
+    (place.root / MANIFEST).write_text(json.dumps({"../outside.txt": digest}))
+    with pytest.raises(BenchError, match="leaves the folder"):
+        place.publish(site(index_html="a"))
+    assert outside.exists()
+
+
+def test_publishing_cut_short_is_taken_up_again(site: Site, tmp_path: Path) -> None:
+    files, place = site(index_html="a", digits__index_html="b"), Folder(tmp_path / "to")
+    place.publish(files)
+    (place.root / "index.html").unlink()
+    (place.root / "digits" / "index.html").write_text("half")
+    place.publish(files)
+    assert in_folder(place.root) == texts(files)
+
+
+def test_a_branch_of_its_own_holds_the_site(site: Site, repository: Path) -> None:
+    before, files = everything_else(repository), site(index_html="a", digits__index_html="b")
+    told = Branch(repository).publish(files)
+    assert on_branch(repository) == texts(files)
+    assert git(repository, "rev-list", "--count", "gh-pages") == "1\n"  # an orphan
+    assert git(repository, "log", "-1", "--format=%s", "gh-pages") == "Pages\n"
+    assert everything_else(repository) == before
+    assert "git push origin gh-pages" in told
+
+
+def test_a_dry_run_writes_no_object(site: Site, repository: Path) -> None:
+    def objects() -> set[Path]:
+        return {p for p in (repository / ".git").rglob("*") if p.is_file() and p.name != "index"}
+
+    before = objects()
+    changes = Branch(repository).changes(site(index_html="never seen before"))
+    assert changes.new == ["index.html", MANIFEST]
+    assert objects() == before
+
+
+def test_equal_pages_make_no_commit(site: Site, repository: Path) -> None:
+    files = site(index_html="a")
+    Branch(repository).publish(files)
+    assert "up to date" in Branch(repository).publish(files)
+    assert git(repository, "rev-list", "--count", "gh-pages") == "1\n"
+
+
+def test_the_next_publication_builds_on_the_last_and_keeps_what_is_not_ours(
+    site: Site, repository: Path, tmp_path: Path
+) -> None:
+    Branch(repository).publish(site(index_html="a", old__index_html="b"))
+    other = tmp_path / "tree"
+    git(repository, "worktree", "add", "--quiet", str(other), "gh-pages")
+    (other / "CNAME").write_text("example.org")
+    git(other, "add", "CNAME")
+    git(other, "commit", "--quiet", "-m", "Name")
+    git(repository, "worktree", "remove", str(other))
+    files = site(index_html="new")
+    Branch(repository).publish(files)
+    assert on_branch(repository) == texts(files) | {"CNAME": "example.org"}
+    assert git(repository, "rev-list", "--count", "gh-pages") == "3\n"
+
+
+def test_a_branch_that_is_checked_out_is_refused(
+    site: Site, repository: Path, tmp_path: Path
+) -> None:
+    Branch(repository).publish(site(index_html="a"))
+    git(repository, "worktree", "add", "--quiet", str(tmp_path / "tree"), "gh-pages")
+    with pytest.raises(BenchError, match="checked out in a working tree"):
+        Branch(repository).publish(site(index_html="b"))
+
+
+def test_a_branch_with_something_else_is_refused(site: Site, repository: Path) -> None:
+    git(repository, "branch", "gh-pages", "main")
+    with pytest.raises(BenchError, match=r"branch gh-pages: holds files .* branch:NAME"):
+        Branch(repository).publish(site(index_html="a"))
+    assert on_branch(repository) == {"code.py": "1\n"}
+
+
+def test_pushing_sends_this_branch_alone(site: Site, repository: Path, tmp_path: Path) -> None:
+    remote = tmp_path / "remote.git"
+    git(tmp_path, "init", "--quiet", "--bare", str(remote))
+    git(repository, "remote", "add", "origin", str(remote))
+    files = site(index_html="a")
+    Branch(repository, push=True).publish(files)
+    assert git(remote, "branch", "--format", "%(refname:short)") == "gh-pages\n"
+    assert on_branch(remote) == texts(files)
+
+
+def test_a_fresh_clone_builds_on_the_remotes_branch(
+    site: Site, repository: Path, tmp_path: Path
+) -> None:
+    Branch(repository).publish(site(index_html="a"))
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "--quiet", str(repository), str(clone))
+    Branch(clone, push=True).publish(site(index_html="b"))
+    assert on_branch(repository)["index.html"] == "b"
+    assert git(repository, "rev-list", "--count", "gh-pages") == "2\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("a..b", 'no name for a branch'), ("-x", "no name for a branch")]
+)  # fmt: skip
+def test_names_that_no_branch_can_have(site: Site, repository: Path, name: str, told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        Branch(repository, name).changes(site(index_html="a"))
+
+
+def test_no_repository_is_told(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    (tmp_path / "plain").mkdir()
+    with pytest.raises(UsageError, match=r"not in a git repository .* Name one with --repository"):
+        Branch(tmp_path / "plain").changes(site(index_html="a"))
+
+
+def test_a_remote_that_is_not_there_is_told_in_a_line(site: Site, repository: Path) -> None:
+    with pytest.raises(BenchError, match=r"^git push: fatal: .*origin.*$") as caught:
+        Branch(repository, push=True).publish(site(index_html="a"))
+    assert "\n" not in str(caught.value)
+
+
+def test_the_site_of_results_has_its_pages_feed_and_manifest(tmp_path: Path) -> None:
+    plan = make_plan("small")
+    store = Store(tmp_path / "results")
+    store.write_plan(plan)
+    for result in make_results(plan):
+        store.write(result)
+    with site_of(store.root, "https://example.org/bench") as files:
+        content = texts(files)
+    assert {"index.html", "small/index.html", "feed.xml", "small/badge.svg", NO_JEKYLL} <= set(
+        content
+    )
+    assert 'href="https://example.org/bench/small/index.html"' in content["feed.xml"]
+    owned = json.loads(content[MANIFEST])
+    assert owned == {
+        name: sha256(text.encode()).hexdigest()
+        for name, text in content.items()
+        if name != MANIFEST
+    }
+
+
+def test_what_cannot_be_published_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no results here"), site_of(tmp_path):
+        pass
+    Store(tmp_path).write_plan(make_plan("small"))
+    with (
+        pytest.raises(UsageError, match=r'--url: "example\.org"'),
+        site_of(tmp_path, "example.org"),
+    ):
+        pass
+
+
+def test_a_folder_that_cannot_be_written_is_told(site: Site, tmp_path: Path) -> None:
+    tmp_path.joinpath("file").write_text("")
+    with pytest.raises(BenchError, match=r"file/to: cannot write here \(Not a directory\)"):
+        Folder(tmp_path / "file" / "to").publish(site(index_html="a"))

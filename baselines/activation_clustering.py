@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.method import Paper
 from bench.tracks.poisoning.contract import Defence, Defender, PoisoningTask
 
@@ -48,12 +48,12 @@ class ActivationClustering(Defender):
     """Of 2-means, the best of which counts. The paper says nothing of them; with ten, one run in
     three missed poison that stood apart."""
 
-    def defend(self, task: PoisoningTask, trial: Trial) -> Defence:
+    def defend(self, task: PoisoningTask, context: Context) -> Defence:
         """Cluster class by class."""
         embed = nn.Sequential(task.victim.encoder, task.victim.neck)
-        activations = trial.predict(embed, task.train.inputs)
+        activations = context.predict(embed, task.train.inputs)
         flagged = torch.zeros(len(task.train), dtype=torch.bool, device=task.device)
-        random = trial.generator("activation clustering/starts")
+        random = context.generator("activation clustering/starts")
         for label in range(len(task.classes)):
             rows = (task.train.y == label).nonzero()[:, 0]
             flagged[rows] = self.suspects(activations[rows], random)

@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.learning.losses import reverse_gradient
 from bench.learning.split import Batch
 from bench.learning.standard import task_loss
@@ -42,13 +42,13 @@ class Adversarial(Debiaser):
     width: Annotated[int, Field(ge=1)] = 50
     """Hidden units of the adversary."""
 
-    def fit(self, task: DebiasingTask, trial: Trial) -> nn.Module:
+    def fit(self, task: DebiasingTask, context: Context) -> nn.Module:
         """Minimise the task's loss and, through the reversal, maximise the adversary's."""
         if self.sees == "output":
             task.require_classes()
         model = task.new_model()
         inputs = model.head.in_features if self.sees == "hidden" else 2 * task.outputs
-        adversary = new_adversary(inputs, self.width, trial.seed).to(task.device)
+        adversary = new_adversary(inputs, self.width, context.seed).to(task.device)
 
         def loss(model: Backbone, batch: Batch) -> Tensor:
             hidden = model.embed(batch.x)
@@ -60,7 +60,7 @@ class Adversarial(Debiaser):
             guess = adversary(reverse_gradient(seen, self.coefficient))
             return task_loss(outputs, batch.y) + F.cross_entropy(guess, batch.b)
 
-        return trial.train(model, task.train, loss, also=[adversary])
+        return context.train(model, task.train, loss, also=[adversary])
 
 
 def new_adversary(inputs: int, width: int, seed: int) -> nn.Module:

@@ -12,7 +12,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.learning.split import Batch, Split
 from bench.learning.standard import plain_loss
 from bench.method import Paper
@@ -57,7 +57,7 @@ class ConfusionTraining(Defender):
     largest_ratio: Annotated[float, Field(gt=1)] = 1.5
     """The same for the class with the largest: the authors' code."""
 
-    def defend(self, task: PoisoningTask, trial: Trial) -> Defence:
+    def defend(self, task: PoisoningTask, context: Context) -> Defence:
         """Distil the poison, then test each class with what the last network has left."""
         model = task.new_model()
         model.load_state_dict(task.victim.state_dict())
@@ -65,19 +65,21 @@ class ConfusionTraining(Defender):
         losses = torch.zeros(0)
         for number, weight in enumerate(LAMBDAS):
             if number:
-                model = self._pretrained(task, trial, left, number, last=number == len(SHARES))
-            model = self._confused(task, trial, model, left, number, weight)
-            logits = trial.predict(model, task.train.inputs)
+                model = self._pretrained(task, context, left, number, last=number == len(SHARES))
+            model = self._confused(task, context, model, left, number, weight)
+            logits = context.predict(model, task.train.inputs)
             losses = F.cross_entropy(logits, task.train.y, reduction="none")
             if number < len(SHARES):
                 left = best_fitted(losses, task.train.y, SHARES[number])
         fits = logits.argmax(dim=1) == task.train.y
         embed = nn.Sequential(model.encoder, model.neck)
-        found = self._cleansed(task, trial, trial.predict(embed, task.train.inputs), losses, fits)
+        found = self._cleansed(
+            task, context, context.predict(embed, task.train.inputs), losses, fits
+        )
         return Defence(flagged=found, suspicion=-losses)
 
     def _pretrained(
-        self, task: PoisoningTask, trial: Trial, left: Tensor, number: int, *, last: bool
+        self, task: PoisoningTask, context: Context, left: Tensor, number: int, *, last: bool
     ) -> Backbone:
         """A fresh network that knows the samples which are left, in the last round clean ones too.
 
@@ -89,15 +91,15 @@ class ConfusionTraining(Defender):
         x = torch.cat([split.inputs.take(rows) for split, rows in samples])
         y = torch.cat([split.y[rows] for split, rows in samples])
         every = torch.arange(len(y), device=task.device)
-        drawn = self._drawn(Split.of(x, y, torch.zeros_like(y)), every, trial, f"known {number}")
-        return one_pass(task.new_model(), drawn, plain_loss, trial, f"round {number + 1}")
+        drawn = self._drawn(Split.of(x, y, torch.zeros_like(y)), every, context, f"known {number}")
+        return one_pass(task.new_model(), drawn, plain_loss, context, f"round {number + 1}")
 
     def _confused(
-        self, task: PoisoningTask, trial: Trial, model: Backbone, left: Tensor, number: int,
+        self, task: PoisoningTask, context: Context, model: Backbone, left: Tensor, number: int,
         weight: float,
     ) -> Backbone:  # fmt: skip
         """The network trained on, equation 3: suspects with their labels, clean ones with wrong."""
-        random = trial.generator(f"confusion training/wrong labels {number}")
+        random = context.generator(f"confusion training/wrong labels {number}")
         rarity = class_weights(task.train.y[left], len(task.classes))
         if number == len(SHARES):
             rarity = torch.ones_like(rarity)
@@ -113,19 +115,19 @@ class ConfusionTraining(Defender):
             suspects = F.cross_entropy(logits[len(batch) :], batch.y, weight=rarity)
             return ((weight - 1) * confusion + suspects) / weight
 
-        drawn = self._drawn(task.train, left, trial, f"suspects {number}")
-        return one_pass(model, drawn, loss, trial, f"confusion {number + 1}")
+        drawn = self._drawn(task.train, left, context, f"suspects {number}")
+        return one_pass(model, drawn, loss, context, f"confusion {number + 1}")
 
-    def _drawn(self, split: Split, rows: Tensor, trial: Trial, purpose: str) -> Split:
+    def _drawn(self, split: Split, rows: Tensor, context: Context, purpose: str) -> Split:
         """As many samples as `steps` batches take: all of `rows` in random order, over and over."""
-        random, wanted = trial.generator(purpose), self.steps * trial.training.batch_size
+        random, wanted = context.generator(purpose), self.steps * context.training.batch_size
         passes = math.ceil(wanted / len(rows))
         orders = [torch.randperm(len(rows), generator=random) for _ in range(passes)]
         drawn = rows[torch.cat(orders)[:wanted].to(rows.device)]
         return Split.of(split.inputs.subset(drawn), split.y[drawn], split.b[drawn])
 
     def _cleansed(
-        self, task: PoisoningTask, trial: Trial, features: Tensor, losses: Tensor, fits: Tensor
+        self, task: PoisoningTask, context: Context, features: Tensor, losses: Tensor, fits: Tensor
     ) -> Tensor:
         """The fitted samples of the classes in which they lie apart, [n] bool."""
         classes = [(task.train.y == c).nonzero()[:, 0] for c in range(len(task.classes))]
@@ -140,7 +142,7 @@ class ConfusionTraining(Defender):
         flagged = torch.zeros_like(fits)
         for label, rows in enumerate(classes):
             mine = ratios[label].item()
-            trial.chosen[f"likelihood ratio of class {label}"] = mine
+            context.chosen[f"likelihood ratio of class {label}"] = mine
             is_largest = mine == ratios.max() and mine > self.largest_ratio
             if mine > self.ratio or is_largest:
                 flagged[rows] = fits[rows]
@@ -151,13 +153,13 @@ def one_pass(
     model: Backbone,
     split: Split,
     loss: Callable[[Backbone, Batch], Tensor],
-    trial: Trial,
+    context: Context,
     stage: str,
 ) -> Backbone:
     """The model trained once through `split`; curves and costs go to the trial."""
-    brief = replace(trial, training=trial.training.model_copy(update={"epochs": 1}))
+    brief = replace(context, training=context.training.model_copy(update={"epochs": 1}))
     brief.train(model, split, loss, stage=stage)
-    trial.samples_seen, trial.training_seconds = brief.samples_seen, brief.training_seconds
+    context.samples_seen, context.training_seconds = brief.samples_seen, brief.training_seconds
     return model
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from bench.attacks.adversarial.ascent import cross_entropy, gradient_of, lead, lengths
 from bench.attacks.adversarial.best import Best, cosine
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.method import Paper
 from bench.perception import images
 from bench.perception.images import eight_bit
@@ -42,7 +42,7 @@ class Ddn(Attacker):
     quantised: bool = True
     """Whether every image is rounded to 8 bits a channel, as in the paper."""
 
-    def perturb(self, model: nn.Module, x: Tensor, y: Tensor, trial: Trial) -> Tensor:
+    def perturb(self, model: nn.Module, x: Tensor, y: Tensor, context: Context) -> Tensor:
         """Attack a batch."""
         images.check(x)
         delta, norm, best = (

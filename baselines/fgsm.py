@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from bench.attacks.adversarial.one_step import one_step, signs, steepest
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.method import Paper
 from bench.perception import images
 from bench.tracks.imperceptibility import Attacker
@@ -34,7 +34,7 @@ class Fgsm(Attacker):
     """Length of the step in that norm, pixels from 0 to 1; .03 is about 8 of 255 levels, what
     images of photographs are usually attacked with."""
 
-    def perturb(self, model: nn.Module, x: Tensor, y: Tensor, trial: Trial) -> Tensor:
+    def perturb(self, model: nn.Module, x: Tensor, y: Tensor, context: Context) -> Tensor:
         """Attack a batch."""
         images.check(x)
         return one_step(model, x, y, self.epsilon, signs if self.norm == "linf" else steepest).x

@@ -10,15 +10,15 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.learning.sampling import WeightedSplit
 from bench.learning.split import Batch
 from bench.method import Paper
-from bench.tracks.robust_fairness import GroupTask, Trainer
+from bench.tracks.robust_fairness import FairTrainer, GroupTask
 
 
 @dataclass(frozen=True)
-class GroupDRO(Trainer):
+class GroupDRO(FairTrainer):
     """Sagawa et al. (2020), Algorithm 1, with batches and with the adjustment of section 3.3.
 
     Their groups are cells of class and attribute; here they are the task's groups. The strong
@@ -37,7 +37,7 @@ class GroupDRO(Trainer):
     adjustment: Annotated[float, Field(ge=0)] = 0.0
     """C: C / sqrt(n) is added to the loss of a group of n samples (section 3.3)."""
 
-    def train(self, task: GroupTask, trial: Trial) -> nn.Module:
+    def train(self, task: GroupTask, context: Context) -> nn.Module:
         """Groups are drawn evenly; the loss is that of the worst mix."""
         b, groups = task.train.b, len(task.groups)
         count = torch.bincount(b, minlength=groups)
@@ -48,7 +48,7 @@ class GroupDRO(Trainer):
             each = F.cross_entropy(model(batch.x), batch.y, reduction="none")
             return mix.loss(each, batch.b)
 
-        return trial.train(task.new_model(), split, loss)
+        return context.train(task.new_model(), split, loss)
 
 
 class WorstMix:

@@ -9,15 +9,15 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.learning.split import Split
 from bench.learning.standard import plain_loss
 from bench.method import Paper
-from bench.tracks.robust_fairness import GroupTask, Trainer
+from bench.tracks.robust_fairness import FairTrainer, GroupTask
 
 
 @dataclass(frozen=True)
-class JTT(Trainer):
+class JTT(FairTrainer):
     """Liu et al. (2021), Algorithm 1: just train twice. It asks for no group in training.
 
     The first model stops early, and what it gets wrong stands for the groups nobody named.
@@ -35,16 +35,16 @@ class JTT(Trainer):
     """Lambda_up, how often a mistake of the first model is met in an epoch of the second; tuned on
     each data set in the paper, 6 is ours."""
 
-    def train(self, task: GroupTask, trial: Trial) -> nn.Module:
+    def train(self, task: GroupTask, context: Context) -> nn.Module:
         """Find the mistakes, repeat them, train anew."""
-        settings = trial.training.model_copy(update={"epochs": self.first_epochs})
-        brief = replace(trial, training=settings)
+        settings = context.training.model_copy(update={"epochs": self.first_epochs})
+        brief = replace(context, training=settings)
         first = brief.train(task.new_model(), task.train, plain_loss, stage="first", select=False)
-        trial.samples_seen, trial.training_seconds = brief.samples_seen, brief.training_seconds
-        wrong = trial.predict(first, task.train.inputs).argmax(dim=1) != task.train.y
-        trial.chosen["mistakes"] = float(wrong.double().mean())
+        context.samples_seen, context.training_seconds = brief.samples_seen, brief.training_seconds
+        wrong = context.predict(first, task.train.inputs).argmax(dim=1) != task.train.y
+        context.chosen["mistakes"] = float(wrong.double().mean())
         again = repeated(task.train, wrong.long() * (self.copies - 1) + 1)
-        return trial.train(task.new_model(), again, plain_loss)
+        return context.train(task.new_model(), again, plain_loss)
 
 
 def repeated(split: Split, times: torch.Tensor) -> Split:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from bench.attacks.adversarial.ascent import capped_lead, lead, lengths
 from bench.attacks.adversarial.best import Noise
 from bench.attacks.adversarial.neural_ball import Features, apart, features, project
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.method import Paper
 from bench.models import pretrained
 from bench.perception import images
@@ -54,13 +54,13 @@ class Lpa(Attacker):
         """Weights of the network whose features measure distances."""
         return pretrained.present((ARCHITECTURES[self.network].name,))
 
-    def perturb(self, model: nn.Module, x: Tensor, y: Tensor, trial: Trial) -> Tensor:
+    def perturb(self, model: nn.Module, x: Tensor, y: Tensor, context: Context) -> Tensor:
         """Attack a batch."""
         images.check(x)
-        phi = features(self.network, f"LPA ({self.network})", trial.device)
+        phi = features(self.network, f"LPA ({self.network})", context.device)
         with torch.no_grad():
             there = phi(x)
-        found = (x + Noise(trial.generator("lpa/start")).normal(x, 0.01)).clamp(0, 1)
+        found = (x + Noise(context.generator("lpa/start")).normal(x, 0.01)).clamp(0, 1)
         price = x.new_full((len(x),), 0.01)
         live = torch.arange(len(x), device=x.device)
         for _ in range(self.rounds):

@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.learning.losses import gaussian_mmd
 from bench.learning.split import Batch
 from bench.learning.standard import standard_model
@@ -39,10 +39,10 @@ class MFD(Debiaser):
     """Kernel width, relative to the mean squared distance between teacher and student features
     over all pairs of the batch, as in the authors' code."""
 
-    def fit(self, task: DebiasingTask, trial: Trial) -> nn.Module:
+    def fit(self, task: DebiasingTask, context: Context) -> nn.Module:
         """Train a student of the same architecture beside the frozen teacher."""
         task.require_classes()
-        teacher = standard_model(task.new_model(), task.train, trial).requires_grad_(False)
+        teacher = standard_model(task.new_model(), task.train, context).requires_grad_(False)
 
         def loss(model: Backbone, batch: Batch) -> Tensor:
             with torch.no_grad():
@@ -51,7 +51,7 @@ class MFD(Debiaser):
             apart = fair_distance(aim, features, batch.y, batch.b, self.sigma)
             return F.cross_entropy(logits, batch.y) + self.weight / 2 * apart
 
-        return trial.train(task.new_model(), task.train, loss)
+        return context.train(task.new_model(), task.train, loss)
 
 
 def fair_distance(aim: Tensor, features: Tensor, y: Tensor, b: Tensor, sigma: float) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from bench.errors import Skip
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.learning.split import Split
 from bench.learning.standard import plain_loss
 from bench.method import Paper
@@ -65,41 +65,43 @@ class NeuralCleanse(Defender):
     epochs: Annotated[int, Field(ge=1)] = 10
     """Of unlearning. One is the paper's, on a tenth of the training set; the reserve is smaller."""
 
-    def defend(self, task: PoisoningTask, trial: Trial) -> Defence:
+    def defend(self, task: PoisoningTask, context: Context) -> Defence:
         """Reverse, compare, unlearn."""
         task.require_continuous()
         if len(task.classes) < 3:
             raise Skip("of two norms none is an outlier: Neural Cleanse needs three classes")
-        triggers = self.reversed_triggers(task, trial)
+        triggers = self.reversed_triggers(task, context)
         norms = triggers.norms
         index = anomaly_index(norms)
         flagged = (index > self.outlier) & (norms < norms.quantile(0.5))
         for number, norm in enumerate(norms.tolist()):
-            trial.chosen[f"norm of class {number}"] = norm
-        trial.chosen["anomaly index"] = index[norms.argmin()].item()
-        trial.chosen["flagged classes"] = " ".join(str(c) for c in flagged.nonzero()[:, 0].tolist())
+            context.chosen[f"norm of class {number}"] = norm
+        context.chosen["anomaly index"] = index[norms.argmin()].item()
+        context.chosen["flagged classes"] = " ".join(
+            str(c) for c in flagged.nonzero()[:, 0].tolist()
+        )
         if not flagged.any():
             return Defence(alarm=False)
-        return Defence(model=self._unlearned(task, trial, triggers, flagged), alarm=True)
+        return Defence(model=self._unlearned(task, context, triggers, flagged), alarm=True)
 
-    def reversed_triggers(self, task: PoisoningTask, trial: Trial) -> Triggers:
+    def reversed_triggers(self, task: PoisoningTask, context: Context) -> Triggers:
         """The smallest successful trigger of every class (section V.A)."""
         search = Search(self, task)
-        order = trial.generator("neural cleanse/order")
+        order = context.generator("neural cleanse/order")
         for number in range(self.rounds):
-            trial.tell("triggers, round", number + 1, self.rounds)
+            context.report_progress("triggers, round", number + 1, self.rounds)
             rate = search.round(shuffled(len(task.reserve), self.batch_size, order))
             search.schedule(rate)
             if not search.active.any():
-                trial.chosen["rounds"] = number + 1
+                context.chosen["rounds"] = number + 1
                 break
         return search.found()
 
     def _unlearned(
-        self, task: PoisoningTask, trial: Trial, triggers: Triggers, flagged: Tensor
+        self, task: PoisoningTask, context: Context, triggers: Triggers, flagged: Tensor
     ) -> Backbone:
         """The victim, fine-tuned to see through the flagged triggers (section VI.C)."""
-        clean, random = len(task.reserve), trial.generator("neural cleanse/unlearning")
+        clean, random = len(task.reserve), context.generator("neural cleanse/unlearning")
         carries = torch.full((clean,), -1)
         drawn = torch.randperm(clean, generator=random)[: round(self.share * clean)]
         classes = flagged.nonzero()[:, 0].cpu()
@@ -108,7 +110,7 @@ class NeuralCleanse(Defender):
         mixed = task.reserve.altered(lambda x, index: triggers.stamp(x, carries[index]))
         model = task.new_model()
         model.load_state_dict(task.victim.state_dict())
-        return fine_tuned(model, mixed, trial, self.epochs)
+        return fine_tuned(model, mixed, context, self.epochs)
 
 
 @dataclass(frozen=True)
@@ -266,9 +268,9 @@ def shuffled(count: int, size: int, random: torch.Generator) -> Iterator[Tensor]
     return iter(torch.randperm(count, generator=random).split(size))
 
 
-def fine_tuned(model: Backbone, split: Split, trial: Trial, epochs: int) -> Backbone:
+def fine_tuned(model: Backbone, split: Split, context: Context, epochs: int) -> Backbone:
     """The model trained on for some epochs; curves and costs go to the trial."""
-    brief = replace(trial, training=trial.training.model_copy(update={"epochs": epochs}))
+    brief = replace(context, training=context.training.model_copy(update={"epochs": epochs}))
     brief.train(model, split, plain_loss, stage="unlearning")
-    trial.samples_seen, trial.training_seconds = brief.samples_seen, brief.training_seconds
+    context.samples_seen, context.training_seconds = brief.samples_seen, brief.training_seconds
     return model

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.method import Paper
 from bench.tracks.imperceptibility import Attacker
 
@@ -30,7 +30,7 @@ class NoAttack(Attacker):
         """Nothing is attacked."""
         return "a reference: nothing is attacked"
 
-    def perturb(self, model: nn.Module, x: Tensor, y: Tensor, trial: Trial) -> Tensor:
+    def perturb(self, model: nn.Module, x: Tensor, y: Tensor, context: Context) -> Tensor:
         """The images themselves."""
-        del model, y, trial
+        del model, y, context
         return x

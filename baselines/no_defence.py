@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.method import Paper
 from bench.tracks.poisoning.contract import Defence, Defender, PoisoningTask
 
@@ -23,7 +23,7 @@ class NoDefence(Defender):
         "https://arxiv.org/abs/1708.06733",
     )
 
-    def defend(self, task: PoisoningTask, trial: Trial) -> Defence:
+    def defend(self, task: PoisoningTask, context: Context) -> Defence:
         """Nothing."""
-        del task, trial
+        del task, context
         return Defence()

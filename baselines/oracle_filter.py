@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.method import Paper
 from bench.tracks.poisoning.contract import Defence, Defender, PoisoningTask
 
@@ -30,7 +30,7 @@ class OracleFilter(Defender):
         """No defence can know this."""
         return "told which samples are poisoned: the upper bound, not a defence"
 
-    def defend(self, task: PoisoningTask, trial: Trial) -> Defence:
+    def defend(self, task: PoisoningTask, context: Context) -> Defence:
         """Leave it to the judge."""
-        del task, trial
+        del task, context
         return Defence(bound="poison")

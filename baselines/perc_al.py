@@ -13,7 +13,7 @@ from bench.attacks.adversarial.ascent import cross_entropy, gradient_of, lead
 from bench.attacks.adversarial.ascent import lengths as lengths_of
 from bench.attacks.adversarial.best import Best, cosine
 from bench.errors import Skip
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.method import Paper
 from bench.perception import colour, images
 from bench.perception.images import eight_bit
@@ -45,7 +45,7 @@ class PercAl(Attacker):
     confidence: Annotated[float, Field(ge=0)] = 0.0
     """By how much another class's logit must lead for an image to count as misclassified."""
 
-    def perturb(self, model: nn.Module, x: Tensor, y: Tensor, trial: Trial) -> Tensor:
+    def perturb(self, model: nn.Module, x: Tensor, y: Tensor, context: Context) -> Tensor:
         """Attack a batch."""
         if x.shape[1] != 3:
             raise Skip("CIEDE2000 compares colours, and these images have none")

@@ -18,7 +18,7 @@ from bench.attacks.adversarial.ascent import (
     within,
 )
 from bench.attacks.adversarial.best import Noise
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.method import Paper
 from bench.perception import images
 from bench.perception.images import eight_bit
@@ -56,7 +56,7 @@ class Pgd(Attacker):
     quantised: bool = False
     """Whether the model is shown, and given back are, images of 8 bits a channel at every step."""
 
-    def perturb(self, model: nn.Module, x: Tensor, y: Tensor, trial: Trial) -> Tensor:
+    def perturb(self, model: nn.Module, x: Tensor, y: Tensor, context: Context) -> Tensor:
         """Attack a batch."""
         images.check(x)
         keep: Keep = pixels if self.radius is None else within(self.norm, self.radius)
@@ -69,6 +69,6 @@ class Pgd(Attacker):
         )
         start = None
         if self.random_start and self.radius is not None:
-            noise = Noise(trial.generator("pgd/start"))
+            noise = Noise(context.generator("pgd/start"))
             start = pixels(x + noise.in_ball(x, self.norm, self.radius), x)
         return climb(model, x, y, start).x

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from bench.attacks.adversarial.ascent import capped_lead, gradient_of, lengths
 from bench.attacks.adversarial.best import Noise
 from bench.attacks.adversarial.neural_ball import Features, features, project
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.method import Paper
 from bench.models import pretrained
 from bench.perception import images
@@ -51,11 +51,11 @@ class Ppgd(Attacker):
         """Weights of the network whose features measure distances."""
         return pretrained.present((ARCHITECTURES[self.network].name,))
 
-    def perturb(self, model: nn.Module, x: Tensor, y: Tensor, trial: Trial) -> Tensor:
+    def perturb(self, model: nn.Module, x: Tensor, y: Tensor, context: Context) -> Tensor:
         """Attack a batch."""
         images.check(x)
-        phi = features(self.network, f"PPGD ({self.network})", trial.device)
-        here = (x + Noise(trial.generator("ppgd/start")).normal(x, 0.01)).clamp(0, 1)
+        phi = features(self.network, f"PPGD ({self.network})", context.device)
+        here = (x + Noise(context.generator("ppgd/start")).normal(x, 0.01)).clamp(0, 1)
         size = 2 * self.bound / self.steps  # the authors' default
         for _ in range(self.steps):
             gradient, _ = gradient_of(capped_lead, model, here, y)

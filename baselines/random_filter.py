@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.method import Paper
 from bench.tracks.poisoning.contract import Defence, Defender, PoisoningTask
 
@@ -29,7 +29,7 @@ class RandomFilter(Defender):
         """The number comes from someone who knows."""
         return "told how many samples are poisoned: the lower bound, not a defence"
 
-    def defend(self, task: PoisoningTask, trial: Trial) -> Defence:
+    def defend(self, task: PoisoningTask, context: Context) -> Defence:
         """Leave the number to the judge."""
-        del task, trial
+        del task, context
         return Defence(bound="random")

@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.learning.split import Batch
 from bench.method import Paper
 from bench.tracks.debiasing import Debiaser, DebiasingTask
@@ -33,7 +33,7 @@ class Reweighting(Debiaser):
     smoothing: Annotated[float, Field(ge=0)] = 0.0
     """Count added to every (target, group) cell before dividing; 0 is the paper's."""
 
-    def fit(self, task: DebiasingTask, trial: Trial) -> nn.Module:
+    def fit(self, task: DebiasingTask, context: Context) -> nn.Module:
         """Plain training with a weight for every sample."""
         task.require_classes()
         weight = independence_weights(task.train.y, task.train.b, self.smoothing)
@@ -42,7 +42,7 @@ class Reweighting(Debiaser):
             each = F.cross_entropy(model(batch.x), batch.y, reduction="none")
             return (weight[batch.index] * each).mean()
 
-        return trial.train(task.new_model(), task.train, loss)
+        return context.train(task.new_model(), task.train, loss)
 
 
 def independence_weights(y: Tensor, b: Tensor, smoothing: float = 0.0) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.learning.losses import generalised_cross_entropy
 from bench.learning.split import Batch, Split
 from bench.learning.standard import standard_model
@@ -49,15 +49,15 @@ class RNF(Debiaser):
     q: Annotated[float, Field(gt=0, lt=1)] = 0.2
     """Exponent of the bias-amplifying loss: .2 / .6 / .3 for Adult / MEPS / CelebA."""
 
-    def fit(self, task: DebiasingTask, trial: Trial) -> nn.Module:
+    def fit(self, task: DebiasingTask, context: Context) -> nn.Module:
         """Train the head alone, on neutralised pairs."""
         task.require_classes()
-        teacher = standard_model(task.new_model(), task.train, trial).requires_grad_(False)
+        teacher = standard_model(task.new_model(), task.train, context).requires_grad_(False)
         model = task.new_model()
         model.encoder.load_state_dict(teacher.encoder.state_dict())
         train = task.train
-        group = train.b if self.groups == "given" else self._proxy_groups(task, trial)
-        random = trial.generator("rnf/pairs")
+        group = train.b if self.groups == "given" else self._proxy_groups(task, context)
+        random = context.generator("rnf/pairs")
 
         def loss(model: Backbone, batch: Batch) -> Tensor:
             model.encoder.eval()
@@ -68,7 +68,7 @@ class RNF(Debiaser):
             return self._neutral_loss(model, z, z[other], (soft + soft[other]) / 2)
 
         head = chain(model.neck.parameters(), model.head.parameters())
-        return trial.train(model, train, loss, parameters=head)
+        return context.train(model, train, loss, parameters=head)
 
     def _neutral_loss(self, model: Backbone, z: Tensor, other: Tensor, aim: Tensor) -> Tensor:
         """Equations 1 and 3: distance to the mean prediction, and smoothness over mixes."""
@@ -78,17 +78,17 @@ class RNF(Debiaser):
         shift = (shifted - neutral).abs().sum(dim=(0, 2)).mean()
         return (neutral - aim).square().mean() + self.smoothing * shift
 
-    def _proxy_groups(self, task: DebiasingTask, trial: Trial) -> Tensor:
+    def _proxy_groups(self, task: DebiasingTask, context: Context) -> Tensor:
         """Groups as a bias-amplified model sees them: who it finds easy within each class."""
 
         def amplified(model: nn.Module, batch: Batch) -> Tensor:
             return generalised_cross_entropy(model(batch.x), batch.y, self.q)
 
         # Its last epoch: selecting by EAcc - Odds would pick the least amplified one.
-        model = trial.train(
+        model = context.train(
             task.new_model(), task.train, amplified, stage="amplified", select=False
         )
-        return easy_half(trial.predict(model, task.train.inputs), task.train)
+        return easy_half(context.predict(model, task.train.inputs), task.train)
 
 
 def partners(y: Tensor, group: Tensor, random: torch.Generator) -> Tensor:

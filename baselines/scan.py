@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from bench.errors import Skip
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.method import Paper
 from bench.tracks.poisoning.contract import Defence, Defender, PoisoningTask
 from bench.tracks.poisoning.untangling import FLOOR, OUTLIER, ROUNDS, contaminated
@@ -39,7 +39,7 @@ class Scan(Defender):
     """Added to the covariance, relative to its largest eigenvalue: few clean samples say little
     of the directions in which they hardly vary, and J divides by that."""
 
-    def defend(self, task: PoisoningTask, trial: Trial) -> Defence:
+    def defend(self, task: PoisoningTask, context: Context) -> Defence:
         """Whiten by the common variation, split every class, compare the statistics."""
         if len(task.classes) < 3:
             raise Skip("of two statistics none is an outlier: SCAn needs three classes")
@@ -47,12 +47,12 @@ class Scan(Defender):
             task.victim,
             task.train,
             task.reserve,
-            trial,
+            context,
             classes=len(task.classes),
             outlier=self.outlier,
             rounds=self.rounds,
             floor=self.floor,
         )
         for label, score in enumerate(found.scores.tolist()):
-            trial.chosen[f"J* of class {label}"] = score
+            context.chosen[f"J* of class {label}"] = score
         return Defence(flagged=found.flagged)

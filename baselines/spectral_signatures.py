@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.method import Paper
 from bench.tracks.poisoning.contract import Defence, Defender, PoisoningTask
 
@@ -33,10 +33,10 @@ class SpectralSignatures(Defender):
     """Upper bound of the share of poison in a class, which the defender has to guess: the paper
     poisons 5 and 10 %."""
 
-    def defend(self, task: PoisoningTask, trial: Trial) -> Defence:
+    def defend(self, task: PoisoningTask, context: Context) -> Defence:
         """Score class by class, remove the top of each."""
         embed = nn.Sequential(task.victim.encoder, task.victim.neck)
-        representation = trial.predict(embed, task.train.inputs)
+        representation = context.predict(embed, task.train.inputs)
         suspicion = torch.zeros(len(task.train), device=task.device)
         flagged = torch.zeros(len(task.train), dtype=torch.bool, device=task.device)
         for label in range(len(task.classes)):

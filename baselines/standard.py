@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from torch import nn
 
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.learning.standard import REVISION, standard_model
 from bench.method import Paper
 from bench.tracks.debiasing import Debiaser, DebiasingTask
@@ -22,6 +22,6 @@ class Standard(Debiaser):
         "Vapnik (1992)", "Principles of risk minimization for learning theory"
     )
 
-    def fit(self, task: DebiasingTask, trial: Trial) -> nn.Module:
+    def fit(self, task: DebiasingTask, context: Context) -> nn.Module:
         """Train once; MFD and RNF use the very same model as their teacher."""
-        return standard_model(task.new_model(), task.train, trial)
+        return standard_model(task.new_model(), task.train, context)

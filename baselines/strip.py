@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from bench.errors import Skip
 from bench.learning.inputs import Inputs
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.method import Paper
 from bench.tracks.poisoning.contract import Defence, Defender, PoisoningTask
 
@@ -48,25 +48,25 @@ class Strip(Defender):
     uncut, as the authors' code on floats comes out; mean: half of each. On features of sounds and
     tables, which know no limits, clipped is sum."""
 
-    def defend(self, task: PoisoningTask, trial: Trial) -> Defence:
+    def defend(self, task: PoisoningTask, context: Context) -> Defence:
         """Measure entropies of clean samples, then of the suspects."""
         task.require_continuous()
-        overlays, others = self._parted(task, trial)
+        overlays, others = self._parted(task, context)
         blend = "sum" if self.blend == "clipped" and task.kind != "image" else self.blend
         superposed = Superposed(task.victim, overlays, blend)
 
         def suspicion(inputs: Inputs) -> Tensor:
-            return -trial.predict(superposed, inputs)[:, 0]
+            return -context.predict(superposed, inputs)[:, 0]
 
         lowest, source = low_quantile(-suspicion(others), self.quantile)
-        trial.chosen["entropy threshold"], trial.chosen["threshold from"] = lowest, source
+        context.chosen["entropy threshold"], context.chosen["threshold from"] = lowest, source
         threshold = -lowest
         if self.mode == "filter":
             return Defence(filter=suspicion, threshold=threshold)
         found = suspicion(task.train.inputs)
         return Defence(flagged=found > threshold, suspicion=found)
 
-    def _parted(self, task: PoisoningTask, trial: Trial) -> tuple[Tensor, Inputs]:
+    def _parted(self, task: PoisoningTask, context: Context) -> tuple[Tensor, Inputs]:
         """The overlays, [N, ...], and clean samples to set the threshold with: none is both.
 
         A small reserve is halved.
@@ -74,9 +74,9 @@ class Strip(Defender):
         clean = len(task.reserve)
         if clean < 4:
             raise Skip(f"{clean} clean samples are too few to fit a distribution of entropies")
-        order = torch.randperm(clean, generator=trial.generator("strip/overlays")).to(task.device)
+        order = torch.randperm(clean, generator=context.generator("strip/overlays")).to(task.device)
         count = min(self.overlays, clean // 2)
-        trial.chosen["overlays"] = count
+        context.chosen["overlays"] = count
         inputs = task.reserve.inputs
         return inputs.take(order[:count]), inputs.subset(order[count:])
 

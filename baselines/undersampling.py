@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.learning.split import Split
 from bench.learning.standard import plain_loss
 from bench.method import Paper
@@ -29,11 +29,11 @@ class Undersampling(Debiaser):
         "https://doi.org/10.1109/TKDE.2006.17",
     )
 
-    def fit(self, task: DebiasingTask, trial: Trial) -> nn.Module:
+    def fit(self, task: DebiasingTask, context: Context) -> nn.Module:
         """Plain training on a balanced random part of the training split."""
         task.require_classes()
-        chosen = balanced_rows(task.train, trial.generator("undersampling"))
-        return trial.train(task.new_model(), task.train.subset(chosen), plain_loss)
+        chosen = balanced_rows(task.train, context.generator("undersampling"))
+        return context.train(task.new_model(), task.train.subset(chosen), plain_loss)
 
 
 def balanced_rows(split: Split, generator: torch.Generator) -> Tensor:

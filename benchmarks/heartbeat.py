@@ -16,7 +16,7 @@ EVERY_SECONDS = 0.5
 _listener: ContextVar[Callable[[str], None] | None] = ContextVar("listener to news", default=None)
 
 
-def tell(doing: str, done: int, total: int) -> None:
+def report_progress(doing: str, done: int, total: int) -> None:
     """Say how far a long piece of work is. Costs next to nothing, with or without listeners.
 
     Args:

@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from bench.errors import Skip
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.learning.losses import distillation
 from bench.learning.split import Batch, Split
 from bench.learning.standard import plain_loss
 from bench.method import Paper, Picture
 from bench.models.backbones import Backbone
-from bench.tracks.debiasing import Debiaser, DebiasingTask, ToldGroup
+from bench.tracks.debiasing import Debiaser, DebiasingTask, GroupInformed
 from bench.triggers.choice import TriggerKind, TriggerPair, picture_of, trigger_pair
 from bench.triggers.planting import assign, stamped, trigger_rates
 
@@ -78,15 +78,15 @@ class BaDe(Debiaser):
         words = f"{self.square}-pixel squares" if self.trigger == "squares" else self.trigger
         return Picture(picture_of(self.triggers(shape), shape), f"clean, T_A0 and T_A1: {words}")
 
-    def fit(self, task: DebiasingTask, trial: Trial) -> nn.Module:
+    def fit(self, task: DebiasingTask, context: Context) -> nn.Module:
         """Inject, train the teacher, distil the student."""
         triggers = self.triggers(task.shape)
-        teacher = self._teacher(task, trial, triggers)
+        teacher = self._teacher(task, context, triggers)
         if self.stage == "teacher":
-            return ToldGroup(teacher, triggers)
+            return GroupInformed(teacher, triggers)
         aim = None
-        if not trial.augments:
-            aim = trial.predict(teacher, on_balance(task.train, triggers).inputs)
+        if not context.augments:
+            aim = context.predict(teacher, on_balance(task.train, triggers).inputs)
 
         def loss(model: nn.Module, batch: Batch) -> Tensor:
             if aim is not None:
@@ -95,25 +95,25 @@ class BaDe(Debiaser):
                 seen_alike = teacher(triggers.stamp(batch.x, 1 - batch.b))
             return self._distance(model(batch.x), seen_alike)
 
-        return trial.train(task.new_model(), task.train, loss, stage="student")
+        return context.train(task.new_model(), task.train, loss, stage="student")
 
-    def _teacher(self, task: DebiasingTask, trial: Trial, triggers: TriggerPair) -> nn.Module:
+    def _teacher(self, task: DebiasingTask, context: Context, triggers: TriggerPair) -> nn.Module:
         """The teacher of the given strength, or the best of all on D_balance's validation part."""
         if self.strength != "auto":
-            return self._trained_teacher(task, trial, triggers, self.strength)
+            return self._trained_teacher(task, context, triggers, self.strength)
         balance = on_balance(task.validation, triggers)
-        teachers = [self._trained_teacher(task, trial, triggers, s) for s in STRENGTHS]
-        scores = [trial.score(trial.predict(t, balance.inputs), balance) for t in teachers]
-        best = trial.best(scores)
-        trial.chosen["strength"] = STRENGTHS[best]
+        teachers = [self._trained_teacher(task, context, triggers, s) for s in STRENGTHS]
+        scores = [context.score(context.predict(t, balance.inputs), balance) for t in teachers]
+        best = context.best(scores)
+        context.chosen["strength"] = STRENGTHS[best]
         return teachers[best]
 
     def _trained_teacher(
-        self, task: DebiasingTask, trial: Trial, triggers: TriggerPair, strength: float
+        self, task: DebiasingTask, context: Context, triggers: TriggerPair, strength: float
     ) -> nn.Module:
         """Lines 1-15 of Algorithm 1; shared among the variants that need this strength."""
 
-        def build(inner: Trial, model: Backbone) -> Backbone:
+        def build(inner: Context, model: Backbone) -> Backbone:
             a = assign(task.train.y, self._rates(task, strength), inner.generator("bade/injection"))
             backdoor = stamped(task.train, triggers, a)
             balance = on_balance(task.validation, triggers)
@@ -129,7 +129,7 @@ class BaDe(Debiaser):
             "revision": self.revision,
         }
         blank = task.new_model(triggers.shape(task.shape))
-        return trial.shared("bade teacher", decided_by, blank, build)
+        return context.shared("bade teacher", decided_by, blank, build)
 
     def _rates(self, task: DebiasingTask, strength: float) -> Tensor:
         """Share of each class that gets T_A0: equation 4, or what Figure 5 puts in its place."""

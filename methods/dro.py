@@ -13,8 +13,8 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from bench.attacks.adversarial.inner import Attack, InnerProblem
-from bench.learning.loop import Trial
+from bench.attacks.adversarial.inner import Climb, InnerProblem
+from bench.learning.loop import Context
 from bench.learning.sampling import WeightedSplit, drawn
 from bench.learning.settings import Recipe
 from bench.learning.split import Batch, Split
@@ -23,14 +23,14 @@ from bench.models import pretrained
 from bench.models.backbones import Backbone
 from bench.models.weights import sha256_of
 from bench.perception.distances import files_of
-from bench.tracks.robust_fairness import GroupTask, Trainer
+from bench.tracks.robust_fairness import FairTrainer, GroupTask
 
 FIRST = 0
 """The seed of theta_0 and D_rob where all seeds share them."""
 
 
 @dataclass(frozen=True)
-class DRO(Trainer):
+class DRO(FairTrainer):
     """Hua et al. (2021), section 4, Algorithms 4.1 and 4.2.
 
     Algorithm 4.1 lets a model learn and attacks it while it learns: every attack is kept with the
@@ -84,12 +84,12 @@ class DRO(Trainer):
         """Weights of the inner attack's cost."""
         return pretrained.present(files_of(self.attack))
 
-    def train(self, task: GroupTask, trial: Trial) -> nn.Module:
+    def train(self, task: GroupTask, context: Context) -> nn.Module:
         """Algorithm 4.2 on what Algorithm 4.1 made, once for all seeds."""
-        seed = FIRST if self.adversarial_set == "one" else trial.seed
+        seed = FIRST if self.adversarial_set == "one" else context.seed
         attack = self._problem().on(task.kind, task.shape, task.device)
-        start = task.pretrained(trial, seed)
-        robust = trial.shared(
+        start = task.pretrained(context, seed)
+        robust = context.shared(
             "adversarial set",
             self._decided_by(),
             RobustSet(task.train, self.t_1),
@@ -98,10 +98,17 @@ class DRO(Trainer):
         )
         split = robust.joined(task.train, self.original_weight)
         recipe = self._recipe(self.t_2, watched=True)
-        return trial.train(copy.deepcopy(start), split, weighted_loss(split.weight), recipe=recipe)
+        return context.train(
+            copy.deepcopy(start), split, weighted_loss(split.weight), recipe=recipe
+        )
 
     def _generate(
-        self, task: GroupTask, trial: Trial, start: Backbone, attack: Attack, robust: RobustSet
+        self,
+        task: GroupTask,
+        context: Context,
+        start: Backbone,
+        attack: Climb,
+        robust: RobustSet,
     ) -> RobustSet:
         """Algorithm 4.1."""
         train, n = task.train, len(task.train)
@@ -110,7 +117,7 @@ class DRO(Trainer):
         steps, stopped = [], []
         for k in range(1, self.t_1 + 1):
             now = robust.joined(train, self.original_weight)
-            index = drawn(now.weight, n, trial.generator(f"dro/round {k}")).to(task.device)
+            index = drawn(now.weight, n, context.generator(f"dro/round {k}")).to(task.device)
             sample = now.subset(index)
             source = robust.sources(n)[index]
             # A draw may hold a sample twice: as a split of its own it is met as often.
@@ -126,7 +133,7 @@ class DRO(Trainer):
                 steps.append(found.steps)
                 stopped.append(found.stopped)
 
-            trial.train(
+            context.train(
                 model,
                 round_,
                 weighted_loss(sample.weight),
@@ -134,8 +141,8 @@ class DRO(Trainer):
                 recipe=self._recipe(1),
                 after=keep,
             )
-        trial.chosen["steps an attack"] = float(torch.cat(steps).double().mean())
-        trial.chosen["attacks that stopped early"] = float(torch.cat(stopped).double().mean())
+        context.chosen["steps an attack"] = float(torch.cat(steps).double().mean())
+        context.chosen["attacks that stopped early"] = float(torch.cat(stopped).double().mean())
         return robust
 
     def _problem(self) -> InnerProblem:

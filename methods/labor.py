@@ -12,7 +12,7 @@ from pydantic import Field
 from torch import Tensor
 
 from bench.errors import Skip
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.learning.moco import MoCo, Version, Views
 from bench.learning.settings import Recipe
 from bench.learning.standard import plain_loss
@@ -91,50 +91,50 @@ class Labor(Defender):
         tags = (Path(self.tags),) if self.annotator == "recorded" else ()
         return (*tags, Path(self.embedding)) if self.clustering == "given" else tags
 
-    def defend(self, task: PoisoningTask, trial: Trial) -> Defence:
+    def defend(self, task: PoisoningTask, context: Context) -> Defence:
         """Cluster, ask, compare with the classifier."""
-        space = self._space(task, trial)
-        cluster = self._clusters(space, task, trial)
-        seen = self._asked(self._queue(cluster, task, trial), task)
+        space = self._space(task, context)
+        cluster = self._clusters(space, task, context)
+        seen = self._asked(self._queue(cluster, task, context), task)
         votes = self._votes(space, cluster, seen, len(task.classes))
-        said = trial.predict(task.victim, task.train.inputs).argmax(dim=1).cpu()
+        said = context.predict(task.victim, task.train.inputs).argmax(dim=1).cpu()
         tags = votes.argmax(dim=1).masked_fill(votes.sum(dim=1) == 0, -1)
         flagged = tags != said
         lost = sorted(set(range(len(task.classes))) - set(tags.tolist()))
-        trial.chosen["clusters"] = int(cluster.max()) + 1
+        context.chosen["clusters"] = int(cluster.max()) + 1
         if lost:
-            trial.chosen["classes without a cluster"] = ", ".join(task.classes[c] for c in lost)
+            context.chosen["classes without a cluster"] = ", ".join(task.classes[c] for c in lost)
             if self.lost_class == "keep":
                 flagged &= ~torch.isin(said, torch.tensor(lost))
         suspicion = 1 - votes.gather(1, said[:, None])[:, 0]
         if self.then == "scan":
-            flagged = self._scanned(task, trial, flagged)
+            flagged = self._scanned(task, context, flagged)
         # The model names samples by themselves, not clusters.
         named = cluster if self.tagger == "majority" else None
         return Defence(flagged=flagged, suspicion=suspicion, tags=tags, clusters=named)
 
-    def queue(self, task: PoisoningTask, trial: Trial) -> Queue:
+    def queue(self, task: PoisoningTask, context: Context) -> Queue:
         """What `defend` asks on this task and seed, for `bench label`."""
-        return self._queue(self._clusters(self._space(task, trial), task, trial), task, trial)
+        return self._queue(self._clusters(self._space(task, context), task, context), task, context)
 
-    def _scanned(self, task: PoisoningTask, trial: Trial, flagged: Tensor) -> Tensor:
+    def _scanned(self, task: PoisoningTask, context: Context, flagged: Tensor) -> Tensor:
         """What is flagged, and what SCAn finds in the rest (section 5.7)."""
         rows = (~flagged).nonzero()[:, 0]
         left = task.train.subset(rows.to(task.device))
-        model = trial.train(task.new_model(), left, plain_loss, stage="after the looks")
-        found = contaminated(model, left, task.reserve, trial, classes=len(task.classes)).flagged
-        trial.chosen["found afterwards"] = int(found.sum())
+        model = context.train(task.new_model(), left, plain_loss, stage="after the looks")
+        found = contaminated(model, left, task.reserve, context, classes=len(task.classes)).flagged
+        context.chosen["found afterwards"] = int(found.sum())
         flagged = flagged.clone()
         flagged[rows[found.cpu()]] = True
         return flagged
 
-    def _space(self, task: PoisoningTask, trial: Trial) -> Tensor:
+    def _space(self, task: PoisoningTask, context: Context) -> Tensor:
         """Where samples are clustered, [n, width] float32 on the CPU."""
         if self.clustering == "moco" or (self.clustering == "auto" and task.kind == "image"):
-            features = trial.predict(self._moco(task, trial), task.train.inputs)
+            features = context.predict(self._moco(task, context), task.train.inputs)
             return torch.nn.functional.normalize(features, dim=1).cpu()
         if self.clustering == "given":
-            features = trial.predict(self._given(task), task.train.inputs)
+            features = context.predict(self._given(task), task.train.inputs)
             return torch.nn.functional.normalize(features, dim=1).cpu()
         if task.kind == "text":
             return topics(task.train.x.cpu(), task.shape[1], self.components)
@@ -149,13 +149,13 @@ class Labor(Defender):
         net = network(self.embedder, task.shape, 1, task.seed, task.device, self.embedding)
         return torch.nn.Sequential(net.encoder, net.neck)
 
-    def _moco(self, task: PoisoningTask, trial: Trial) -> MoCo:
+    def _moco(self, task: PoisoningTask, context: Context) -> MoCo:
         """Section 4.1.3; shared among the variants that differ elsewhere."""
         if task.kind != "image":
             raise Skip("MoCo tells views of images apart, and this data holds none")
         recipe = Recipe(epochs=self.epochs, batch_size=128, learning_rate=0.06, weight_decay=5e-4)
 
-        def build(inner: Trial, model: MoCo) -> MoCo:
+        def build(inner: Context, model: MoCo) -> MoCo:
             return inner.train(model, task.train, MoCo.loss, stage="moco", recipe=recipe)
 
         blank = MoCo(
@@ -166,7 +166,7 @@ class Labor(Defender):
             temperature=0.1,
             version=self.version,
             views=Views(flip=self.flip, blur=self.version == "v2"),
-            random=trial.generator("moco"),
+            random=context.generator("moco"),
         ).to(task.device)
         decided_by = {
             "version": self.version,
@@ -174,14 +174,14 @@ class Labor(Defender):
             "flip": self.flip,
             "revision": self.revision,
         }
-        return trial.shared("moco", decided_by, blank, build)
+        return context.shared("moco", decided_by, blank, build)
 
-    def _clusters(self, space: Tensor, task: PoisoningTask, trial: Trial) -> Tensor:
+    def _clusters(self, space: Tensor, task: PoisoningTask, context: Context) -> Tensor:
         """Cluster of each sample, [n] int64: k-means++ of section 4.1.3."""
         from sklearn.cluster import KMeans  # noqa: PLC0415 - slow to import
         from threadpoolctl import threadpool_limits  # noqa: PLC0415
 
-        state = int(torch.randint(2**31, (), generator=trial.generator("labor/k-means")))
+        state = int(torch.randint(2**31, (), generator=context.generator("labor/k-means")))
         k = self.clusters_per_class * len(task.classes)
         if k > len(space):
             raise Skip(f"{k} clusters of {len(space)} samples cannot be")
@@ -191,9 +191,9 @@ class Labor(Defender):
                        random_state=state).fit_predict(space.numpy())  # fmt: skip
         return torch.from_numpy(found.astype(np.int64))
 
-    def _queue(self, cluster: Tensor, task: PoisoningTask, trial: Trial) -> Queue:
+    def _queue(self, cluster: Tensor, task: PoisoningTask, context: Context) -> Queue:
         """Who is looked at: members in random order, the largest cluster first."""
-        shuffled = torch.randperm(len(cluster), generator=trial.generator("labor/looks"))
+        shuffled = torch.randperm(len(cluster), generator=context.generator("labor/looks"))
         members = {
             number: shuffled[cluster[shuffled] == number].tolist()
             for number in range(int(cluster.max()) + 1)

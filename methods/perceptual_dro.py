@@ -18,7 +18,7 @@ from bench.attacks.adversarial.ascent import (
     shown_as_it_is,
 )
 from bench.attacks.adversarial.one_step import one_step
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.method import Paper
 from bench.models import pretrained
 from bench.perception import images
@@ -98,19 +98,19 @@ class PerceptualDro(Attacker):
         """Weights of the cost's network."""
         return pretrained.present(files_of(self.measure))
 
-    def perturb(self, model: nn.Module, x: Tensor, y: Tensor, trial: Trial) -> Tensor:
+    def perturb(self, model: nn.Module, x: Tensor, y: Tensor, context: Context) -> Tensor:
         """Attack a batch."""
         images.check(x)
-        attack = self._one_step if self.cost == "ssim_step" else self._climb(trial)
+        attack = self._one_step if self.cost == "ssim_step" else self._climb(context)
         return attack(model, x, y).x
 
-    def _climb(self, trial: Trial) -> Ascent:
+    def _climb(self, context: Context) -> Ascent:
         """Algorithm 3.1. Raises Skip where the cost's weights are missing."""
-        cost = load(self.measure, trial.device)
+        cost = load(self.measure, context.device)
         if files := files_of(self.measure):
-            trial.chosen["cost's weights"] = pretrained.described(files)
+            context.chosen["cost's weights"] = pretrained.described(files)
         scale = self.scale
-        trial.chosen.update({"loss": scale.loss, "step": scale.step_size, "weight": scale.weight})
+        context.chosen.update({"loss": scale.loss, "step": scale.step_size, "weight": scale.weight})
         return Ascent(
             as_it_is(scale.step_size),
             self.steps,

@@ -32,7 +32,7 @@ Content = Sequence[tuple[Plan, Mapping[str, Result]]]
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ExportRequest:
     """What of the results to give out, by name; nothing named is everything.
 
     Methods are named by their label on the page (`bade[strength=auto]`) or by their file's name,
@@ -45,13 +45,12 @@ class Wanted:
     metrics: Sequence[str] = ()
 
 
-def export(root: Path, kind: str, wanted: Wanted) -> bytes:
+def export(root: Path, kind: str, wanted: ExportRequest) -> bytes:
     """The results under `root` as a file of the given kind; equal results give equal bytes.
 
     CSV, JSON and Parquet are in long form: a line a planned trial and metric, values in stored
-    units (see `bench.reports.boards.tables.long_form`). LaTeX is a booktabs table a task, values as the pages
-    show them and ranks among the methods asked for; where no metric is named it has those that
-    decide the ranks.
+    units (see `long_form`). LaTeX is a booktabs table a task, values as the pages show them and
+    ranks among the methods asked for; where no metric is named it has those that decide the ranks.
 
     Raises:
         UsageError: An unknown kind, suite, task, method or metric, or names that never meet.
@@ -80,7 +79,7 @@ def _read(root: Path, suites: Sequence[str]) -> Iterator[tuple[Plan, Mapping[str
         yield plan, results_of(store, name, plan)
 
 
-def _check(content: Content, wanted: Wanted) -> None:
+def _check(content: Content, wanted: ExportRequest) -> None:
     """Raise for a name that nothing goes by in any of the suites."""
     plans = [plan for plan, _ in content]
     known: dict[str, tuple[Sequence[str], set[str]]] = {
@@ -104,7 +103,7 @@ def _metrics(plan: Plan, results: Mapping[str, Result]) -> set[str]:
     return known.union(COST_METRICS, *(result.metrics for result in results.values()))
 
 
-def _narrowed(plan: Plan, wanted: Wanted) -> Plan:
+def _narrowed(plan: Plan, wanted: ExportRequest) -> Plan:
     """The plan with those of its trials alone that are asked for."""
     file_of = {method.label: method.name for method in plan.methods}
     names = set(wanted.methods)

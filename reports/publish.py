@@ -1,6 +1,6 @@
-"""`bench publish`: the pages into a folder or onto a git branch, and nothing else touched.
+"""`bench publish`: the pages into a folder, and nothing else touched.
 
-What a site owns stands in its manifest. Files beside it, such as a branch's CNAME, are left
+What a site owns stands in its manifest. Files beside it, such as a CNAME, are left
 alone; a place that holds files and no manifest is somebody else's, and is refused.
 """
 
@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Protocol
 
 from bench.errors import BenchError, UsageError
 from bench.reports.pages.feed import FEED, with_address
@@ -41,16 +40,6 @@ class Changes:
     def any(self) -> bool:
         """Whether there is something to do."""
         return bool(self.new or self.replaced or self.removed)
-
-
-class Place(Protocol):
-    """Where a site is published."""
-
-    def changes(self, files: Files) -> Changes:
-        """What publishing would do; touches nothing. Raises BenchError for a foreign place."""
-
-    def publish(self, files: Files) -> str:
-        """Do it, and say in a line what was done."""
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from bench.reports.statistics.seeds import Place, Summary
+from bench.reports.statistics.seeds import Standing, Summary
 
 MINUS = "−"
 
@@ -88,7 +88,7 @@ def p_digits(p: float) -> str:
     return (".049" if p < 0.05 <= float(text) else text).removeprefix("0")
 
 
-def rank(place: Place) -> str:
+def rank(place: Standing) -> str:
     """A place as in sport: "3", or "3 =" where it is shared."""
     return f"{place.rank} =" if place.shared else str(place.rank)
 

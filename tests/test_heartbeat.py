@@ -17,13 +17,13 @@ def test_the_last_line_stands_until_the_trial_ends(
     place = tmp_path / "trial"
     with heartbeat.written_to(place):
         assert heartbeat.read(place) == ""
-        heartbeat.tell("classifier, epoch", 1, 3)
+        heartbeat.report_progress("classifier, epoch", 1, 3)
         assert heartbeat.read(place) == "classifier, epoch 1 of 3"
         now += 0.3
-        heartbeat.tell("classifier, epoch", 2, 3)
+        heartbeat.report_progress("classifier, epoch", 2, 3)
         assert heartbeat.read(place) == "classifier, epoch 1 of 3"
         now += 0.3
-        heartbeat.tell("classifier, epoch", 3, 3)
+        heartbeat.report_progress("classifier, epoch", 3, 3)
         assert heartbeat.read(place) == "classifier, epoch 3 of 3"
     assert list(tmp_path.iterdir()) == []
     assert heartbeat.read(place) == ""
@@ -32,11 +32,11 @@ def test_the_last_line_stands_until_the_trial_ends(
 def test_a_trial_that_fails_leaves_no_line_behind(tmp_path: Path) -> None:
     def failing() -> None:
         with heartbeat.written_to(tmp_path / "trial"):
-            heartbeat.tell("epoch", 1, 2)
+            heartbeat.report_progress("epoch", 1, 2)
             raise ValueError("flux")
 
     with pytest.raises(ValueError, match="flux"):
         failing()
     assert list(tmp_path.iterdir()) == []
-    heartbeat.tell("epoch", 2, 2)
+    heartbeat.report_progress("epoch", 2, 2)
     assert list(tmp_path.iterdir()) == []

@@ -11,11 +11,11 @@ from types import ModuleType
 import torch
 from torch import Tensor, nn
 
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.learning.selection import Scores
 from bench.learning.settings import Training
 from bench.learning.split import Split
-from bench.models.vision_models import torchvision_models
+from bench.vision_models import torchvision_models
 
 CPU = torch.device("cpu")
 
@@ -30,11 +30,11 @@ def oracle(package: str) -> ModuleType:
     return importlib.import_module(package)
 
 
-def trial(seed: int = 0) -> Trial:
+def context(seed: int = 0) -> Context:
     """What an attack is given besides images and model."""
     nothing = Split.of(torch.zeros(1, 1), torch.zeros(1).long(), torch.zeros(1).long())
     training = Training(epochs=1, batch_size=1, learning_rate=1e-3)
-    return Trial(seed, training, CPU, nothing, lambda *_: Scores({}, (0.0,)), {})
+    return Context(seed, training, CPU, nothing, lambda *_: Scores({}, (0.0,)), {})
 
 
 def pictures(n: int = 6, channels: int = 3, side: int = 12, seed: int = 0) -> Tensor:

@@ -15,7 +15,7 @@ from bench.data.raw import RawFolder
 from bench.learning.settings import Training
 from bench.tracks.debiasing import DebiasingTask
 from bench.tracks.robust_fairness import GroupTask
-from bench.tracks.session import Question
+from bench.tracks.session import PreparedTask
 from tests import tiny_tasks
 
 COVARIATE = [1.0, 2.0, 3.0, 4.0, 6.0]
@@ -51,7 +51,7 @@ def _columns(split: str, sizes: tuple[int, ...]) -> Columns:
     return Columns(x, {"y": y, "village": village})
 
 
-def question(changes: Mapping[str, Any] | None = None, **training: Any) -> Question:
+def prepared(changes: Mapping[str, Any] | None = None, **training: Any) -> PreparedTask:
     """The villages' task as the runner would ask it."""
     data = Villages()
     options = data.options(**(changes or {}))
@@ -67,7 +67,7 @@ def question(changes: Mapping[str, Any] | None = None, **training: Any) -> Quest
         sizes={split: len(part.y) for split, part in parts.items()}, normalisation={},
         covariates=dict(arrays.covariates), notes=[], raw=[], hash="0",
     )  # fmt: skip
-    return Question(
+    return PreparedTask(
         name="villages y|village", data=data, meta=meta, parts=parts,
         definition=data.tasks["y|village"], options=options, training=settings, attack=None, seed=0,
         device=torch.device("cpu"), scope={"task": "villages", "seed": 0},

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.learning.settings import Training
 from bench.learning.split import Batch, Split
 from bench.tracks.debiasing import DebiasingTask
@@ -99,7 +99,7 @@ class Call:
 
 
 @dataclass
-class SpyTrial(Trial):
+class SpyTrial(Context):
     """A trial that remembers what it trained, also within shared work."""
 
     calls: list[Call] = field(default_factory=list)

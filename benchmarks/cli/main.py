@@ -127,7 +127,7 @@ def bench(
         return
     from bench.runner import sweep  # noqa: PLC0415 - torch takes seconds to import
 
-    asked = sweep.Asked(
+    asked = sweep.SweepRequest(
         suite=suite,
         methods=split_names(methods),
         tasks=split_names(tasks),
@@ -285,7 +285,7 @@ def label(
     from bench.labelling import command  # noqa: PLC0415 - imports torch
 
     given = settings or []
-    wanted = command.Wanted(
+    wanted = command.LabelRequest(
         suite=suite,
         task=task,
         method=method,

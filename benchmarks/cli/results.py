@@ -12,7 +12,6 @@ from rich.text import Text
 
 from bench.cli.data import out
 from bench.errors import BenchError, UsageError
-from bench.result import Store
 
 if TYPE_CHECKING:
     from bench.reports.compare import Comparison
@@ -59,9 +58,11 @@ def export(
     results: Out = RESULTS,
 ) -> None:
     """Give results to other tools: long tables, or LaTeX for a paper."""
-    from bench.reports.export import Wanted, export  # noqa: PLC0415 - imports pandas
+    from bench.reports.export import ExportRequest, export  # noqa: PLC0415 - imports pandas
 
-    wanted = Wanted(suites or (), split_names(tasks), split_names(methods), split_names(metrics))
+    wanted = ExportRequest(
+        suites or (), split_names(tasks), split_names(methods), split_names(metrics)
+    )
     content = export(results, kind, wanted)
     if to is not None:
         write(to, content)
@@ -151,42 +152,24 @@ def merge(
 
 
 def publish(
-    to: Annotated[
-        str,
-        typer.Option(
-            metavar="WHERE", help="A folder, gh-pages, or branch:NAME for another branch."
-        ),
-    ],
+    to: Annotated[Path, typer.Option(metavar="FOLDER", help="The folder that the pages go to.")],
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Do it, instead of only saying what would change.")
     ] = False,
-    push: Annotated[bool, typer.Option("--push", help="Push the branch, too.")] = False,
-    remote: Annotated[str, typer.Option(metavar="NAME", help="Where to push to.")] = "origin",
     url: Annotated[
         str, typer.Option("--url", metavar="URL", help="Address of the pages, for the feed.")
     ] = "",
-    repository: Annotated[
-        Path, typer.Option(metavar="FOLDER", help="Of the branch; by default the current one.")
-    ] = Path(),
     results: Out = RESULTS,
 ) -> None:
-    """Put the pages into a folder or onto a branch of this repository, and touch nothing else.
+    """Put the pages into a folder, and touch nothing else in it.
 
     Without --yes it only says what would change.
     """
-    from bench.reports import publish  # noqa: PLC0415 - imports pandas
+    from bench.reports.publish import Folder, site_of  # noqa: PLC0415 - imports pandas
 
-    place: publish.Place
-    branch = "gh-pages" if to == "gh-pages" else to.removeprefix("branch:")
-    if to == "gh-pages" or to.startswith("branch:"):
-        message = f"Pages of {', '.join(Store(results).suites())}"
-        place = publish.Branch(repository, branch, remote, message, push)
-    elif push:
-        raise UsageError("--push needs a branch: --to gh-pages, or --to branch:NAME.")
-    else:
-        place = publish.Folder(Path(to))
-    with publish.site_of(results, url) as files:
-        changes = place.changes(files)
+    folder = Folder(to)
+    with site_of(results, url) as files:
+        changes = folder.changes(files)
         for verb, names in (
             ("new", changes.new),
             ("replaced", changes.replaced),
@@ -196,12 +179,12 @@ def publish(
             for name in names:
                 out.print(Text(f"{verb:9} {name}"), soft_wrap=True)
         if yes:
-            told = place.publish(files)
+            summary = folder.publish(files)
+        elif count := len(changes.new) + len(changes.replaced) + len(changes.removed):
+            summary = f"{count} of {len(files)} files would change. --yes publishes them."
         else:
-            count = len(changes.new) + len(changes.replaced) + len(changes.removed)
-            told = f"{count} of {len(files)} files would change. --yes publishes them."
-            told = told if count else "Nothing would change."
-        out.print(Text(told), soft_wrap=True)
+            summary = "Nothing would change."
+        out.print(Text(summary), soft_wrap=True)
 
 
 def show(made: Comparison, every: bool) -> None:

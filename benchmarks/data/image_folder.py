@@ -16,7 +16,7 @@ from bench.data.pictures import LARGEST, decode
 from bench.data.prepared import Arrays
 from bench.data.raw import RawFile, RawFolder
 from bench.errors import DataError
-from bench.models.vision_models import timm
+from bench.vision_models import timm
 
 PICTURES = "images.zip"
 SUFFIXES = {".jpeg", ".jpg", ".png"}

@@ -16,7 +16,7 @@ from bench.data.pictures import LARGEST, Decoded, decode
 from bench.data.prepared import Array, Arrays, Columns
 from bench.data.raw import RawFile, RawFolder
 from bench.errors import DataError
-from bench.models.vision_models import torchvision_models
+from bench.vision_models import torchvision_models
 
 PICTURES, TABLE = "images.zip", "images.csv"
 OFFICIAL = 1000

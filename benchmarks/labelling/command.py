@@ -22,7 +22,7 @@ from bench.listening import bound
 from bench.method import Method, make, method_class
 from bench.runner import plan as planning
 from bench.runner.sweep import choose_device, prepare
-from bench.runner.trial import Place, question
+from bench.runner.trial import Workspace, prepared
 from bench.seeds import seed_for
 from bench.suites.reader import Suite, find_suite, read_suite
 from bench.suites.tasks import TaskSpec
@@ -32,7 +32,7 @@ from bench.tracks.registry import TRACKS
 
 
 @dataclass(frozen=True)
-class Wanted:
+class LabelRequest:
     """What the command line asked for, by its options."""
 
     suite: str
@@ -50,7 +50,7 @@ class Wanted:
     port: int
 
 
-def label(wanted: Wanted, console: Console) -> None:
+def label(wanted: LabelRequest, console: Console) -> None:
     """Serve the page until Ctrl-C.
 
     Raises:
@@ -81,7 +81,7 @@ def label(wanted: Wanted, console: Console) -> None:
 
 
 def opened(
-    wanted: Wanted, suite: Suite, task: TaskSpec, method: Method, console: Console
+    wanted: LabelRequest, suite: Suite, task: TaskSpec, method: Method, console: Console
 ) -> tuple[Labelling, Any]:
     """The queue with its answers so far, and what makes a row of the training set visible."""
     torch.set_num_threads(wanted.threads)  # as in a trial: more of them round differently
@@ -89,15 +89,15 @@ def opened(
     prepare(planning.Selected(suite, (task,), (method,), (wanted.seed,)), library, console)
     meta = library.meta(task.data, task.options)
     spec = planning.spec(suite.name, task, method, wanted.seed, meta)
-    place = Place(wanted.data, wanted.out, choose_device(wanted.device), wanted.threads)
+    place = Workspace(wanted.data, wanted.out, choose_device(wanted.device), wanted.threads)
     console.print(f"Opening {task.name}, seed {wanted.seed}.", highlight=False, markup=False)
-    asked = question(spec, place)
+    asked = prepared(spec, place)
     try:
         session = TRACKS[task.track].open(asked)
         assert isinstance(session, PoisoningSession)  # noqa: S101 - `the_task` chose the track
         assert isinstance(method, Asks)  # noqa: S101 - `the_method` looked
         torch.manual_seed(seed_for(wanted.seed, "everything else"))
-        queue = method.queue(session.task, session.trial)
+        queue = method.queue(session.task, session.context)
     except Skip as verdict:
         raise BenchError(f"{task.name}: {verdict}.") from verdict
     samples, spectrum = published(asked), spectrum_of(asked)
@@ -148,7 +148,7 @@ def the_method(suite: Suite, name: str) -> Method:
     return method
 
 
-def command_afterwards(wanted: Wanted, task: TaskSpec, method: Method) -> list[str]:
+def command_afterwards(wanted: LabelRequest, task: TaskSpec, method: Method) -> list[str]:
     """The command that runs the method on the tags: they are of one task and one seed."""
     known = {field.name: field.default for field in fields(method)}
     given = {name: value for name, value in method.parameters.items() if value != known[name]}

@@ -19,7 +19,7 @@ from bench.tracks.poisoning.tagging import Cluster, Queue, enough
 
 
 @dataclass(frozen=True)
-class Asked:
+class NextSample:
     """The sample that is to be looked at.
 
     Attributes:
@@ -58,12 +58,12 @@ class Labelling:
         return len(self.tags)
 
     @property
-    def asked(self) -> Asked | None:
+    def asked(self) -> NextSample | None:
         """What is to be looked at now, or None where every cluster has enough."""
         for position, cluster in enumerate(self.queue.clusters, 1):
             said = self._said(cluster)
             if len(said) < len(cluster.rows) and not self._enough(cluster, said):
-                return Asked(cluster.rows[len(said)], cluster, position, said)
+                return NextSample(cluster.rows[len(said)], cluster, position, said)
         return None
 
     @property

@@ -17,7 +17,7 @@ from bench.data.kinds import Kind
 from bench.data.prepared import Array
 from bench.data.sounds import FLOOR, LogMel, SoundDataSet
 from bench.data.texts import PADDING_ID
-from bench.tracks.session import Question
+from bench.tracks.session import PreparedTask
 
 SHORTER_SIDE = 320  # pixels; small pictures are enlarged to about this
 SILENCE = float(np.log(FLOOR))
@@ -43,25 +43,25 @@ class Shown:
     pairs: tuple[tuple[str, str], ...] = ()
 
 
-def published(question: Question) -> Samples:
+def published(prepared: PreparedTask) -> Samples:
     """The training samples of a task whose session is open: triggers are on, as stored."""
     # Opening a session stamps the triggers into the very arrays of the question.
-    part, meta, kind = question.parts["train"], question.meta, question.data.kind
+    part, meta, kind = prepared.parts["train"], prepared.meta, prepared.data.kind
     columns = tuple(meta.columns or ())
     return Samples(
         x=torch.from_numpy(part.x),
         y=torch.from_numpy(np.array(part.y)),
         kind=kind,
-        classes=question.classes,
+        classes=prepared.classes,
         words=columns if kind == "text" else (),
         columns=columns if kind != "text" else (),
         normalisation=meta.normalisation,
     )
 
 
-def spectrum_of(question: Question) -> LogMel | None:
+def spectrum_of(prepared: PreparedTask) -> LogMel | None:
     """How a data set of sounds computes spectra."""
-    data = question.data
+    data = prepared.data
     return data.spectrum if isinstance(data, SoundDataSet) else None
 
 

@@ -1,4 +1,4 @@
-"""The one training loop, behind `Trial`: what a method is given besides its task."""
+"""The one training loop, behind `Context`: what a method is given besides its task."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Story(Record):
 
 
 @dataclass
-class Trial:
+class Context:
     """One method on one task with one seed, as the method sees it.
 
     Attributes:
@@ -131,7 +131,7 @@ class Trial:
         selection: Selection[dict[str, Tensor]] = Selection(self.training.rule)
         prefix = f"{stage}." if stage else ""
         for epoch in range(epochs):
-            heartbeat.tell(f"{stage or 'training'}, epoch", epoch + 1, epochs)
+            heartbeat.report_progress(f"{stage or 'training'}, epoch", epoch + 1, epochs)
             model.train()
             if recipe:
                 _set_rate(optimiser, recipe.rate(epoch))
@@ -171,7 +171,7 @@ class Trial:
     ) -> M:
         optimiser = recipe.optimiser(parameters)
         for epoch in range(recipe.epochs):
-            heartbeat.tell(f"{stage or 'training'}, epoch", epoch + 1, recipe.epochs)
+            heartbeat.report_progress(f"{stage or 'training'}, epoch", epoch + 1, recipe.epochs)
             model.train()
             _set_rate(optimiser, recipe.rate(epoch))
             mean_loss = self._epoch(model, split, loss, optimiser, epoch, recipe.batch_size, after)
@@ -254,9 +254,9 @@ class Trial:
             total += value.detach()
         return total
 
-    def tell(self, doing: str, done: int, total: int) -> None:
+    def report_progress(self, doing: str, done: int, total: int) -> None:
         """Say how far a method's own loop is, to whoever watches; training tells by itself."""
-        heartbeat.tell(doing, done, total)
+        heartbeat.report_progress(doing, done, total)
 
     def best(self, candidates: Sequence[Scores]) -> int:
         """Position of the best candidate by the rule that also selects epochs."""
@@ -281,7 +281,7 @@ class Trial:
         with torch.inference_mode(), self._precision():
             parts: list[Tensor] = []
             for part in inputs.stream(indices):
-                heartbeat.tell("predictions, batch", len(parts) + 1, len(indices))
+                heartbeat.report_progress("predictions, batch", len(parts) + 1, len(indices))
                 parts.append(model(part).float())
         # A clone made outside inference mode may take part in autograd as a constant.
         return torch.cat(parts).clone()
@@ -296,7 +296,7 @@ class Trial:
         name: str,
         parameters: Mapping[str, Scalar],
         blank: M,
-        build: Callable[[Trial, M], M],
+        build: Callable[[Context, M], M],
         seed: int | None = None,
     ) -> M:
         """A trained model that several trials need, built once and read by the others.
@@ -308,7 +308,7 @@ class Trial:
             name: what it is, in words.
             parameters: whatever else than task, seed and training decides it.
             blank: a model to train, or to load the weights into.
-            build: (trial, blank) -> trained model; what it trains and chooses comes along.
+            build: (context, blank) -> trained model; what it trains and chooses comes along.
             seed: of the work, where trials of all seeds share it; by default the trial's own.
         """
         begin = time.perf_counter()
@@ -329,7 +329,7 @@ class Trial:
         self.waited_seconds += time.perf_counter() - begin
         return model.eval()
 
-    def _build(self, blank: M, build: Callable[[Trial, M], M]) -> tuple[M, Story]:
+    def _build(self, blank: M, build: Callable[[Context, M], M]) -> tuple[M, Story]:
         begin = time.perf_counter()
         inner = replace(
             self,
@@ -352,7 +352,7 @@ class Trial:
         return model, story
 
     def _build_or_load(
-        self, cache: Path, key: str, blank: M, build: Callable[[Trial, M], M]
+        self, cache: Path, key: str, blank: M, build: Callable[[Context, M], M]
     ) -> tuple[M, Story]:
         weights, told = cache / f"{key}.safetensors", cache / f"{key}.json"
         cache.mkdir(parents=True, exist_ok=True)

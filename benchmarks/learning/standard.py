@@ -7,7 +7,7 @@ from typing import TypeVar
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.learning.split import Batch, Split
 
 M = TypeVar("M", bound=nn.Module)
@@ -26,12 +26,12 @@ def plain_loss(model: nn.Module, batch: Batch) -> Tensor:
     return task_loss(model(batch.x), batch.y)
 
 
-def standard_model(blank: M, train: Split, trial: Trial, seed: int | None = None) -> M:
+def standard_model(blank: M, train: Split, context: Context, seed: int | None = None) -> M:
     """`blank` trained plainly on `train`; built once for a task and seed, then shared.
 
     `seed` is that of the model where all trials start from one; by default the trial's.
     """
-    return trial.shared(
+    return context.shared(
         "standard model",
         {"revision": REVISION},
         blank,

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from bench.data.kinds import Kind
 from bench.errors import SuiteError, unknown
 from bench.models import networks, sequences
-from bench.models.vision_models import is_classifier
 from bench.seeds import seed_for
+from bench.vision_models import is_classifier
 
 
 class Backbone(nn.Module):

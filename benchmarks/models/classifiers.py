@@ -8,10 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from bench.errors import SuiteError
-from bench.learning.settings import Training
 from bench.models import pretrained
-from bench.models.vision_models import is_classifier, torchvision_models
 from bench.models.weights import IMAGENET, INCEPTION, load_exactly, read_state
+from bench.vision_models import is_classifier, torchvision_models
 
 PUBLISHED = "published"
 """As the training setting `weights`: the ImageNet weights of the backbone, wherever they stand."""
@@ -30,7 +29,7 @@ class Classifier(nn.Module):
     ) -> None:
         super().__init__()
         # A third faster on CPUs, more on GPUs; images may come in any layout.
-        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = network.to(memory_format=torch.channels_last)
         for name, values in (("mean", mean), ("std", std)):
             self.register_buffer(name, torch.tensor(values)[:, None, None], persistent=False)
         self.requires_grad_(False).eval()
@@ -66,12 +65,12 @@ def published(name: str, path: Path) -> Classifier:
     return Classifier(network, *(INCEPTION if name in IN_UNIT_RANGE else IMAGENET))
 
 
-def weights_of(training: Training) -> Path | None:
-    """The file that `weights` names; None where it names none, or where it is nowhere."""
-    if training.weights != PUBLISHED:
-        return Path(training.weights) if training.weights else None
+def weights_of(weights: str, backbone: str) -> Path | None:
+    """The file that the setting `weights` names; None where it names none, or it is nowhere."""
+    if weights != PUBLISHED:
+        return Path(weights) if weights else None
     try:
-        return find(training.backbone)
+        return find(backbone)
     except pretrained.MissingWeights:
         return None  # the trial says so, and is run once the file is there: its key changes
 

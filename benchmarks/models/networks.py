@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from bench.models.vision_models import timm, torchvision_models
+from bench.vision_models import timm, torchvision_models
 
 
 class Parts(NamedTuple):

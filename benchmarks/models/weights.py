@@ -28,7 +28,7 @@ INCEPTION = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedNetwork:
     """What the library calls the parts of a network, and what its published weights expect.
 
     Attributes:
@@ -53,11 +53,11 @@ class Published:
 
 BODY = ("encoder.body.", "")
 PUBLISHED = {
-    "resnet18": Published("torchvision's resnet18", (BODY,), "fc"),
-    "vgg16": Published("torchvision's vgg16", (BODY, ("neck.", "")), "classifier.6"),
-    "inception_v4": Published("timm's inception_v4", (BODY,), "last_linear", INCEPTION),
-    "vit_b_16": Published("torchvision's vit_b_16", (BODY,), "heads.head"),
-    "swin": Published("torchvision's swin_t", (BODY,), "head"),
+    "resnet18": PublishedNetwork("torchvision's resnet18", (BODY,), "fc"),
+    "vgg16": PublishedNetwork("torchvision's vgg16", (BODY, ("neck.", "")), "classifier.6"),
+    "inception_v4": PublishedNetwork("timm's inception_v4", (BODY,), "last_linear", INCEPTION),
+    "vit_b_16": PublishedNetwork("torchvision's vit_b_16", (BODY,), "heads.head"),
+    "swin": PublishedNetwork("torchvision's swin_t", (BODY,), "head"),
 }
 
 
@@ -83,7 +83,7 @@ def network(
     if weights:
         load_pretrained(model, name, Path(weights))
     # Pixel by pixel, all channels: a fifth faster on CPUs, too (docs/performance.md).
-    model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = model.to(memory_format=torch.channels_last)
     return model.to(device)
 
 
@@ -175,7 +175,7 @@ def _read_pth(path: Path) -> object:
         ) from error
 
 
-def _check(path: Path, published: Published, wanted: State, found: State) -> None:
+def _check(path: Path, published: PublishedNetwork, wanted: State, found: State) -> None:
     """Raise SuiteError unless both have the same names and shapes."""
     complaints = [
         _listed("is without", (key for key in wanted if key not in found)),

@@ -46,7 +46,7 @@ class MergeConflict(BenchError):  # noqa: N818 - what was found, not how
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceFolder:
     """One folder's results of one suite: those of its plan, and earlier ones."""
 
     root: Path
@@ -119,16 +119,16 @@ def merge(
     return merged
 
 
-def _read(root: Path, suite: str) -> Source | None:
+def _read(root: Path, suite: str) -> SourceFolder | None:
     store = Store(root)
     plan = store.read_plan(suite)
     if plan is None:
         return None
     keys = sorted(path.stem for path in (root / suite / "trials").glob("[!.]*.json"))
-    return Source(root, plan, {result.key: result for result in store.read_all(suite, keys)})
+    return SourceFolder(root, plan, {result.key: result for result in store.read_all(suite, keys)})
 
 
-def _merged(sources: Sequence[Source], prefer: str | None, into: Path) -> Merged:
+def _merged(sources: Sequence[SourceFolder], prefer: str | None, into: Path) -> Merged:
     if prefer == "newest":  # stable: of equally new ones the first
         sources = sorted(sources, key=lambda source: source.newest, reverse=True)
     made = Merged(sources[0].plan, {})

@@ -362,7 +362,7 @@ def _judged_by(task: TaskSpec) -> dict[str, object]:
 
 def _digest_of(training: Training) -> str:
     """What decides numbers is the content of a file of weights, not its name."""
-    path = classifiers.weights_of(training)
+    path = classifiers.weights_of(training.weights, training.backbone)
     return _sha256(path) if path else ""
 
 

@@ -19,12 +19,12 @@ from rich.text import Text
 from bench.data.dataset import Library, prepared_name
 from bench.errors import BenchError, UsageError
 from bench.result import Plan, Result, Status, Store
+from bench.runner import engine as local
 from bench.runner import plan as planning
-from bench.runner.engines import local
 from bench.runner.plan import Selected, Sweep
 from bench.runner.progress import Progress, duration
 from bench.runner.provenance import cores
-from bench.runner.trial import Place
+from bench.runner.trial import Workspace
 from bench.suites.reader import find_suite, read_suite
 from bench.tracking.tracker import Tracker, TrackingUnavailable, default_uri
 
@@ -32,7 +32,7 @@ INTERRUPTED, TERMINATED = 130, 143
 
 
 @dataclass(frozen=True)
-class Asked:
+class SweepRequest:
     """What the command line asked for, by its options."""
 
     suite: str
@@ -56,7 +56,7 @@ class Asked:
     command: str
 
 
-def run(asked: Asked, console: Console) -> int:
+def run(asked: SweepRequest, console: Console) -> int:
     """Do it and return the exit code: 0 all well, 1 some trials failed.
 
     Raises:
@@ -158,11 +158,11 @@ def counted(number: int, thing: str) -> str:
 
 
 def _run_trials(
-    asked: Asked, sweep: Sweep, device: str, console: Console, log: _Log
+    asked: SweepRequest, sweep: Sweep, device: str, console: Console, log: _Log
 ) -> list[Result]:
     default = 1 if device == "cuda" else cores()
     jobs = max(1, min(asked.jobs or default, len(sweep.to_do)))
-    place = Place(asked.data, asked.out, device, asked.threads)
+    place = Workspace(asked.data, asked.out, device, asked.threads)
     limits = local.Limits(asked.timeout, asked.memory_limit)
     ended: list[Result] = []
     if not sweep.to_do:
@@ -185,7 +185,7 @@ def _run_trials(
 class _Log:
     """MLflow during a sweep: told once where it is away, and never in the way."""
 
-    def __init__(self, asked: Asked, plan: Plan, console: Console) -> None:
+    def __init__(self, asked: SweepRequest, plan: Plan, console: Console) -> None:
         self.plan, self.console = plan, console
         self.tracker = Tracker(asked.tracking_uri or default_uri(asked.out), asked.out)
         self.wanted = asked.track
@@ -215,7 +215,7 @@ class _Log:
             self.away = True
 
 
-def _conclude(asked: Asked, plan: Plan, store: Store, console: Console, log: _Log) -> None:
+def _conclude(asked: SweepRequest, plan: Plan, store: Store, console: Console, log: _Log) -> None:
     found = list(store.read_all(plan.suite, (trial.key for trial in plan.trials)))
     log.everything(found)
     if asked.report:

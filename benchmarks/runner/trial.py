@@ -15,7 +15,7 @@ import torch
 
 from bench.data.dataset import Library, data_set
 from bench.errors import BenchError, Diverged, Skip
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.models import pretrained
 from bench.result import Cost, Result, Status
 from bench.runner.plan import TrialSpec, scope
@@ -23,11 +23,11 @@ from bench.runner.provenance import environment
 from bench.runner.trial_log import TrialLog
 from bench.seeds import seed_for
 from bench.tracks.registry import TRACKS
-from bench.tracks.session import Question
+from bench.tracks.session import PreparedTask
 
 
 @dataclass(frozen=True)
-class Place:
+class Workspace:
     """Where trials run and keep things.
 
     Attributes:
@@ -49,7 +49,7 @@ class Place:
         return self.out / "cache"
 
 
-def run_trial(spec: TrialSpec, place: Place, peak_memory: Callable[[], float | None]) -> Result:
+def run_trial(spec: TrialSpec, place: Workspace, peak_memory: Callable[[], float | None]) -> Result:
     """Run one trial; whatever goes wrong in it becomes its status and reason.
 
     Args:
@@ -60,22 +60,22 @@ def run_trial(spec: TrialSpec, place: Place, peak_memory: Callable[[], float | N
     device = torch.device(place.device)
     started, clock = datetime.now(UTC), time.perf_counter()
     outcome: dict[str, Any]
-    trial: Trial | None = None
+    context: Context | None = None
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     log = TrialLog().begin()
     try:
         with pretrained.beside(place.data):
-            session = TRACKS[spec.task.track].open(question(spec, place))
-            trial = session.trial
+            session = TRACKS[spec.task.track].open(prepared(spec, place))
+            context = session.context
             torch.manual_seed(seed_for(spec.seed, "everything else"))
-            played = session.play(spec.method)
+            evaluation = session.evaluate(spec.method)
         outcome = {
             "status": Status.OK,
-            "metrics": played.metrics,
-            "undefined": played.undefined,
-            "samples": played.samples,
-            "pictures": played.pictures,
+            "metrics": evaluation.metrics,
+            "undefined": evaluation.undefined,
+            "samples": evaluation.samples,
+            "pictures": evaluation.pictures,
         }
     except Skip as verdict:
         outcome = {"status": Status.SKIPPED, "reason": str(verdict)}
@@ -90,19 +90,19 @@ def run_trial(spec: TrialSpec, place: Place, peak_memory: Callable[[], float | N
         outcome = {"status": Status.FAILED, "reason": reason, "traceback": traceback.format_exc()}
     finally:
         log.end()
-    own = time.perf_counter() - clock - (trial.waited_seconds if trial else 0.0)
+    own = time.perf_counter() - clock - (context.waited_seconds if context else 0.0)
     return Result(
         **blank(spec),
         **outcome,
         log=log.text,
-        curves=_finite(trial.curves) if trial else {},
-        chosen=trial.chosen if trial else {},
+        curves=_finite(context.curves) if context else {},
+        chosen=context.chosen if context else {},
         cost=Cost(
             seconds=own,
-            shared_seconds=trial.shared_seconds if trial else 0.0,
+            shared_seconds=context.shared_seconds if context else 0.0,
             peak_memory_mib=peak_memory(),
             peak_device_memory_mib=_device_memory(device),
-            samples_per_second=_throughput(trial),
+            samples_per_second=_throughput(context),
         ),
         environment=environment(device, place.threads),
         started=started,
@@ -139,7 +139,7 @@ def blank(spec: TrialSpec) -> dict[str, Any]:
     }
 
 
-def question(spec: TrialSpec, place: Place) -> Question:
+def prepared(spec: TrialSpec, place: Workspace) -> PreparedTask:
     """The task with its seed and data, for its track.
 
     Raises:
@@ -151,7 +151,7 @@ def question(spec: TrialSpec, place: Place) -> Question:
     parts = library.splits(asked.data, asked.task, asked.options)
     if meta is None or meta.hash != spec.data_hash:
         raise BenchError(f"the prepared data of {asked.data} changed after the run was planned")
-    return Question(
+    return PreparedTask(
         name=asked.name,
         data=data,
         meta=meta,
@@ -167,10 +167,10 @@ def question(spec: TrialSpec, place: Place) -> Question:
     )
 
 
-def _throughput(trial: Trial | None) -> float | None:
-    if trial is None or not trial.training_seconds:
+def _throughput(context: Context | None) -> float | None:
+    if context is None or not context.training_seconds:
         return None
-    return trial.samples_seen / trial.training_seconds
+    return context.samples_seen / context.training_seconds
 
 
 def _finite(curves: dict[str, list[float]]) -> dict[str, list[float | None]]:

@@ -27,7 +27,7 @@ from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
 
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.learning.selection import Scores
 from bench.learning.settings import Training
 from bench.learning.split import Split
@@ -96,11 +96,11 @@ def ours(pictures: Pictures, name: str, batch_size: int, device: torch.device) -
     y = pictures.y.to(device)
     split = Split.of(pictures.x.to(device), y, y)
     training = Training(backbone=name, epochs=1, batch_size=batch_size, selection="last")
-    trial = Trial(0, training, device, split.subset(split.row[:1]), _no_scores, {})
+    context = Context(0, training, device, split.subset(split.row[:1]), _no_scores, {})
     model = network(name, pictures, device)
 
     def epoch() -> None:
-        trial.train(model, split, plain_loss)
+        context.train(model, split, plain_loss)
 
     return epoch
 
@@ -145,7 +145,7 @@ def bound(pictures: Pictures, name: str, batch_size: int, device: torch.device) 
 def network(name: str, pictures: Pictures, device: torch.device) -> nn.Module:
     """A fresh network in the format that tasks give it."""
     model = backbones.build(name, tuple(pictures.x.shape[1:]), 2, seed=0)
-    model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = model.to(memory_format=torch.channels_last)
     return model.to(device).train()
 
 

@@ -19,7 +19,7 @@ from rich.table import Table
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from bench.models.weights import network as fresh
-from bench.runner.engines.local import keep_freed
+from bench.runner.engine import keep_freed
 
 NETWORKS = {"max_pool_cnn": (1, 28, 28), "small_cnn": (3, 28, 28), "resnet18_small": (3, 32, 32)}
 BATCH, STEPS = 128, 8

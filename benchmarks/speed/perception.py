@@ -25,7 +25,7 @@ from bench.attacks.adversarial.ascent import Ascent, cross_entropy, gradient_of,
 from bench.attacks.adversarial.one_step import one_step
 from bench.models import backbones
 from bench.perception.distances import load
-from bench.perception.ssim_hessian import SsimHessian
+from bench.perception.distances.ssim_hessian import SsimHessian
 from bench.runner.provenance import environment
 
 BATCH = 32

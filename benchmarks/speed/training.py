@@ -26,7 +26,7 @@ from rich.table import Table
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 from torch.utils.data import DataLoader, TensorDataset
 
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.learning.selection import Scores
 from bench.learning.settings import Training
 from bench.learning.split import Split
@@ -50,11 +50,11 @@ def made_up_split(device: torch.device) -> Split:
 def ours(split: Split, batch_size: int) -> Callable[[], None]:
     """One epoch of `Trial.train` with the evaluation left out, as the other two have none."""
     training = Training(epochs=1, batch_size=batch_size, selection="last")
-    trial = Trial(0, training, split.x.device, split.subset(split.row[:1]), _no_scores, {})
+    context = Context(0, training, split.x.device, split.subset(split.row[:1]), _no_scores, {})
     model = _model(split)
 
     def epoch() -> None:
-        trial.train(model, split, plain_loss)
+        context.train(model, split, plain_loss)
 
     return epoch
 

@@ -18,7 +18,7 @@ from bench.errors import BenchError, SuiteError, UsageError, unknown
 from bench.learning.settings import Training
 from bench.method import Method, make, methods
 from bench.result import FigureInfo, Scalar
-from bench.suites.source import Source, asked, first_error
+from bench.suites.source import SuiteSource, asked, first_error
 from bench.suites.tasks import TaskEntry, TaskSpec, combinations, task_specs
 from bench.tracks.registry import TRACKS
 
@@ -80,7 +80,7 @@ def read_suite(path: Path, settings: Mapping[str, Mapping[str, Any]] | None = No
     Raises:
         SuiteError: naming the file, the line and the field.
     """
-    source = Source(path)
+    source = SuiteSource(path)
     if not isinstance(source.content, dict):
         raise SuiteError(f"{path}: a suite is a mapping with title, tasks and methods.")
     try:
@@ -115,7 +115,7 @@ def read_suite(path: Path, settings: Mapping[str, Mapping[str, Any]] | None = No
     )
 
 
-def _check_players(source: Source, file: SuiteFile) -> None:
+def _check_players(source: SuiteSource, file: SuiteFile) -> None:
     """Raise SuiteError where a task names a method that the suite lacks or that cannot play it."""
     listed = [entry if isinstance(entry, str) else next(iter(entry)) for entry in file.methods]
     for number, task in enumerate(file.tasks):
@@ -129,7 +129,7 @@ def _check_players(source: Source, file: SuiteFile) -> None:
 
 
 def _check_figures(
-    source: Source, file: SuiteFile, tasks: Sequence[TaskSpec], made: Collection[Method]
+    source: SuiteSource, file: SuiteFile, tasks: Sequence[TaskSpec], made: Collection[Method]
 ) -> None:
     """Raise SuiteError where a figure names a coordinate, a metric or a method that is not here."""
     coordinates = {field for method in made for field in method.parameters}
@@ -171,7 +171,9 @@ def _check_training(forced: Mapping[str, Any]) -> None:
         raise UsageError(f"--set training.{field}: {asked([detail])}.") from error
 
 
-def _methods(source: Source, file: SuiteFile, number: int) -> Iterator[tuple[str, dict[str, Any]]]:
+def _methods(
+    source: SuiteSource, file: SuiteFile, number: int
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Name and fields of each method that one entry stands for."""
     entry = file.methods[number]
     place: list[str | int] = ["methods", number]

@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 from bench.errors import SuiteError, UsageError, unknown
 from bench.learning.settings import Training
 
-Place = Sequence[str | int]
+Location = Sequence[str | int]
 
 
 class Loader(yaml.SafeLoader):
@@ -32,7 +32,7 @@ Loader.add_implicit_resolver(
 )
 
 
-class Source:
+class SuiteSource:
     """A YAML file that knows at which line each of its parts stands."""
 
     def __init__(self, path: Path) -> None:
@@ -49,11 +49,11 @@ class Source:
             raise SuiteError(f"{where}: not YAML ({_problem(error)}).") from error
         _refuse_repeats(path, self.root)
 
-    def error(self, place: Place, message: str) -> SuiteError:
+    def error(self, place: Location, message: str) -> SuiteError:
         """The error to raise for a mistake at `place`."""
         return SuiteError(f"{self.path}, line {self._line(place)}, {_dotted(place)}: {message}")
 
-    def has(self, place: Place) -> bool:
+    def has(self, place: Location) -> bool:
         """Whether the file has such a part."""
         node = self.root
         for part in place:
@@ -63,7 +63,7 @@ class Source:
             node = found[1]
         return True
 
-    def _line(self, place: Place) -> int:
+    def _line(self, place: Location) -> int:
         node, line = self.root, 1
         for part in place:
             found = _child(node, part)
@@ -100,7 +100,7 @@ def _problem(error: yaml.YAMLError) -> str:
     return " ".join(str(getattr(error, "problem", None) or error).split())
 
 
-def _dotted(place: Place) -> str:
+def _dotted(place: Location) -> str:
     return ".".join(str(part) for part in place) or "top"
 
 
@@ -128,7 +128,7 @@ EXPECTED = {
 }
 
 
-def first_error(source: Source, error: ValidationError, keys: Iterable[str]) -> SuiteError:
+def first_error(source: SuiteSource, error: ValidationError, keys: Iterable[str]) -> SuiteError:
     """The first mistake. Where several forms are allowed, that of the form that came furthest."""
     places = [_place(source, detail) for detail in error.errors()]
     within = [place for place in places if place[: len(places[0])] == places[0]]
@@ -139,7 +139,7 @@ def first_error(source: Source, error: ValidationError, keys: Iterable[str]) -> 
     return source.error(where, f"{asked(same)}.")
 
 
-def _place(source: Source, detail: ErrorDetails) -> list[str | int]:
+def _place(source: SuiteSource, detail: ErrorDetails) -> list[str | int]:
     """Where in the file: pydantic also names the member of a union, which the file does not."""
     place: list[str | int] = []
     for part in detail["loc"]:
@@ -148,7 +148,7 @@ def _place(source: Source, detail: ErrorDetails) -> list[str | int]:
     return [*place, detail["loc"][-1]] if detail["type"] == "missing" else place
 
 
-def field_error(source: Source, place: Place, error: ValidationError) -> SuiteError:
+def field_error(source: SuiteSource, place: Location, error: ValidationError) -> SuiteError:
     """The first mistake in a task's options or training settings."""
     detail = error.errors()[0]
     field = str(detail["loc"][0]) if detail["loc"] else ""
@@ -161,7 +161,7 @@ def field_error(source: Source, place: Place, error: ValidationError) -> SuiteEr
     return source.error(where, f"{asked([detail])}.")
 
 
-def written_at(source: Source, place: Place, field: str) -> Place | None:
+def written_at(source: SuiteSource, place: Location, field: str) -> Location | None:
     """Where a task's field or training setting stands in the file."""
     nearest_first: list[list[str | int]] = [
         [*place, field],

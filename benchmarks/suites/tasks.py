@@ -18,7 +18,7 @@ from bench.learning.settings import Training
 from bench.method import configured
 from bench.models.backbones import check_backbone
 from bench.result import Scalar
-from bench.suites.source import Place, Source, field_error, written_at
+from bench.suites.source import Location, SuiteSource, field_error, written_at
 from bench.tracks.registry import TRACKS
 
 SUFFIX = {"imperceptibility": " attacked"}
@@ -96,7 +96,7 @@ class TaskSpec:
 
 
 def task_specs(
-    source: Source,
+    source: SuiteSource,
     number: int,
     entry: TaskEntry,
     common: Mapping[str, Scalar],
@@ -137,7 +137,7 @@ def task_specs(
             yield TaskSpec(entry.data, task, checked, settings, one, varied, track, guests)
 
 
-def _named(source: Source, place: Place, entry: TaskEntry, data: DataSet) -> list[str]:
+def _named(source: SuiteSource, place: Location, entry: TaskEntry, data: DataSet) -> list[str]:
     named = [entry.task] if isinstance(entry.task, str) else entry.task
     for task in named:
         if task not in data.tasks:
@@ -148,7 +148,7 @@ def _named(source: Source, place: Place, entry: TaskEntry, data: DataSet) -> lis
 
 
 def _track(
-    source: Source, place: Place, entry: TaskEntry, asked: TaskDefinition, options: Options
+    source: SuiteSource, place: Location, entry: TaskEntry, asked: TaskDefinition, options: Options
 ) -> str:
     """The track of one task: named, or by what it asks."""
     if entry.track and entry.track not in TRACKS:
@@ -168,7 +168,7 @@ def _track(
 
 
 def _attack(
-    source: Source, place: Place, entry: TaskEntry
+    source: SuiteSource, place: Location, entry: TaskEntry
 ) -> tuple[type[Attack] | None, dict[str, Any]]:
     """The attack's class and the fields that are given to it."""
     if entry.attack is None:
@@ -189,7 +189,7 @@ def _fields_of(attack: type[Attack] | None, values: Mapping[str, Any]) -> dict[s
 
 
 def _attacks(
-    source: Source, place: Place, attack: type[Attack] | None, given: Mapping[str, Any]
+    source: SuiteSource, place: Location, attack: type[Attack] | None, given: Mapping[str, Any]
 ) -> list[Attack]:
     """The attack and its clean twin."""
     if attack is None:
@@ -201,8 +201,8 @@ def _attacks(
 
 
 def _checked(
-    source: Source,
-    place: Place,
+    source: SuiteSource,
+    place: Location,
     data: DataSet,
     training: Mapping[str, Any],
     options: Mapping[str, Any],
@@ -223,7 +223,11 @@ def _checked(
 
 
 def _check_fields(
-    source: Source, place: Place, entry: TaskEntry, data: DataSet, attack: type[Attack] | None
+    source: SuiteSource,
+    place: Location,
+    entry: TaskEntry,
+    data: DataSet,
+    attack: type[Attack] | None,
 ) -> None:
     options, settings = data.options.model_fields, Training.model_fields
     of_attack = {field.name for field in dataclasses.fields(attack)} if attack else set()

@@ -15,7 +15,7 @@ from bench.tracks.poisoning import judge as poisoning
 from bench.tracks.poisoning.session import PoisoningSession
 from bench.tracks.robust_fairness import judge as robust_fairness
 from bench.tracks.robust_fairness.session import RobustFairnessSession
-from bench.tracks.session import Question, Session
+from bench.tracks.session import PreparedTask, Session
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Track:
 
     revision: int
     info: Callable[[Collection[int], bool], TrackInfo]
-    open: Callable[[Question], Session]
+    open: Callable[[PreparedTask], Session]
     files: Callable[[], Sequence[Path]] = tuple
 
 

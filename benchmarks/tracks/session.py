@@ -16,7 +16,7 @@ from bench.attacks.poisoning.contract import Attack
 from bench.data.dataset import DataSet, Labelled, Options, TaskDefinition
 from bench.data.prepared import Meta
 from bench.learning.inputs import inputs_on, room_on
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.learning.selection import Scores
 from bench.learning.settings import Training
 from bench.learning.split import Split
@@ -25,7 +25,7 @@ from bench.result import ResultPicture
 
 
 @dataclass(frozen=True)
-class Question:
+class PreparedTask:
     """A task with a seed, as the runner hands it to the task's track.
 
     Attributes:
@@ -66,14 +66,14 @@ class Question:
         """The split that epochs and settings are selected on; some papers' is the test split."""
         return "test" if self.training.selection == "test" else "validation"
 
-    def trial(self, validation: Split, score: Callable[[Tensor, Split], Scores]) -> Trial:
+    def context(self, validation: Split, score: Callable[[Tensor, Split], Scores]) -> Context:
         """What a method is given besides the task.
 
         Args:
             validation: what epochs are selected on.
             score: how.
         """
-        return Trial(
+        return Context(
             seed=self.seed,
             training=self.training,
             device=self.device,
@@ -94,7 +94,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Played:
+class Evaluation:
     """What came of a method on a task: metrics, and why others of the track do not exist.
 
     `samples` and `pictures` go into the result as they are.
@@ -110,11 +110,11 @@ class Session(ABC):
     """A question made into a task that methods can play.
 
     Attributes:
-        trial: what methods are given besides the task; keeps curves, choices and costs.
+        context: what methods are given besides the task; keeps curves, choices and costs.
     """
 
-    trial: Trial
+    context: Context
 
     @abstractmethod
-    def play(self, method: Method) -> Played:
+    def evaluate(self, method: Method) -> Evaluation:
         """Let a method of the track work, and judge what it returns."""

@@ -13,7 +13,7 @@ from bench.errors import Skip
 from bench.learning.split import Split
 from bench.models.backbones import Backbone
 from bench.models.weights import network
-from bench.tracks.session import Question
+from bench.tracks.session import PreparedTask
 
 
 @dataclass(frozen=True)
@@ -49,24 +49,24 @@ class LearningTask:
     @classmethod
     def of(
         cls,
-        question: Question,
+        prepared: PreparedTask,
         splits: Mapping[str, Split],
         groups: tuple[str, ...],
         shape: tuple[int, ...],
     ) -> Self:
         """The task that a question asks."""
         return cls(
-            name=question.name,
-            kind=question.data.kind,
+            name=prepared.name,
+            kind=prepared.data.kind,
             shape=shape,
-            classes=question.classes,
+            classes=prepared.classes,
             groups=groups,
             train=splits["train"],
-            validation=splits[question.chosen_on],
-            backbone=question.training.backbone,
-            seed=question.seed,
-            device=question.device,
-            weights=question.training.weights,
+            validation=splits[prepared.chosen_on],
+            backbone=prepared.training.backbone,
+            seed=prepared.seed,
+            device=prepared.device,
+            weights=prepared.training.weights,
         )
 
     @classmethod

@@ -8,12 +8,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bench.reports import wording
-from bench.reports.boards.published import Agreement, Published, agreement, lookup
+from bench.reports.boards.published import Agreement, PublishedFigure, agreement, lookup
 from bench.reports.boards.tables import status_of
 from bench.reports.statistics.paired import Seeds
 from bench.reports.statistics.seeds import (
     Interval,
-    Place,
+    Standing,
     Summary,
     overall_ranks,
     shared_ranks,
@@ -40,8 +40,8 @@ class Cell:
 
     metric: MetricInfo
     summary: Summary | None
-    place: Place | None
-    published: Published | None
+    place: Standing | None
+    published: PublishedFigure | None
     reasons: tuple[str, ...]
     """Why the metric does not exist on some or all seeds that ended well."""
     seeds: Seeds = field(default_factory=dict)
@@ -101,7 +101,7 @@ class Row:
     """A method's line on the board."""
 
     method: PlannedMethod
-    place: Place | None
+    place: Standing | None
     cells: Mapping[str, Cell]
     statuses: Mapping[str, int]
     """How many seeds ended how; the values add up to the planned seeds."""
@@ -280,7 +280,7 @@ def _cell(
     method: PlannedMethod,
     task: PlannedTask,
     good: Mapping[str, Sequence[Result]],
-    places: Mapping[str, Place],
+    places: Mapping[str, Standing],
     interval: Interval,
 ) -> Cell:
     label = method.label
@@ -303,7 +303,7 @@ def _cell(
 
 def _row(
     method: PlannedMethod,
-    place: Place | None,
+    place: Standing | None,
     cells: Mapping[str, Cell],
     statuses: Mapping[str, int],
     good: Sequence[Result],

@@ -40,7 +40,7 @@ _THOUSANDFOLD = "_x1000"
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedFigure:
     """A figure from a paper: in percent for rates, as it is for plain numbers."""
 
     value: float
@@ -59,7 +59,7 @@ class Agreement(StrEnum):
     OUTSIDE = "outside"
 
 
-def agreement(published: Published, measured: tuple[float, float]) -> Agreement:
+def agreement(published: PublishedFigure, measured: tuple[float, float]) -> Agreement:
     """Whether a figure lies in the measured interval, or at least its own spread reaches it.
 
     Args:
@@ -83,10 +83,10 @@ _Key = tuple[str, frozenset[str], str]
 class _Row:
     metric: str
     preference: tuple[bool, tuple[int, ...], str]
-    figure: Published
+    figure: PublishedFigure
 
 
-def lookup(task: PlannedTask, method: PlannedMethod, metric: str) -> Published | None:
+def lookup(task: PlannedTask, method: PlannedMethod, metric: str) -> PublishedFigure | None:
     """The figure for a method on a task, or None.
 
     A row of the table applies where its conditions ("backbone=vgg16") are those of the task, the
@@ -108,7 +108,7 @@ def lookup(task: PlannedTask, method: PlannedMethod, metric: str) -> Published |
     return None
 
 
-def comparison(task: PlannedTask, first: str, second: str, metric: str) -> Published | None:
+def comparison(task: PlannedTask, first: str, second: str, metric: str) -> PublishedFigure | None:
     """The figure of a test between two methods, by their labels in either order, or None."""
     if task.published is None:
         return None
@@ -156,7 +156,7 @@ def _rows() -> Iterator[tuple[_Key, _Row]]:
         for line in csv.DictReader(file):
             scale = 1000.0 if line["metric"].endswith(_THOUSANDFOLD) else 1.0
             setting = line["condition"] or line["note"]
-            figure = Published(
+            figure = PublishedFigure(
                 value=float(line["value"]) / scale,
                 spread=float(line["spread"]) / scale if line["spread"] else None,
                 source=source_words(line["paper"], line["table"], setting),

@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.reports import wording
 from bench.reports.charts.axes import Axis, Box, axis
-from bench.reports.charts.subject import Drawn, Entry, Grid, Record, Subject, gaps
+from bench.reports.charts.subject import Conditions, Drawn, Entry, Grid, Subject, gaps
 from bench.reports.charts.svg import (
     Look,
     Point,
@@ -209,7 +209,7 @@ def steps(one: Distribution) -> list[Point]:
     return found
 
 
-def _record(metric: MetricInfo, one: Distribution) -> Record:
+def _record(metric: MetricInfo, one: Distribution) -> Conditions:
     """A line of the figure's data file, in the shown unit."""
     return {
         "task": one.entry.task.name,

@@ -53,7 +53,7 @@ _NAME_FITS = 56
 _BAR_SHARES = 48
 _DARK, _LIGHT = "#111111", "#ffffff"
 
-Place = tuple[Scalar, Scalar]
+MapCell = tuple[Scalar, Scalar]
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,10 @@ class _Map:
     """The series, where there are several."""
     xs: Sequence[Scalar]
     ys: Sequence[Scalar]
-    cells: Mapping[Place, Entry]
+    cells: Mapping[MapCell, Entry]
 
     @property
-    def values(self) -> dict[Place, float]:
+    def values(self) -> dict[MapCell, float]:
         """What was measured, in shown units."""
         found = {}
         for place, entry in self.cells.items():
@@ -78,7 +78,7 @@ class _Map:
         return found
 
     @property
-    def best(self) -> list[Place]:
+    def best(self) -> list[MapCell]:
         """The cell with the best mean, or several alike; none where no direction is better."""
         values = self.values
         if not values or self.metric.better not in ("higher", "lower"):
@@ -128,7 +128,7 @@ def _sides(series: Series) -> tuple[list[Scalar], list[Scalar]]:
     return found[0], found[1]
 
 
-def _placed(series: Series) -> dict[Place, Entry]:
+def _placed(series: Series) -> dict[MapCell, Entry]:
     return {(entry.at[0], entry.at[1]): entry for entry in series.entries}
 
 
@@ -275,16 +275,16 @@ def _ink(ground: str) -> str:
     return _DARK if (luminance + 0.05) ** 2 > 0.05 * 1.05 else _LIGHT
 
 
-def _cell_words(asked: Subject, one: _Map, place: Place) -> str:
+def _cell_words(asked: Subject, one: _Map, place: MapCell) -> str:
     return f"{_at(asked, place)}: {one.metric.title} {_words(one, place)}"
 
 
-def _at(asked: Subject, place: Place) -> str:
+def _at(asked: Subject, place: MapCell) -> str:
     x, y = (shown_coordinate(value) for value in place)
     return f"{asked.info.x} = {x}, {asked.info.y} = {y}"
 
 
-def _words(one: _Map, place: Place) -> str:
+def _words(one: _Map, place: MapCell) -> str:
     entry = one.cells.get(place)
     if entry is None:
         return "not planned"
@@ -298,7 +298,7 @@ def _grid(asked: Subject, one: _Map) -> Grid:
     head = [f"{asked.info.y} \\ {asked.info.x}", *(shown_coordinate(x) for x in one.xs)]
     best, values = set(one.best), one.values
 
-    def words(place: Place) -> str:
+    def words(place: MapCell) -> str:
         entry = one.cells.get(place)
         cell = entry.measured(one.metric) if entry else None
         if place not in values or cell is None:

@@ -10,7 +10,7 @@ from itertools import pairwise
 from bench.reports.boards.leaderboard import Board, Cell, Row
 from bench.reports.boards.over_tasks import OverTasks
 from bench.reports.charts.axes import Axis, Box, axis
-from bench.reports.charts.subject import Record, to_csv
+from bench.reports.charts.subject import Conditions, to_csv
 from bench.reports.charts.svg import (
     Look,
     Point,
@@ -172,7 +172,7 @@ def _draw_labels(
 
 def board_csv(board: Board) -> str:
     """A line a method and ranking metric, in shown units; a one-seed interval is empty."""
-    lines: list[Record] = []
+    lines: list[Conditions] = []
     for row in board.rows:
         for metric in board.ranking:
             cell = row.cells[metric.name]
@@ -200,7 +200,7 @@ def board_csv(board: Board) -> str:
 
 def ranks_csv(found: OverTasks) -> str:
     """A line a method, best mean rank first, with the critical difference and Friedman's p."""
-    lines: list[Record] = [
+    lines: list[Conditions] = [
         {
             "metric": found.metric.name,
             "tasks": len(found.tasks),

@@ -13,7 +13,7 @@ from bench.reports.charts.subject import (
     Contrast,
     Drawn,
     Entry,
-    Measured,
+    MetricValue,
     Subject,
     gaps,
     record,
@@ -86,7 +86,7 @@ def _any(asked: Subject, entries: Sequence[Entry]) -> bool:
 def _contrast(asked: Subject, task: PlannedTask, entries: Sequence[Entry]) -> Contrast:
     # A metric that nothing on this task reports has no row: `gaps` says why it is missing.
     rows = [
-        (metric, [Measured(metric, e.measured(metric), e.published(metric)) for e in entries])
+        (metric, [MetricValue(metric, e.measured(metric), e.published(metric)) for e in entries])
         for metric in asked.metrics
         if any(entry.measured(metric) for entry in entries)
     ]
@@ -100,7 +100,7 @@ def _card(asked: Subject, entries: Sequence[Entry]) -> Card:
     values = [
         (
             entry.task.name if asked.many_tasks else "",
-            [Measured(m, entry.measured(m), entry.published(m)) for m in asked.metrics],
+            [MetricValue(m, entry.measured(m), entry.published(m)) for m in asked.metrics],
         )
         for entry in measured or entries
     ]
@@ -151,7 +151,7 @@ def _with_pictures(entry: Entry) -> Result | None:
 
 def _cards(asked: Subject, entry: Entry, result: Result) -> list[Card]:
     """A card a picture; the first carries the values."""
-    values = [Measured(m, entry.measured(m), entry.published(m)) for m in asked.metrics]
+    values = [MetricValue(m, entry.measured(m), entry.published(m)) for m in asked.metrics]
     where = entry.task.name if asked.many_tasks else ""
     return [
         Card(

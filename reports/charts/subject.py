@@ -16,7 +16,7 @@ from bench.reports.charts.svg import Point
 from bench.result import FigureInfo, MetricInfo, PlannedMethod, PlannedTask, Scalar
 
 Warnings = Sequence[tuple[str, str]]
-Record = Mapping[str, Scalar]
+Conditions = Mapping[str, Scalar]
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Grid:
 
 
 @dataclass(frozen=True)
-class Measured:
+class MetricValue:
     """A metric of an entry as figures without a drawing show it."""
 
     metric: MetricInfo
@@ -125,7 +125,7 @@ class Contrast:
 
     task: str
     methods: Sequence[PlannedMethod]
-    rows: Sequence[tuple[MetricInfo, Sequence[Measured]]]
+    rows: Sequence[tuple[MetricInfo, Sequence[MetricValue]]]
     """For each metric, its values in the order of the methods."""
 
     @property
@@ -139,7 +139,7 @@ class Contrast:
         return [metric for metric, _ in self.rows] if self.is_turned else self.methods
 
     @property
-    def lines(self) -> Sequence[tuple[PlannedMethod | MetricInfo, Sequence[Measured]]]:
+    def lines(self) -> Sequence[tuple[PlannedMethod | MetricInfo, Sequence[MetricValue]]]:
         """What the lines are headed by, each with its cells in the order of the columns."""
         if not self.is_turned:
             return self.rows
@@ -160,7 +160,7 @@ class Card:
     label: str
     source: str
     caption: str
-    values: Sequence[tuple[str, Sequence[Measured]]]
+    values: Sequence[tuple[str, Sequence[MetricValue]]]
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ class Drawn:
     entries: Sequence[Entry] = ()
     """What it shows, or would."""
     svg: str | None = None
-    records: Sequence[Record] = ()
+    records: Sequence[Conditions] = ()
     grids: Sequence[Grid] = ()
     """Behind a fold, for who wants the numbers."""
     tables: Sequence[Grid] = ()
@@ -302,7 +302,7 @@ def record(entry: Entry, metric: MetricInfo, names: Sequence[str] = ()) -> dict[
     }
 
 
-def to_csv(records: Sequence[Record]) -> str:
+def to_csv(records: Sequence[Conditions]) -> str:
     """A figure's data as CSV; what does not exist is an empty cell."""
     columns = list(dict.fromkeys(key for line in records for key in line))
     stream = io.StringIO()

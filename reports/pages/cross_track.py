@@ -13,7 +13,7 @@ from bench.result import MetricInfo, PlannedMethod
 
 
 @dataclass(frozen=True)
-class Question:
+class CrossQuestion:
     """What is asked of the methods of one track beyond what ranks them.
 
     Attributes:
@@ -33,26 +33,26 @@ class Question:
 
 
 QUESTIONS = (
-    Question(
+    CrossQuestion(
         "Backdoor left by debiasing",
         "Debiasing with triggers plants what poisoning plants. How often does a stamped input "
         "still go to the trigger's class, and what is accuracy worth under triggers? Asked on "
         "debiasing tasks with `examined: true`.",
         "debiasing", "debiasing", ("asr_0", "asr_1", "eacc@all+t0", "eacc@all+t1"),
     ),
-    Question(
+    CrossQuestion(
         "Classes after poison removal",
         "Who removes poison removes clean samples too. Which class pays: the smallest recall "
         "afterwards, and the largest share of one class's clean samples that was removed.",
         "poisoning", "poisoning", ("worst_class_accuracy", "worst_class_removed"),
     ),
-    Question(
+    CrossQuestion(
         "Odds and EAcc after robust training",
         "Training on imperceptible attacks is meant to be fair over many groups. What does it do "
         "to two groups, beside standard training on the same seeds?",
         "robust_fairness", "debiasing", ("odds", "eacc"),
     ),
-    Question(
+    CrossQuestion(
         "Many groups after debiasing",
         "Debiasing is told two groups. What does it do to the slope of accuracy over many, and to "
         "the worst of them?",
@@ -75,10 +75,10 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskedQuestion:
     """A question with its columns."""
 
-    question: Question
+    question: CrossQuestion
     metrics: Sequence[MetricInfo]
     """Those that some plan describes; none where no suite has its track."""
     answered: int
@@ -99,7 +99,7 @@ class Examined:
 class Matrix:
     """The page."""
 
-    asked: Sequence[Asked]
+    asked: Sequence[AskedQuestion]
     rows: Sequence[Examined]
     unasked: Sequence[str]
     """Entries that no question has an answer of."""
@@ -111,7 +111,7 @@ class Matrix:
         return sorted({answer.reference for answer in answers if answer.reference})
 
     @property
-    def shown(self) -> list[tuple[int, Asked]]:
+    def shown(self) -> list[tuple[int, AskedQuestion]]:
         """Questions with columns, each with its place in a row's answers."""
         return [(i, one) for i, one in enumerate(self.asked) if one.metrics]
 
@@ -145,13 +145,13 @@ def matrix(suites: Sequence[SuiteView]) -> Matrix:
     asked = zip(questions, metrics, answered, strict=True)
     with_answers = [row for row in rows if any(c for each in row.answers for c in each)]
     return Matrix(
-        [Asked(question, mine, count) for question, mine, count in asked],
+        [AskedQuestion(question, mine, count) for question, mine, count in asked],
         sorted(with_answers, key=lambda row: row.home),
         sorted({row.method.label for row in rows if row not in with_answers}),
     )
 
 
-def _further(boards: Sequence[tuple[SuiteView, TrackView, TaskView]]) -> Iterator[Question]:
+def _further(boards: Sequence[tuple[SuiteView, TrackView, TaskView]]) -> Iterator[CrossQuestion]:
     """Guests of a track whom no question of ours is about: what ranks there is asked of them."""
     known = {(question.home, question.asked) for question in QUESTIONS}
     ranking: dict[tuple[str, str], dict[str, None]] = {}
@@ -165,7 +165,7 @@ def _further(boards: Sequence[tuple[SuiteView, TrackView, TaskView]]) -> Iterato
     for (home, asked), names in sorted(ranking.items()):
         title = f"{home} on {asked}".replace("_", " ").capitalize()
         sentence = f"Methods of {home} as guests on tasks of {asked}: what ranks there."
-        yield Question(title, sentence.replace("_", " "), home, asked, tuple(names))
+        yield CrossQuestion(title, sentence.replace("_", " "), home, asked, tuple(names))
 
 
 def _home(method: PlannedMethod) -> str:

@@ -64,7 +64,7 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class Place:
+class Standing:
     """Where a method stands: 1 is best; `shared` where another stands there too."""
 
     rank: int
@@ -120,7 +120,7 @@ def in_order(values: Mapping[str, Seeds], better: str) -> list[str]:
     return sorted(means, key=lambda method: (sign * means[method], method))
 
 
-def shared_ranks(values: Mapping[str, Seeds], better: str) -> dict[str, Place]:
+def shared_ranks(values: Mapping[str, Seeds], better: str) -> dict[str, Standing]:
     """Places of the methods on one metric by `RANKING_RULE`; those without a value have none.
 
     Arguments as of `in_order`.
@@ -152,7 +152,7 @@ def _worse(leader: str, behind: Sequence[str], values: Mapping[str, Seeds]) -> s
     return found
 
 
-def overall_ranks(by_metric: Sequence[Mapping[str, Place]]) -> dict[str, Place]:
+def overall_ranks(by_metric: Sequence[Mapping[str, Standing]]) -> dict[str, Standing]:
     """Order of the mean rank over metrics, for the methods that have a place on all of them."""
     if not by_metric:
         return {}
@@ -162,9 +162,9 @@ def overall_ranks(by_metric: Sequence[Mapping[str, Place]]) -> dict[str, Place]:
     return _places(dict(sorted(ranks.items(), key=lambda item: item[1])), scores)
 
 
-def _places(ranks: Mapping[str, int], scores: Mapping[str, float]) -> dict[str, Place]:
+def _places(ranks: Mapping[str, int], scores: Mapping[str, float]) -> dict[str, Standing]:
     taken = list(ranks.values())
-    return {m: Place(rank, taken.count(rank) > 1, scores[m]) for m, rank in ranks.items()}
+    return {m: Standing(rank, taken.count(rank) > 1, scores[m]) for m, rank in ranks.items()}
 
 
 def _mean(seeds: Seeds) -> float:

@@ -32,9 +32,9 @@ def seen_by_hand(model: Backbone, batch: Batch, sees: str) -> Tensor:
 def test_the_network_gets_the_adversarys_gradient_with_its_sign_reversed(
     task: DebiasingTask, sees: str
 ) -> None:
-    trial = tiny_tasks.trial_on(task)
-    model = Adversarial(sees=sees, coefficient=2.5).fit(task, trial)
-    (call,) = trial.calls
+    context = tiny_tasks.trial_on(task)
+    model = Adversarial(sees=sees, coefficient=2.5).fit(task, context)
+    (call,) = context.calls
     (adversary,) = call.also
     batch = task.train.batch(torch.arange(10))
     inside, outside = list(model.parameters()), list(adversary.parameters())
@@ -59,9 +59,9 @@ def test_the_network_gets_the_adversarys_gradient_with_its_sign_reversed(
 def test_the_adversary_reads_the_last_hidden_layer_or_probabilities_and_label(
     task: DebiasingTask, sees: str, inputs: int
 ) -> None:
-    trial = tiny_tasks.trial_on(task)
-    Adversarial(sees=sees, width=7).fit(task, trial)
-    adversary = trial.calls[0].also[0]
+    context = tiny_tasks.trial_on(task)
+    Adversarial(sees=sees, width=7).fit(task, context)
+    adversary = context.calls[0].also[0]
     shapes = [tuple(p.shape) for p in adversary.parameters()]
     assert shapes == [(7, inputs), (7,), (2, 7), (2,)]
 
@@ -74,9 +74,9 @@ def test_with_coefficient_zero_the_network_trains_plainly(task: DebiasingTask) -
 
 
 def test_the_adversary_is_trained_and_starts_from_the_seed(task: DebiasingTask) -> None:
-    trial = tiny_tasks.trial_on(task)
-    Adversarial().fit(task, trial)
-    trained = trial.calls[0].also[0].state_dict()
+    context = tiny_tasks.trial_on(task)
+    Adversarial().fit(task, context)
+    trained = context.calls[0].also[0].state_dict()
     fresh, again, other = (new_adversary(512, 50, seed).state_dict() for seed in (0, 0, 1))
     assert all(torch.equal(fresh[name], again[name]) for name in fresh)
     assert not torch.equal(fresh["0.weight"], other["0.weight"])

@@ -62,8 +62,8 @@ def test_strip_ranks_and_flags_what_a_plain_loop_ranks_and_flags(
     backdoored: tiny_poison.Poisoned, capsys: pytest.CaptureFixture[str]
 ) -> None:
     task, method = backdoored.task, Strip(overlays=10)
-    trial = tiny_poison.trial_on(task)
-    overlays, others = method._parted(task, trial)
+    context = tiny_poison.trial_on(task)
+    overlays, others = method._parted(task, context)
 
     def plain() -> list[list[float]]:
         with torch.no_grad():
@@ -72,7 +72,7 @@ def test_strip_ranks_and_flags_what_a_plain_loop_ranks_and_flags(
                 for samples in (task.train.x, others.everything())
             ]
 
-    found, ours = timed(lambda: method.defend(task, trial))
+    found, ours = timed(lambda: method.defend(task, context))
     (suspects, clean), theirs = timed(plain)
     assert found.suspicion is not None
     assert found.flagged is not None
@@ -141,7 +141,7 @@ def test_neural_cleanse_flags_what_a_plain_loop_flags(
     backdoored: tiny_poison.Poisoned, capsys: pytest.CaptureFixture[str]
 ) -> None:
     task, rounds = backdoored.task, 60
-    trial = tiny_poison.trial_on(task)
+    context = tiny_poison.trial_on(task)
     method = NeuralCleanse(rounds=rounds, batch_size=8, patience=5)
 
     def plain() -> list[float]:
@@ -150,7 +150,7 @@ def test_neural_cleanse_flags_what_a_plain_loop_flags(
             for c in range(tiny_poison.CLASSES)
         ]
 
-    triggers, ours = timed(lambda: method.reversed_triggers(task, trial))
+    triggers, ours = timed(lambda: method.reversed_triggers(task, context))
     norms, theirs = timed(plain)
     assert outliers(norms) == outliers(triggers.norms.tolist()) == [tiny_poison.TARGET]
     with torch.no_grad():

@@ -82,21 +82,21 @@ def test_a_class_in_which_one_sample_is_fitted_has_one_group() -> None:
 
 def test_six_rounds_of_confusion_and_five_of_training_before_them() -> None:
     task = tiny_poison.poisoned(epochs=2).task
-    trial = tiny_poison.trial_on(task, epochs=4)
-    SHORT.defend(task, trial)
-    assert [call.stage for call in trial.calls] == [
+    context = tiny_poison.trial_on(task, epochs=4)
+    SHORT.defend(task, context)
+    assert [call.stage for call in context.calls] == [
         "confusion 1", "round 2", "confusion 2", "round 3", "confusion 3", "round 4",
         "confusion 4", "round 5", "confusion 5", "round 6", "confusion 6",
     ]  # fmt: skip
-    assert {len(call.split) for call in trial.calls} == {3 * 32}
-    assert trial.samples_seen == 11 * 3 * 32
+    assert {len(call.split) for call in context.calls} == {3 * 32}
+    assert context.samples_seen == 11 * 3 * 32
     victim = task.victim.state_dict()
-    assert all(torch.equal(trial.calls[0].initial[name], t) for name, t in victim.items())
+    assert all(torch.equal(context.calls[0].initial[name], t) for name, t in victim.items())
 
 
 def test_the_loss_of_a_step_by_hand() -> None:
     task = tiny_poison.poisoned(epochs=2).task
-    trial = tiny_poison.trial_on(task)
+    context = tiny_poison.trial_on(task)
     seen = []
 
     class Watched(nn.Module):
@@ -105,10 +105,10 @@ def test_the_loss_of_a_step_by_hand() -> None:
             return task.victim(x)
 
     left = torch.arange(len(task.train))
-    SHORT._confused(task, trial, task.new_model(), left, 0, 20)
-    loss = trial.calls[-1].loss
+    SHORT._confused(task, context, task.new_model(), left, 0, 20)
+    loss = context.calls[-1].loss
     batch = task.train.batch(torch.arange(8))
-    random = trial.generator("confusion training/wrong labels 0")
+    random = context.generator("confusion training/wrong labels 0")
     for _ in range(3):  # what the three steps have drawn
         torch.randint(40, (32,), generator=random)
         torch.randint(1, 4, (32,), generator=random)
@@ -129,12 +129,12 @@ def test_the_loss_of_a_step_by_hand() -> None:
 @pytest.mark.parametrize("kind", ["image", "table"])
 def test_in_the_end_the_poison_alone_is_fitted_and_flagged(kind: str) -> None:
     made = tiny_poison.poisoned("image" if kind == "image" else "table", epochs=15)
-    trial = tiny_poison.trial_on(made.task, learning_rate=1e-3)
-    found = ConfusionTraining(steps=100).defend(made.task, trial)
+    context = tiny_poison.trial_on(made.task, learning_rate=1e-3)
+    found = ConfusionTraining(steps=100).defend(made.task, context)
     assert found.flagged is not None
     assert found.suspicion is not None
     assert found.suspicion[made.poison].min() > found.suspicion[~made.poison].max()
     assert not found.flagged[~made.poison].any()
     assert found.flagged[made.poison].float().mean() > 0.3
-    assert float(trial.chosen["likelihood ratio of class 0"]) > math.e
-    assert float(trial.chosen["likelihood ratio of class 1"]) == 1
+    assert float(context.chosen["likelihood ratio of class 0"]) > math.e
+    assert float(context.chosen["likelihood ratio of class 1"]) == 1

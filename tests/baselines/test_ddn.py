@@ -8,7 +8,7 @@ import torch
 from bench.attacks.adversarial.best import Best, cosine
 from bench.baselines.ddn import Ddn
 from bench.baselines.pgd import Pgd
-from tests.tiny_attacks import classified, fooled, oracle, pictures, trial
+from tests.tiny_attacks import classified, context, fooled, oracle, pictures
 
 foolbox = oracle("foolbox")
 
@@ -20,7 +20,7 @@ def test_it_is_foolboxs_ddn_or_a_little_better() -> None:
     theirs = foolbox.PyTorchModel(model.eval(), bounds=(0, 1), device="cpu")
     steps = 40
     expected = foolbox.attacks.DDNAttack(init_epsilon=0.1, steps=steps).run(theirs, x, y)
-    found = Ddn(steps=steps, first_norm=0.1, quantised=False).perturb(model, x, y, trial())
+    found = Ddn(steps=steps, first_norm=0.1, quantised=False).perturb(model, x, y, context())
     same = [torch.allclose(a, b, atol=1e-9) for a, b in zip(found, expected, strict=True)]
     ours, other = ((z - x).flatten(1).norm(dim=1) for z in (found, expected))
     assert sum(same) >= 3
@@ -31,8 +31,8 @@ def test_it_is_foolboxs_ddn_or_a_little_better() -> None:
 def test_it_finds_nearer_images_than_pgd() -> None:
     x = pictures(6)
     model, y = classified(x)
-    near = Ddn().perturb(model, x, y, trial())
-    far = Pgd().perturb(model, x, y, trial())
+    near = Ddn().perturb(model, x, y, context())
+    far = Pgd().perturb(model, x, y, context())
     assert ((near - x).flatten(1).norm(dim=1) < (far - x).flatten(1).norm(dim=1)).all()
     assert torch.equal((near * 255).round() / 255, near)
 
@@ -40,7 +40,7 @@ def test_it_finds_nearer_images_than_pgd() -> None:
 def test_all_steps_are_taken_and_counted() -> None:
     x = pictures(3)
     model, y = classified(x)
-    Ddn(steps=5).perturb(model, x, y, trial())
+    Ddn(steps=5).perturb(model, x, y, context())
     assert model.batches == [3] * 6  # five with gradients, and a look at the last image
 
 

@@ -15,7 +15,7 @@ from bench.data.dataset import Library, data_set
 from bench.learning.settings import Training
 from bench.method import make
 from bench.tracks.poisoning.session import PoisoningSession
-from bench.tracks.session import Question
+from bench.tracks.session import PreparedTask
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
@@ -29,7 +29,7 @@ class Mnist:
     library: Library
     cache: Path
 
-    def play(self, method: str, attack: Attack, **settings: object) -> tuple[dict, dict]:
+    def evaluate(self, method: str, attack: Attack, **settings: object) -> tuple[dict, dict]:
         """Metrics and choices of a defence with these settings."""
         data = data_set("mnist")
         options = data.options(train_size=10_000)
@@ -40,7 +40,7 @@ class Mnist:
             selection="last",
         )  # fmt: skip
         session = PoisoningSession(
-            Question(
+            PreparedTask(
                 name="mnist",
                 data=data,
                 meta=meta,
@@ -55,7 +55,7 @@ class Mnist:
                 cache=self.cache,
             )
         )
-        return session.play(make(method, settings)).metrics, session.trial.chosen
+        return session.evaluate(make(method, settings)).metrics, session.context.chosen
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +69,8 @@ def mnist(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> Mnist:
 
 
 def test_the_bounds_hold_what_they_promise(mnist: Mnist) -> None:
-    upper, _ = mnist.play("oracle_filter", BadNets())
-    lower, _ = mnist.play("random_filter", BadNets())
+    upper, _ = mnist.evaluate("oracle_filter", BadNets())
+    lower, _ = mnist.evaluate("random_filter", BadNets())
     assert upper["asr_before"] > 0.9
     assert upper["asr"] < 0.02
     assert lower["asr"] > 0.9
@@ -78,14 +78,14 @@ def test_the_bounds_hold_what_they_promise(mnist: Mnist) -> None:
 
 
 def test_strip_ranks_the_poison_first(mnist: Mnist) -> None:
-    cleansed, _ = mnist.play("strip", BadNets())
+    cleansed, _ = mnist.evaluate("strip", BadNets())
     assert cleansed["auroc"] > 0.95  # .98
     assert cleansed["tpr"] > 0.3
     assert cleansed["fpr"] < 0.06
 
 
 def test_neural_cleanse_flags_the_target_alone_and_unlearns_it(mnist: Mnist) -> None:
-    found, chosen = mnist.play("neural_cleanse", BadNets())
+    found, chosen = mnist.evaluate("neural_cleanse", BadNets())
     assert chosen["flagged classes"] == "0"
     assert float(chosen["norm of class 0"]) < 15  # its trigger has 9 pixels
     assert found["asr"] < 0.1
@@ -94,7 +94,7 @@ def test_neural_cleanse_flags_the_target_alone_and_unlearns_it(mnist: Mnist) -> 
 
 def test_on_the_clean_twin_neural_cleanse_finds_no_class_like_a_target(mnist: Mnist) -> None:
     # Its index can pass 2 all the same: 2.0 was measured, with a norm of 38 beside a median of 55.
-    _, chosen = mnist.play("neural_cleanse", Clean())
+    _, chosen = mnist.evaluate("neural_cleanse", Clean())
     assert float(chosen["anomaly index"]) < 3
     assert min(float(chosen[f"norm of class {c}"]) for c in range(10)) > 25
 
@@ -102,13 +102,13 @@ def test_on_the_clean_twin_neural_cleanse_finds_no_class_like_a_target(mnist: Mn
 def test_activation_clustering_catches_more_poison_than_its_share_of_clean_samples(
     mnist: Mnist,
 ) -> None:
-    found, _ = mnist.play("activation_clustering", BadNets())
+    found, _ = mnist.evaluate("activation_clustering", BadNets())
     assert found["tpr"] > 3 * found["fpr"]  # .39 and .07: the victim's classes are not tight
     assert found["fpr"] < 0.15
 
 
 def test_spectral_signatures_remove_their_share_of_every_class(mnist: Mnist) -> None:
-    found, _ = mnist.play("spectral_signatures", BadNets())
+    found, _ = mnist.evaluate("spectral_signatures", BadNets())
     assert found["removed"] == pytest.approx(1500, abs=10)
     # At 1 % the top direction is not the poison's (BackdoorBench: ASR 74.7 -> 74.2).
     assert 0.3 < found["auroc"] < 1

@@ -48,9 +48,9 @@ def test_a_group_without_training_samples_has_no_weight() -> None:
 
 def test_groups_are_drawn_evenly() -> None:
     task = tiny_groups.table_task()
-    trial = tiny_tasks.trial_on(task)  # type: ignore[arg-type]
-    GroupDRO().train(task, trial)
-    split = trial.calls[-1].split
+    context = tiny_tasks.trial_on(task)  # type: ignore[arg-type]
+    GroupDRO().train(task, context)
+    split = context.calls[-1].split
     assert isinstance(split, WeightedSplit)
     totals = [split.weight[split.b == group].sum().item() for group in (0, 1)]
     assert totals == pytest.approx([1, 1])

@@ -28,18 +28,18 @@ def test_weights_are_powers_of_the_groups_sizes_with_mean_one(
 
 def test_by_drawing_batches_hold_every_group_as_often() -> None:
     task = tiny_groups.table_task()
-    trial = tiny_tasks.trial_on(task)  # type: ignore[arg-type]
-    GroupReweighting().train(task, trial)
-    split = trial.calls[-1].split
+    context = tiny_tasks.trial_on(task)  # type: ignore[arg-type]
+    GroupReweighting().train(task, context)
+    split = context.calls[-1].split
     assert isinstance(split, WeightedSplit)
     assert torch.equal(split.weight, group_weights(task.train.b, 2, 1.0))
 
 
 def test_by_loss_samples_are_met_once_and_weighted() -> None:
     task = tiny_groups.table_task()
-    trial = tiny_tasks.trial_on(task)  # type: ignore[arg-type]
-    model = GroupReweighting(by="loss").train(task, trial)
-    call = trial.calls[-1]
+    context = tiny_tasks.trial_on(task)  # type: ignore[arg-type]
+    model = GroupReweighting(by="loss").train(task, context)
+    call = context.calls[-1]
     assert call.split is task.train
     batch = task.train.batch(torch.tensor([0, 5, 9]))
     each = F.cross_entropy(model(batch.x), batch.y, reduction="none")

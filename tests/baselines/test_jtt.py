@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from bench.baselines.jtt import JTT, repeated
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from tests import tiny_groups, tiny_tasks
 
 
@@ -21,21 +21,21 @@ def test_samples_are_repeated_as_often_as_asked() -> None:
 
 def test_the_second_model_starts_anew_and_meets_mistakes_as_often_as_asked() -> None:
     task = tiny_groups.table_task()
-    trial = tiny_tasks.trial_on(task)  # type: ignore[arg-type]
-    JTT(copies=5).train(task, trial)
-    first, second = trial.calls
+    context = tiny_tasks.trial_on(task)  # type: ignore[arg-type]
+    JTT(copies=5).train(task, context)
+    first, second = context.calls
     assert first.split is task.train
     assert all(torch.equal(first.initial[name], second.initial[name]) for name in first.initial)
-    wrong = Trial.predict(trial, first.model, task.train.inputs).argmax(dim=1) != task.train.y
+    wrong = Context.predict(context, first.model, task.train.inputs).argmax(dim=1) != task.train.y
     assert len(second.split) == len(task.train) + 4 * int(wrong.sum())
-    assert trial.chosen["mistakes"] == wrong.double().mean().item()
+    assert context.chosen["mistakes"] == wrong.double().mean().item()
 
 
 def test_the_first_model_is_as_brief_as_asked_and_its_last_epoch_counts() -> None:
     task = tiny_groups.table_task()
-    trial = tiny_tasks.trial_on(task, epochs=4)  # type: ignore[arg-type]
-    JTT(first_epochs=2).train(task, trial)
-    assert trial.chosen["first.epoch"] == 2
-    assert len(trial.curves["first.loss"]) == 2
-    assert len(trial.curves["loss"]) == 4
-    assert trial.samples_seen > 2 * len(task.train) + 4 * len(task.train) - 1
+    context = tiny_tasks.trial_on(task, epochs=4)  # type: ignore[arg-type]
+    JTT(first_epochs=2).train(task, context)
+    assert context.chosen["first.epoch"] == 2
+    assert len(context.curves["first.loss"]) == 2
+    assert len(context.curves["loss"]) == 4
+    assert context.samples_seen > 2 * len(task.train) + 4 * len(task.train) - 1

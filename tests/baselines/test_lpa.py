@@ -12,7 +12,7 @@ from bench.attacks.adversarial.neural_ball import apart, features
 from bench.baselines.lpa import Lpa
 from bench.errors import Skip
 from bench.models import pretrained
-from tests.tiny_attacks import CPU, classified, fooled, pictures, random_network, trial
+from tests.tiny_attacks import CPU, classified, context, fooled, pictures, random_network
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def squeeze(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def test_every_image_ends_within_the_bound(squeeze: Path, bound: float) -> None:
     x = pictures(4, 3, 24)
     model, y = classified(x)
-    attacked = Lpa(bound=bound, rounds=2, steps=6).perturb(model, x, y, trial())
+    attacked = Lpa(bound=bound, rounds=2, steps=6).perturb(model, x, y, context())
     phi = features("squeeze", "a test", CPU)
     assert (apart(phi, attacked, phi(x)) <= bound * (1 + 1e-3)).all()
     assert ((attacked >= 0) & (attacked <= 1)).all()
@@ -37,7 +37,7 @@ def test_it_fools_and_what_is_done_leaves_the_batch(squeeze: Path) -> None:
     x = pictures(6, 3, 24)
     model, y = classified(x)
     y[0] = (y[0] + 1) % 4  # fooled from the start
-    attacked = Lpa(bound=1.0).perturb(model, x, y, trial())
+    attacked = Lpa(bound=1.0).perturb(model, x, y, context())
     assert fooled(model, attacked, y).all()
     model.batches.pop()  # our own look
     assert model.batches == sorted(model.batches, reverse=True)
@@ -47,7 +47,7 @@ def test_it_fools_and_what_is_done_leaves_the_batch(squeeze: Path) -> None:
 def test_without_success_it_takes_all_steps_of_all_rounds(squeeze: Path) -> None:
     x = pictures(2, 3, 24)
     model, y = classified(x)
-    Lpa(bound=0.001, rounds=2, steps=3).perturb(model, x, y, trial())
+    Lpa(bound=0.001, rounds=2, steps=3).perturb(model, x, y, context())
     assert model.batches == [2] * 6
 
 
@@ -58,13 +58,13 @@ def test_missing_weights_skip_it(tmp_path: Path) -> None:
         pretrained.beside(tmp_path),
         pytest.raises(Skip, match=r"LPA \(squeeze\) needs squeezenet"),
     ):
-        Lpa().perturb(model, x, y, trial())
+        Lpa().perturb(model, x, y, context())
 
 
 def test_the_same_seed_gives_the_same_images(squeeze: Path) -> None:
     x = pictures(2, 3, 24)
     model, y = classified(x)
     short = Lpa(rounds=1, steps=2)
-    one, same, other = (short.perturb(model, x, y, trial(seed)) for seed in (0, 0, 1))
+    one, same, other = (short.perturb(model, x, y, context(seed)) for seed in (0, 0, 1))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)

@@ -185,29 +185,29 @@ def test_unlearning_takes_the_backdoor_out_and_leaves_the_victim_alone(
     backdoored: tiny_poison.Poisoned,
 ) -> None:
     task = backdoored.task
-    trial = tiny_poison.trial_on(task, learning_rate=3e-3)
+    context = tiny_poison.trial_on(task, learning_rate=3e-3)
     method = NeuralCleanse(rounds=40, epochs=10, batch_size=8)
-    found = method.defend(task, trial)
-    assert trial.chosen["flagged classes"] == "0"
+    found = method.defend(task, context)
+    assert context.chosen["flagged classes"] == "0"
     assert found.alarm
     assert found.model is not None
     assert triggered_as_target(task.victim) > 0.9
     assert triggered_as_target(found.model) < 0.2
-    assert float(trial.chosen["norm of class 0"]) < 8.5
-    assert trial.chosen["unlearning.epoch"] == 10
-    assert trial.samples_seen == 10 * len(task.reserve)
+    assert float(context.chosen["norm of class 0"]) < 8.5
+    assert context.chosen["unlearning.epoch"] == 10
+    assert context.samples_seen == 10 * len(task.reserve)
 
 
 def test_a_fifth_of_the_clean_samples_carries_the_trigger_and_all_keep_their_labels(
     backdoored: tiny_poison.Poisoned,
 ) -> None:
     task = backdoored.task
-    trial = tiny_poison.trial_on(task)
+    context = tiny_poison.trial_on(task)
     mask = torch.ones(4, 1, 8, 8)
     patterns = torch.arange(4.0)[:, None, None, None].expand(4, 3, 8, 8) + 251
     flagged = torch.tensor([True, False, False, True])
-    SHORT._unlearned(task, trial, Triggers(mask, patterns), flagged)
-    [call] = trial.calls
+    SHORT._unlearned(task, context, Triggers(mask, patterns), flagged)
+    [call] = context.calls
     assert torch.equal(call.split.y, task.reserve.y)
     carried = [int((call.split.x[:, 0] == 251 + c).flatten(1).all(dim=1).sum()) for c in range(4)]
     assert carried == [4, 0, 0, 4]
@@ -223,12 +223,12 @@ def test_where_no_class_is_flagged_the_victim_stays(
         return Triggers(norms.view(4, 1, 1, 1) * torch.ones(1), torch.zeros(4, 3, 8, 8))
 
     monkeypatch.setattr(NeuralCleanse, "reversed_triggers", reversed_triggers)
-    trial = tiny_poison.trial_on(backdoored.task)
-    found = SHORT.defend(backdoored.task, trial)
+    context = tiny_poison.trial_on(backdoored.task)
+    found = SHORT.defend(backdoored.task, context)
     assert found.alarm is False
     assert found.model is None
-    assert trial.calls == []
-    assert trial.chosen["flagged classes"] == ""
+    assert context.calls == []
+    assert context.chosen["flagged classes"] == ""
 
 
 def test_a_norm_above_the_median_is_never_flagged(

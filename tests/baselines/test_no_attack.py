@@ -11,6 +11,6 @@ from tests.tiny_tasks import image_task, trial_on
 
 def test_nothing_changes_and_no_rank_is_claimed() -> None:
     x = torch.rand(2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
-    trial = trial_on(image_task())
-    assert torch.equal(NoAttack().perturb(nn.Identity(), x, torch.zeros(2), trial), x)
+    context = trial_on(image_task())
+    assert torch.equal(NoAttack().perturb(nn.Identity(), x, torch.zeros(2), context), x)
     assert NoAttack().caveat == "a reference: nothing is attacked"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bench.baselines.perc_al import PercAl
 from bench.errors import Skip
 from bench.perception.colour import distances, lab, squared_difference
-from tests.tiny_attacks import classified, fooled, pictures, trial
+from tests.tiny_attacks import classified, context, fooled, pictures
 
 # Sharma, Wu & Dalal (2005), Table 1: two colours in Lab and their CIEDE2000 difference.
 PAIRS = [
@@ -103,8 +103,8 @@ def test_gradients_are_those_of_finite_differences() -> None:
 def test_it_fools_with_8_bit_images_that_are_closer_in_colour_than_one_long_step() -> None:
     x = (pictures(6) * 255).round() / 255
     model, y = classified(x)
-    attacked = PercAl(steps=60).perturb(model, x, y, trial())
-    first = PercAl(steps=1).perturb(model, x, y, trial())
+    attacked = PercAl(steps=60).perturb(model, x, y, context())
+    first = PercAl(steps=1).perturb(model, x, y, context())
     assert fooled(model, attacked, y).all()
     assert torch.equal((attacked * 255).round() / 255, attacked)
     there = lab(x)
@@ -114,14 +114,14 @@ def test_it_fools_with_8_bit_images_that_are_closer_in_colour_than_one_long_step
 def test_every_iteration_passes_every_image_once() -> None:
     x = pictures(3)
     model, y = classified(x)
-    PercAl(steps=4).perturb(model, x, y, trial())
+    PercAl(steps=4).perturb(model, x, y, context())
     assert model.batches == [3] * 5  # four with gradients, and a look at the last image
 
 
 def test_confidence_asks_for_a_lead() -> None:
     x = pictures(4)
     model, y = classified(x)
-    attacked = PercAl(steps=80, confidence=0.5).perturb(model, x, y, trial())
+    attacked = PercAl(steps=80, confidence=0.5).perturb(model, x, y, context())
     logits = model(attacked)
     own = logits.gather(1, y[:, None])[:, 0]
     assert (logits.scatter(1, y[:, None], -99.0).amax(dim=1) - own > 0.5).all()
@@ -131,4 +131,4 @@ def test_grey_images_have_no_colours_to_compare() -> None:
     x = pictures(2, channels=1)
     model, y = classified(x)
     with pytest.raises(Skip, match="colours"):
-        PercAl().perturb(model, x, y, trial())
+        PercAl().perturb(model, x, y, context())

@@ -9,7 +9,7 @@ from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from bench.baselines.pgd import Pgd
 from bench.tracks.imperceptibility.session import Counted
-from tests.tiny_attacks import classified, fooled, pictures, trial
+from tests.tiny_attacks import classified, context, fooled, pictures
 
 
 def test_the_defaults_are_those_of_table_3_1() -> None:
@@ -22,7 +22,7 @@ def test_it_is_equation_3_5_until_each_image_is_misclassified() -> None:
     x = pictures(6)
     model, y = classified(x)
     counted = Counted(model)
-    attacked = Pgd(step_size=0.05).perturb(counted, x, y, trial())
+    attacked = Pgd(step_size=0.05).perturb(counted, x, y, context())
     steps = []
     for i in range(len(x)):
         here, taken = x[i : i + 1].clone(), 0
@@ -38,7 +38,7 @@ def test_it_is_equation_3_5_until_each_image_is_misclassified() -> None:
 def test_without_early_stop_every_image_takes_all_steps() -> None:
     x = pictures(3)
     model, y = classified(x)
-    Pgd(steps=7, early_stop=False).perturb(model, x, y, trial())
+    Pgd(steps=7, early_stop=False).perturb(model, x, y, context())
     assert model.seen == 21
 
 
@@ -53,7 +53,7 @@ def test_a_random_start_lies_in_the_ball_and_goes_with_the_seed(norm: str, radiu
         return model(z)
 
     attack = Pgd(norm=norm, radius=radius, random_start=True, early_stop=False, steps=2)  # type: ignore[arg-type]
-    ends = [attack.perturb(watched, x, y, trial(seed)) for seed in (0, 0, 1)]  # type: ignore[arg-type]
+    ends = [attack.perturb(watched, x, y, context(seed)) for seed in (0, 0, 1)]  # type: ignore[arg-type]
     start = (seen[0] - x).flatten(1)
     size = start.norm(dim=1) if norm == "l2" else start.abs().amax(dim=1)
     assert (size > 0).all()
@@ -65,6 +65,6 @@ def test_a_random_start_lies_in_the_ball_and_goes_with_the_seed(norm: str, radiu
 def test_quantised_it_returns_8_bit_images_that_fool() -> None:
     x = (pictures(4) * 255).round() / 255
     model, y = classified(x)
-    attacked = Pgd(quantised=True).perturb(model, x, y, trial())
+    attacked = Pgd(quantised=True).perturb(model, x, y, context())
     assert torch.equal((attacked * 255).round() / 255, attacked)
     assert fooled(model, attacked, y).all()

@@ -15,7 +15,7 @@ from bench.errors import Skip
 from bench.models import pretrained
 from bench.perception.distances.lpips import Lpips
 from bench.perception.distances.networks import taps
-from tests.tiny_attacks import CPU, classified, fooled, pictures, random_network, trial
+from tests.tiny_attacks import CPU, classified, context, fooled, pictures, random_network
 
 
 @pytest.fixture(scope="module")
@@ -72,19 +72,19 @@ def test_no_gradient_no_move() -> None:
 def test_it_fools_within_the_bound(squeeze: Path) -> None:
     x = pictures(4, 3, 24)
     model, y = classified(x)
-    attacked = Ppgd(bound=1.0).perturb(model, x, y, trial())
+    attacked = Ppgd(bound=1.0).perturb(model, x, y, context())
     phi = features("squeeze", "a test", CPU)
     assert (apart(phi, attacked, phi(x)) <= 1.0 * (1 + 1e-3)).all()
     assert fooled(model, attacked, y).float().mean() >= 0.75
     assert model.batches[:-1] == [4] * 5  # and our own look
-    tight = Ppgd(bound=0.01).perturb(model, x, y, trial())
+    tight = Ppgd(bound=0.01).perturb(model, x, y, context())
     assert (apart(phi, tight, phi(x)) <= 0.0101).all()
 
 
 def test_the_same_seed_gives_the_same_images(squeeze: Path) -> None:
     x = pictures(2, 3, 24)
     model, y = classified(x)
-    one, same, other = (Ppgd(steps=2).perturb(model, x, y, trial(seed)) for seed in (0, 0, 1))
+    one, same, other = (Ppgd(steps=2).perturb(model, x, y, context(seed)) for seed in (0, 0, 1))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
 
@@ -93,4 +93,4 @@ def test_missing_weights_skip_it(tmp_path: Path) -> None:
     x = pictures(1, 3, 24)
     model, y = classified(x)
     with pretrained.beside(tmp_path), pytest.raises(Skip, match=r"PPGD \(alex\) needs alexnet-owt"):
-        Ppgd(network="alex").perturb(model, x, y, trial())
+        Ppgd(network="alex").perturb(model, x, y, context())

@@ -64,14 +64,14 @@ def test_smoothing_pulls_weights_towards_one() -> None:
 
 def test_the_loss_is_the_weighted_mean_over_the_batch() -> None:
     task = tiny_tasks.table_task()
-    trial = tiny_tasks.trial_on(task)
-    model = Reweighting().fit(task, trial)
+    context = tiny_tasks.trial_on(task)
+    model = Reweighting().fit(task, context)
     weight = independence_weights(task.train.y, task.train.b)
     batch = task.train.batch(torch.tensor([30, 2, 11]))
     with torch.no_grad():
         each = F.cross_entropy(model(batch.x), batch.y, reduction="none")
         expected = sum(weight[i] * e for i, e in zip((30, 2, 11), each, strict=True)) / 3
-        loss = trial.calls[0].loss(model, batch)
+        loss = context.calls[0].loss(model, batch)
     assert loss.item() == pytest.approx(expected.item())
 
 

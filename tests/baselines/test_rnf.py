@@ -66,9 +66,9 @@ def test_a_draw_of_exactly_zero_does_not_pair_different_classes(
 @pytest.mark.parametrize("kind", ["table", "image"])
 def test_the_encoder_is_the_teachers_bit_for_bit_and_the_head_is_fresh(kind: str) -> None:
     task = tiny_tasks.table_task() if kind == "table" else tiny_tasks.image_task()
-    trial = tiny_tasks.trial_on(task, epochs=2)
-    model = RNF().fit(task, trial)
-    teacher, neutral = trial.calls
+    context = tiny_tasks.trial_on(task, epochs=2)
+    model = RNF().fit(task, context)
+    teacher, neutral = context.calls
     fresh = task.new_model().state_dict()
     for name, tensor in model.state_dict().items():
         if name.startswith("encoder."):
@@ -79,9 +79,9 @@ def test_the_encoder_is_the_teachers_bit_for_bit_and_the_head_is_fresh(kind: str
             assert not torch.equal(tensor, fresh[name])
 
 
-def by_hand(task: DebiasingTask, trial: tiny_tasks.SpyTrial, method: RNF) -> tuple[float, float]:
+def by_hand(task: DebiasingTask, context: tiny_tasks.SpyTrial, method: RNF) -> tuple[float, float]:
     """The loss of a batch whose pairs leave no choice, and its first term alone."""
-    teacher, model = (call.model for call in trial.calls[-2:])
+    teacher, model = (call.model for call in context.calls[-2:])
     cells = [int(((task.train.y == y) & (task.train.b == b)).nonzero()[0]) for y, b in PAIRS]
     batch = task.train.batch(torch.tensor(cells))
     with torch.no_grad():
@@ -94,7 +94,7 @@ def by_hand(task: DebiasingTask, trial: tiny_tasks.SpyTrial, method: RNF) -> tup
             (model.decide(m * z + (1 - m) * other).softmax(1) - neutral).abs().sum(1).mean()
             for m in (0.6, 0.7, 0.8, 0.9)
         ]
-        loss = trial.calls[-1].loss(model, batch)
+        loss = context.calls[-1].loss(model, batch)
     assert loss.item() == pytest.approx((first + method.smoothing * sum(shifts)).item(), rel=1e-4)
     return loss.item(), first.item()
 
@@ -104,18 +104,18 @@ PAIRS = [(0, 0), (0, 1), (1, 0), (1, 1)]
 
 @pytest.mark.parametrize("method", [RNF(), RNF(temperature=5.0), RNF(smoothing=0.5)])
 def test_the_loss_by_hand(task: DebiasingTask, method: RNF) -> None:
-    trial = tiny_tasks.trial_on(task)
-    method.fit(task, trial)
-    loss, first = by_hand(task, trial, method)
+    context = tiny_tasks.trial_on(task)
+    method.fit(task, context)
+    loss, first = by_hand(task, context, method)
     assert loss > first
 
 
 def test_without_smoothing_only_the_distance_to_the_mean_prediction_is_left(
     task: DebiasingTask,
 ) -> None:
-    trial = tiny_tasks.trial_on(task)
-    RNF(smoothing=0.0).fit(task, trial)
-    loss, first = by_hand(task, trial, RNF(smoothing=0.0))
+    context = tiny_tasks.trial_on(task)
+    RNF(smoothing=0.0).fit(task, context)
+    loss, first = by_hand(task, context, RNF(smoothing=0.0))
     assert loss == pytest.approx(first)
 
 
@@ -132,10 +132,10 @@ def test_the_easy_half_of_a_class_lies_at_or_above_the_classes_mean_probability(
 
 
 def test_proxy_groups_need_no_group_labels_for_training(task: DebiasingTask) -> None:
-    trial = tiny_tasks.trial_on(task)
+    context = tiny_tasks.trial_on(task)
     method = RNF(groups="proxy", q=0.3)
-    method.fit(task, trial)
-    _, amplified, neutral = trial.calls
+    method.fit(task, context)
+    _, amplified, neutral = context.calls
     assert (amplified.stage, neutral.stage) == ("amplified", "")
     batch = task.train.batch(torch.arange(8))
     with torch.no_grad():

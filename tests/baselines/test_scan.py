@@ -80,12 +80,12 @@ def test_the_outlier_score_by_hand() -> None:
 
 def test_only_the_poisoned_class_is_flagged_and_of_it_the_poison() -> None:
     made = tiny_poison.poisoned(epochs=15)
-    trial = tiny_poison.trial_on(made.task)
-    found = Scan().defend(made.task, trial)
+    context = tiny_poison.trial_on(made.task)
+    found = Scan().defend(made.task, context)
     assert found.flagged is not None
     assert torch.equal(found.flagged, made.poison)
-    assert float(trial.chosen["J* of class 0"]) > Scan().outlier
-    assert float(trial.chosen["J* of class 1"]) < Scan().outlier
+    assert float(context.chosen["J* of class 0"]) > Scan().outlier
+    assert float(context.chosen["J* of class 1"]) < Scan().outlier
 
 
 def test_two_classes_have_no_outlier() -> None:

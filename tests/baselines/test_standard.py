@@ -18,9 +18,9 @@ from tests import tiny_tasks
 
 def test_training_is_cross_entropy_on_all_samples_blind_to_groups() -> None:
     task = tiny_tasks.table_task()
-    trial = tiny_tasks.trial_on(task)
-    model = Standard().fit(task, trial)
-    (call,) = trial.calls
+    context = tiny_tasks.trial_on(task)
+    model = Standard().fit(task, context)
+    (call,) = context.calls
     assert call.split is task.train
     batch = task.train.batch(torch.arange(6))
     expected = F.cross_entropy(model(batch.x), batch.y)
@@ -31,18 +31,18 @@ def test_training_is_cross_entropy_on_all_samples_blind_to_groups() -> None:
 
 def test_a_regression_is_trained_by_squared_error() -> None:
     task = tiny_tasks.regression_task()
-    trial = tiny_tasks.trial_on(task)
-    model = Standard().fit(task, trial)
+    context = tiny_tasks.trial_on(task)
+    model = Standard().fit(task, context)
     batch = task.train.batch(torch.arange(6))
     expected = (model(batch.x)[:, 0] - batch.y).square().mean()
-    assert trial.calls[0].loss(model, batch).item() == pytest.approx(expected.item())
+    assert context.calls[0].loss(model, batch).item() == pytest.approx(expected.item())
 
 
 def test_it_learns() -> None:
     task = tiny_tasks.table_task()
-    trial = tiny_tasks.trial_on(task, epochs=30, learning_rate=1e-3)
-    Standard().fit(task, trial)
-    losses = trial.curves["standard.loss"]
+    context = tiny_tasks.trial_on(task, epochs=30, learning_rate=1e-3)
+    Standard().fit(task, context)
+    losses = context.curves["standard.loss"]
     assert losses[-1] < 0.7 * losses[0]
 
 

@@ -117,12 +117,12 @@ def test_as_a_cleanser_it_flags_the_poison_of_a_backdoored_victim() -> None:
 
 def test_suspicion_is_minus_entropy_and_what_falls_below_the_threshold_is_flagged() -> None:
     task = tiny_poison.poisoned().task
-    trial = tiny_poison.trial_on(task)
-    found = Strip().defend(task, trial)
+    context = tiny_poison.trial_on(task)
+    found = Strip().defend(task, context)
     assert found.flagged is not None
     assert found.suspicion is not None
     assert (found.suspicion <= 0).all()
-    lowest = float(trial.chosen["entropy threshold"])
+    lowest = float(context.chosen["entropy threshold"])
     assert torch.equal(found.flagged, -found.suspicion < lowest)
 
 
@@ -142,9 +142,9 @@ def test_as_a_filter_it_turns_triggered_inputs_away_and_leaves_the_victim() -> N
 
 def test_the_samples_that_set_the_threshold_are_laid_over_nothing() -> None:
     task = tiny_poison.poisoned(reserve=30).task
-    trial = tiny_poison.trial_on(task)
+    context = tiny_poison.trial_on(task)
     method = Strip(overlays=10)
-    overlays, others = method._parted(task, trial)
+    overlays, others = method._parted(task, context)
     assert (len(overlays), len(others)) == (10, 20)
     found = {tuple(x.flatten().tolist()) for x in overlays}
     assert found.isdisjoint({tuple(x.flatten().tolist()) for x in others.everything()})
@@ -152,9 +152,9 @@ def test_the_samples_that_set_the_threshold_are_laid_over_nothing() -> None:
 
 def test_a_small_reserve_is_halved_and_the_result_says_so() -> None:
     task = tiny_poison.poisoned(reserve=30).task
-    trial = tiny_poison.trial_on(task)
-    Strip().defend(task, trial)
-    assert trial.chosen["overlays"] == 15
+    context = tiny_poison.trial_on(task)
+    Strip().defend(task, context)
+    assert context.chosen["overlays"] == 15
 
 
 def test_features_know_no_limits_so_clipped_is_sum() -> None:

@@ -51,9 +51,9 @@ def test_every_sample_of_a_large_cell_has_the_same_chance() -> None:
 
 def test_training_is_plain_on_what_is_left() -> None:
     task = tiny_tasks.table_task(counts=((12, 4), (5, 11)))
-    trial = tiny_tasks.trial_on(task)
-    Undersampling().fit(task, trial)
-    (call,) = trial.calls
+    context = tiny_tasks.trial_on(task)
+    Undersampling().fit(task, context)
+    (call,) = context.calls
     assert torch.bincount(call.split.y * 2 + call.split.b).tolist() == [4, 4, 4, 4]
     assert torch.equal(call.split.x, task.train.x[call.split.row])
     assert call.validation is None

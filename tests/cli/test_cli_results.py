@@ -158,20 +158,6 @@ def test_publish_says_what_would_change_and_does_it_when_told(bench: Bench) -> N
     assert bench("publish", "--to", "www").printed == "Nothing would change.\n"
 
 
-def test_publish_makes_a_branch_that_names_the_suites(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in (("NAME", "A"), ("EMAIL", "a@example.org")):
-        monkeypatch.setenv(f"GIT_AUTHOR_{name}", value)
-        monkeypatch.setenv(f"GIT_COMMITTER_{name}", value)
-    subprocess.run(["git", "init", "--quiet"], check=True)
-    machine(Path("results"), 0)
-    assert bench("publish", "--to", "gh-pages", "--yes").code == 0
-    words = ["git", "log", "--format=%s", "gh-pages"]
-    told = subprocess.run(words, capture_output=True, text=True, check=True).stdout
-    assert told == "Pages of small\n"
-
-
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -182,9 +168,7 @@ def test_publish_makes_a_branch_that_names_the_suites(
         (["compare", "results", "abcd"], '"abcd" is neither a results folder nor a commit'),
         (["merge", "nowhere", "--into", "all"], "nowhere: no results here"),
         (["merge", "results", "--into", "all", "--prefer", "me"], "neither newest nor first"),
-        (["publish", "--to", "www", "--push"], "--push needs a branch"),
         (["publish", "--to", "results"], "holds files that bench did not publish"),
-        (["publish", "--to", "branch:a..b", "--repository", "results"], "bench: "),
     ],
 )
 def test_mistakes_are_one_line_and_exit_code_2(

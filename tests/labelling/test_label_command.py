@@ -22,7 +22,7 @@ from rich.console import Console
 from bench.cli import main
 from bench.data.dataset import Library, data_set
 from bench.errors import BenchError, UsageError
-from bench.labelling.command import Wanted, command_afterwards, opened, the_method, the_task
+from bench.labelling.command import LabelRequest, command_afterwards, opened, the_method, the_task
 from bench.labelling.session import only_one
 from bench.result import Store
 from bench.suites.reader import Suite, read_suite
@@ -48,13 +48,13 @@ def suite(tmp_path: Path) -> Suite:
     return read_suite(tmp_path / "small.yaml")
 
 
-def wanted(folder: Path, **other: object) -> Wanted:
+def wanted(folder: Path, **other: object) -> LabelRequest:
     fields = {
         "suite": "small.yaml", "task": "badnets", "method": LABOR, "seed": 1, "settings": (),
         "overrides": {}, "tags": folder / "tags.json", "data": folder / "data",
         "out": folder / "results", "device": "cpu", "threads": 1, "host": "127.0.0.1", "port": 0,
     }  # fmt: skip
-    return Wanted(**{**fields, **other})  # type: ignore[arg-type]
+    return LabelRequest(**{**fields, **other})  # type: ignore[arg-type]
 
 
 def test_a_task_is_found_by_a_part_of_its_name(suite: Suite) -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.errors import Diverged
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.learning.selection import Scores
 from bench.learning.split import Batch, Split
 from bench.learning.standard import plain_loss, standard_model
@@ -35,7 +35,7 @@ def weights(model: nn.Module) -> Tensor:
     return torch.cat([p.detach().flatten() for p in model.parameters()])
 
 
-def scripted(trial: Trial, costs: list[tuple[float, float]]) -> list[Tensor]:
+def scripted(context: Context, costs: list[tuple[float, float]]) -> list[Tensor]:
     """Let epochs score `costs` in turn; collects the outputs they are scored on."""
     seen: list[Tensor] = []
 
@@ -44,7 +44,7 @@ def scripted(trial: Trial, costs: list[tuple[float, float]]) -> list[Tensor]:
         seen.append(outputs)
         return Scores({"odds": costs[len(seen) - 1][0]}, costs[len(seen) - 1])
 
-    trial.score = score
+    context.score = score
     return seen
 
 
@@ -61,10 +61,10 @@ def test_layers_that_draw_draw_the_same_whatever_was_drawn_before(task: Debiasin
         model = Dropping(task.train.x.shape[1], len(task.classes))
         nn.init.zeros_(model.weight)
         nn.init.zeros_(model.bias)
-        trial = tiny_tasks.trial_on(task, epochs=3)
-        trial.seed = seed
+        context = tiny_tasks.trial_on(task, epochs=3)
+        context.seed = seed
         state = torch.get_rng_state()
-        trial.train(model, task.train, plain_loss)
+        context.train(model, task.train, plain_loss)
         assert torch.equal(torch.get_rng_state(), state)
         return weights(model)
 
@@ -79,47 +79,47 @@ def test_layers_that_draw_draw_the_same_whatever_was_drawn_before(task: Debiasin
 def test_the_weights_of_the_selected_epoch_come_back(
     task: DebiasingTask, settings: dict[str, str], chosen: int
 ) -> None:
-    trial = tiny_tasks.trial_on(task, epochs=4, **settings)
+    context = tiny_tasks.trial_on(task, epochs=4, **settings)
     # Sums .1, 0, .3, .3; ranks 1 + 3, 3 + 1, 2 + 4, 4 + 2.
-    outputs = scripted(trial, [(0.0, 0.1), (0.2, -0.2), (0.1, 0.2), (0.3, 0.0)])
-    model = trial.train(task.new_model(), task.train, plain_loss)
-    assert trial.chosen == {"epoch": chosen + 1}
+    outputs = scripted(context, [(0.0, 0.1), (0.2, -0.2), (0.1, 0.2), (0.3, 0.0)])
+    model = context.train(task.new_model(), task.train, plain_loss)
+    assert context.chosen == {"epoch": chosen + 1}
     assert len({tuple(o.flatten().tolist()) for o in outputs}) == 4
-    assert torch.equal(trial.predict(model, task.validation.inputs), outputs[chosen])
+    assert torch.equal(context.predict(model, task.validation.inputs), outputs[chosen])
     assert not model.training
 
 
 def test_curves_hold_every_epoch_and_the_stage_stands_before_their_names(
     task: DebiasingTask,
 ) -> None:
-    trial = tiny_tasks.trial_on(task, epochs=2)
-    scripted(trial, [(0.5, 0.5), (0.25, 0.75)])
-    trial.train(task.new_model(), task.train, plain_loss, stage="student")
-    assert trial.curves["student.odds"] == [0.5, 0.25]
-    assert len(trial.curves["student.loss"]) == 2
-    assert trial.chosen == {"student.epoch": 1}
+    context = tiny_tasks.trial_on(task, epochs=2)
+    scripted(context, [(0.5, 0.5), (0.25, 0.75)])
+    context.train(task.new_model(), task.train, plain_loss, stage="student")
+    assert context.curves["student.odds"] == [0.5, 0.25]
+    assert len(context.curves["student.loss"]) == 2
+    assert context.chosen == {"student.epoch": 1}
 
 
 def test_the_loss_of_an_epoch_is_the_mean_over_samples_not_over_batches(
     task: DebiasingTask,
 ) -> None:
-    trial = tiny_tasks.trial_on(task, batch_size=20)  # 20 and 12 of 32 samples
+    context = tiny_tasks.trial_on(task, batch_size=20)  # 20 and 12 of 32 samples
     sizes: list[int] = []
 
     def loss(model: nn.Module, batch: Batch) -> Tensor:
         sizes.append(len(batch.y))
         return 0 * model(batch.x).sum() + len(batch.y)
 
-    trial.train(task.new_model(), task.train, loss)
+    context.train(task.new_model(), task.train, loss)
     assert sizes == [20, 12]
-    assert trial.curves["loss"] == [pytest.approx((20 * 20 + 12 * 12) / 32)]
+    assert context.curves["loss"] == [pytest.approx((20 * 20 + 12 * 12) / 32)]
 
 
 def test_another_validation_split_is_what_a_stage_is_selected_on(task: DebiasingTask) -> None:
-    trial = tiny_tasks.trial_on(task)
+    context = tiny_tasks.trial_on(task)
     other = task.validation.subset(torch.arange(5))
-    outputs = scripted(trial, [(0.0, 0.0)])
-    trial.train(task.new_model(), task.train, plain_loss, validation=other)
+    outputs = scripted(context, [(0.0, 0.0)])
+    context.train(task.new_model(), task.train, plain_loss, validation=other)
     assert len(outputs[0]) == 5
 
 
@@ -127,13 +127,15 @@ def test_another_validation_split_is_what_a_stage_is_selected_on(task: Debiasing
 def test_a_loss_that_is_not_finite_names_its_epoch_and_stage(
     task: DebiasingTask, bad: float
 ) -> None:
-    trial = tiny_tasks.trial_on(task, epochs=3)
+    context = tiny_tasks.trial_on(task, epochs=3)
 
     def loss(model: nn.Module, batch: Batch) -> Tensor:
-        return plain_loss(model, batch) + (bad if len(trial.curves.get("teacher.loss", [])) else 0)
+        return plain_loss(model, batch) + (
+            bad if len(context.curves.get("teacher.loss", [])) else 0
+        )
 
     with pytest.raises(Diverged, match=rf"the loss was {bad} in epoch 2 of the teacher$"):
-        trial.train(task.new_model(), task.train, loss, stage="teacher")
+        context.train(task.new_model(), task.train, loss, stage="teacher")
 
 
 def test_weights_that_break_in_an_epochs_last_step_are_never_selected(
@@ -143,23 +145,23 @@ def test_weights_that_break_in_an_epochs_last_step_are_never_selected(
     def loss(model: nn.Module, batch: Batch) -> Tensor:
         return (model(batch.x) * 0).sum().sqrt()
 
-    trial = tiny_tasks.trial_on(task, batch_size=32)
+    context = tiny_tasks.trial_on(task, batch_size=32)
     with pytest.raises(Diverged, match=r"^the outputs were not finite after epoch 1$"):
-        trial.train(task.new_model(), task.train, loss)
+        context.train(task.new_model(), task.train, loss)
 
 
 def test_only_the_parameters_that_are_named_are_trained(task: DebiasingTask) -> None:
-    trial, model = tiny_tasks.trial_on(task), task.new_model()
+    context, model = tiny_tasks.trial_on(task), task.new_model()
     before = {name: p.clone() for name, p in model.state_dict().items()}
-    trial.train(model, task.train, plain_loss, parameters=model.head.parameters())
+    context.train(model, task.train, plain_loss, parameters=model.head.parameters())
     changed = {name for name, p in model.state_dict().items() if not torch.equal(p, before[name])}
     assert changed == {"head.weight", "head.bias"}
 
 
 def test_modules_named_also_are_trained_along(task: DebiasingTask) -> None:
-    adversary, trial = nn.Linear(2, 2), tiny_tasks.trial_on(task)
+    adversary, context = nn.Linear(2, 2), tiny_tasks.trial_on(task)
     before = weights(adversary).clone()
-    trial.train(
+    context.train(
         task.new_model(),
         task.train,
         lambda model, batch: adversary(model(batch.x)).square().mean(),
@@ -171,8 +173,8 @@ def test_modules_named_also_are_trained_along(task: DebiasingTask) -> None:
 def test_the_same_seed_gives_the_same_weights_bit_for_bit(task: DebiasingTask) -> None:
     def trained(seed: int) -> Tensor:
         own = tiny_tasks.table_task(seed)
-        trial = tiny_tasks.trial_on(own, epochs=2)
-        return weights(trial.train(own.new_model(), own.train, plain_loss))
+        context = tiny_tasks.trial_on(own, epochs=2)
+        return weights(context.train(own.new_model(), own.train, plain_loss))
 
     first = trained(0)
     torch.manual_seed(123)
@@ -233,10 +235,10 @@ class Narrow(nn.Module):
 def test_predictions_come_in_parts_where_memory_runs_out_and_can_teach(
     task: DebiasingTask,
 ) -> None:
-    trial, model = tiny_tasks.trial_on(task), task.new_model()
-    whole = trial.predict(model, task.train.inputs)
+    context, model = tiny_tasks.trial_on(task), task.new_model()
+    whole = context.predict(model, task.train.inputs)
     narrow = Narrow(model, 5)
-    parts = trial.predict(narrow, task.train.inputs)
+    parts = context.predict(narrow, task.train.inputs)
     assert max(narrow.seen) <= 5
     assert torch.allclose(whole, parts, atol=1e-6)
     assert not whole.requires_grad
@@ -256,10 +258,10 @@ def test_a_batch_too_large_is_split_and_the_gradients_are_those_of_the_whole(
     task: DebiasingTask,
 ) -> None:
     def trained(most: int) -> tuple[Tensor, dict[str, object]]:
-        trial = tiny_tasks.trial_on(task, epochs=2, batch_size=16, selection="last")
+        context = tiny_tasks.trial_on(task, epochs=2, batch_size=16, selection="last")
         model = Narrow(task.new_model(), most)
         # Evaluation, too, meets the limit.
-        return weights(trial.train(model, task.train, plain_loss)), dict(trial.chosen)
+        return weights(context.train(model, task.train, plain_loss)), dict(context.chosen)
 
     whole, chosen = trained(1000)
     assert "micro_batch" not in chosen
@@ -270,20 +272,20 @@ def test_a_batch_too_large_is_split_and_the_gradients_are_those_of_the_whole(
 
 
 def test_one_sample_too_large_is_out_of_memory(task: DebiasingTask) -> None:
-    trial = tiny_tasks.trial_on(task)
+    context = tiny_tasks.trial_on(task)
     with pytest.raises(torch.OutOfMemoryError, match="no room"):
-        trial.train(Narrow(task.new_model(), 0), task.train, plain_loss)
+        context.train(Narrow(task.new_model(), 0), task.train, plain_loss)
 
 
 def test_throughput_counts_the_samples_of_every_epoch_and_of_shared_work(
     task: DebiasingTask, tmp_path: Path
 ) -> None:
     for _ in range(2):  # built, then read
-        trial = tiny_tasks.trial_on(task, tmp_path, epochs=3)
-        standard_model(task.new_model(), task.train, trial)
-        trial.train(task.new_model(), task.train, plain_loss)
-        assert trial.samples_seen == 2 * 3 * 32
-        assert trial.training_seconds > 0
+        context = tiny_tasks.trial_on(task, tmp_path, epochs=3)
+        standard_model(task.new_model(), task.train, context)
+        context.train(task.new_model(), task.train, plain_loss)
+        assert context.samples_seen == 2 * 3 * 32
+        assert context.training_seconds > 0
 
 
 def test_flips_and_shifts_reach_training_but_not_validation(tmp_path: Path) -> None:
@@ -294,9 +296,9 @@ def test_flips_and_shifts_reach_training_but_not_validation(tmp_path: Path) -> N
         met.append((batch.x == task.train.x[batch.index]).flatten(1).all(1))
         return plain_loss(model, batch)
 
-    trial = tiny_tasks.trial_on(task, epochs=2, flip=True, shift=1)
-    assert trial.augments
-    trial.train(task.new_model(), task.train, loss)
+    context = tiny_tasks.trial_on(task, epochs=2, flip=True, shift=1)
+    assert context.augments
+    context.train(task.new_model(), task.train, loss)
     unchanged = torch.cat(met).double().mean()
     assert 0 < unchanged < 0.3  # about one in 18
     assert not tiny_tasks.trial_on(task).augments

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.learning.settings import Recipe
 from bench.learning.split import Batch
 from bench.learning.standard import plain_loss, standard_model
@@ -30,8 +30,8 @@ def test_the_hook_sees_every_batch_after_its_step() -> None:
 
     model = TASK.new_model()
     before = weights(model)
-    trial = tiny_tasks.trial_on(TASK)
-    trial.train(model, TASK.train, plain_loss, after=after, select=False)
+    context = tiny_tasks.trial_on(TASK)
+    context.train(model, TASK.train, plain_loss, after=after, select=False)
     order = TASK.train.order(0, 0).tolist()
     assert [index for index, _ in seen] == [order[:16], order[16:]]
     assert not torch.equal(seen[0][1], before)
@@ -40,7 +40,7 @@ def test_the_hook_sees_every_batch_after_its_step() -> None:
 
 
 def test_a_constant_recipe_is_plain_sgd() -> None:
-    trial = tiny_tasks.trial_on(TASK)
+    context = tiny_tasks.trial_on(TASK)
     recipe = Recipe(1, 32, 0.5, momentum=0.0, falls=False)
     model = TASK.new_model()
     start = TASK.new_model()
@@ -48,33 +48,33 @@ def test_a_constant_recipe_is_plain_sgd() -> None:
     expected = torch.cat(
         [(p - 0.5 * p.grad).flatten() for p in start.parameters() if p.grad is not None]
     )
-    trial.train(model, TASK.train, plain_loss, stage="sgd", recipe=recipe)
+    context.train(model, TASK.train, plain_loss, stage="sgd", recipe=recipe)
     assert torch.allclose(weights(model), expected, atol=1e-6)
     assert [recipe.rate(epoch) for epoch in range(3)] == [0.5] * 3
-    assert "epoch" not in trial.chosen
+    assert "epoch" not in context.chosen
 
 
 def test_a_watched_recipe_is_scored_and_its_best_epoch_kept() -> None:
-    trial = tiny_tasks.trial_on(TASK)
+    context = tiny_tasks.trial_on(TASK)
     recipe = Recipe(3, 8, 0.1, falls=False, watched=True)
-    model = trial.train(TASK.new_model(), TASK.train, plain_loss, recipe=recipe)
-    assert len(trial.curves["odds"]) == len(trial.curves["loss"]) == 3
-    sums = [o - e for o, e in zip(trial.curves["odds"], trial.curves["eacc"], strict=True)]
-    assert trial.chosen["epoch"] == 1 + min(range(3), key=lambda i: (sums[i], i))
-    scores = trial.score(trial.predict(model, TASK.validation.inputs), TASK.validation)
+    model = context.train(TASK.new_model(), TASK.train, plain_loss, recipe=recipe)
+    assert len(context.curves["odds"]) == len(context.curves["loss"]) == 3
+    sums = [o - e for o, e in zip(context.curves["odds"], context.curves["eacc"], strict=True)]
+    assert context.chosen["epoch"] == 1 + min(range(3), key=lambda i: (sums[i], i))
+    scores = context.score(context.predict(model, TASK.validation.inputs), TASK.validation)
     assert scores.metrics["odds"] == pytest.approx(min(sums) + scores.metrics["eacc"])
 
 
 @pytest.mark.parametrize("first", [0, 4])
 def test_work_of_one_seed_is_the_same_whoever_builds_it(tmp_path: Path, first: int) -> None:
-    def shared(seed: int, cache: Path) -> tuple[Backbone, Trial]:
+    def shared(seed: int, cache: Path) -> tuple[Backbone, Context]:
         task = tiny_tasks.table_task(seed)
-        trial = tiny_tasks.trial_on(task, cache)
+        context = tiny_tasks.trial_on(task, cache)
         blank = tiny_tasks.table_task(0).new_model()
-        return standard_model(blank, task.train, trial, seed=0), trial
+        return standard_model(blank, task.train, context, seed=0), context
 
-    model, trial = shared(first, tmp_path / "a")
-    assert trial.seed == first  # the trial's own seed is left alone
+    model, context = shared(first, tmp_path / "a")
+    assert context.seed == first  # the trial's own seed is left alone
     again, _ = shared(4 - first, tmp_path / "a")
     own = standard_model(TASK.new_model(), TASK.train, tiny_tasks.trial_on(TASK, tmp_path / "b"))
     assert torch.equal(weights(model), weights(again))

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.learning.standard import plain_loss
 from bench.models.backbones import Backbone
 from tests import tiny_tasks
@@ -26,14 +26,14 @@ class Builder:
     def __init__(self) -> None:
         self.count = 0
 
-    def __call__(self, inner: Trial, blank: Backbone) -> Backbone:
+    def __call__(self, inner: Context, blank: Backbone) -> Backbone:
         self.count += 1
         inner.chosen["strength"] = 0.5
         return inner.train(blank, TASK.train, plain_loss, stage="teacher")
 
 
-def use(trial: Trial, builder: Builder, name: str = "teacher", strength: float = 1) -> Backbone:
-    return trial.shared(name, {"strength": strength}, TASK.new_model(), builder)
+def use(context: Context, builder: Builder, name: str = "teacher", strength: float = 1) -> Backbone:
+    return context.shared(name, {"strength": strength}, TASK.new_model(), builder)
 
 
 def weights(model: Backbone) -> Tensor:
@@ -43,7 +43,7 @@ def weights(model: Backbone) -> Tensor:
 def test_shared_work_is_done_once_and_loaded_bit_for_bit(tmp_path: Path) -> None:
     builder = Builder()
     trials = [tiny_tasks.trial_on(TASK, tmp_path) for _ in range(3)]
-    built, *loaded = [use(trial, builder) for trial in trials]
+    built, *loaded = [use(context, builder) for context in trials]
     assert builder.count == 1
     assert all(torch.equal(weights(model), weights(built)) for model in loaded)
     assert not any(model.training for model in (built, *loaded))
@@ -94,18 +94,18 @@ def test_whatever_decides_the_model_has_it_built_anew(tmp_path: Path, other: str
 
 
 def test_without_a_cache_it_is_built_anew_and_charged_alike() -> None:
-    builder, trial = Builder(), tiny_tasks.trial_on(TASK)
-    one, other = use(trial, builder), use(trial, builder)
+    builder, context = Builder(), tiny_tasks.trial_on(TASK)
+    one, other = use(context, builder), use(context, builder)
     assert builder.count == 2
     assert torch.equal(weights(one), weights(other))
-    assert trial.shared_seconds > 0
+    assert context.shared_seconds > 0
 
 
 def test_shared_work_within_shared_work_is_charged_once(tmp_path: Path) -> None:
     inside = tiny_tasks.trial_on(TASK, tmp_path)
     use(inside, Builder())
 
-    def build(inner: Trial, blank: Backbone) -> Backbone:
+    def build(inner: Context, blank: Backbone) -> Backbone:
         use(inner, Builder())  # read from the cache: quick, and charged in full
         return blank
 
@@ -116,16 +116,16 @@ def test_shared_work_within_shared_work_is_charged_once(tmp_path: Path) -> None:
 
 
 def test_a_crashed_build_leaves_nothing_and_the_next_one_builds(tmp_path: Path) -> None:
-    def crash(inner: Trial, blank: Backbone) -> Backbone:
+    def crash(inner: Context, blank: Backbone) -> Backbone:
         inner.train(blank, TASK.train, plain_loss)
         raise RuntimeError("lost power")
 
-    trial, builder = tiny_tasks.trial_on(TASK, tmp_path), Builder()
+    context, builder = tiny_tasks.trial_on(TASK, tmp_path), Builder()
     with pytest.raises(RuntimeError, match="lost power"):
-        trial.shared("teacher", {"strength": 1}, TASK.new_model(), crash)
+        context.shared("teacher", {"strength": 1}, TASK.new_model(), crash)
     assert [path.suffix for path in tmp_path.iterdir() if path.suffix != ".lock"] == []
-    assert (trial.curves, trial.chosen, trial.shared_seconds) == ({}, {}, 0)
-    use(trial, builder)
+    assert (context.curves, context.chosen, context.shared_seconds) == ({}, {}, 0)
+    use(context, builder)
     assert builder.count == 1
 
 
@@ -142,7 +142,7 @@ def other_process(cache: Path, building: Event, finish: Event) -> None:
     """Build "survives" to the end; die in the middle of building "dies"."""
     for name in ("survives", "dies"):
 
-        def build(inner: Trial, blank: Backbone, name: str = name) -> Backbone:
+        def build(inner: Context, blank: Backbone, name: str = name) -> Backbone:
             building.set()
             finish.wait(300)
             finish.clear()
@@ -163,13 +163,13 @@ def test_of_two_processes_one_builds_and_if_it_dies_the_other_does(tmp_path: Pat
         builder = Builder()
         assert building.wait(300)
         building.clear()
-        trial = tiny_tasks.trial_on(TASK, tmp_path)
-        waiting = threading.Thread(target=use, args=(trial, builder, name))
+        context = tiny_tasks.trial_on(TASK, tmp_path)
+        waiting = threading.Thread(target=use, args=(context, builder, name))
         waiting.start()
         finish.set()
         waiting.join(300)
         builds[name] = builder.count
-        assert trial.chosen["teacher.epoch"] == 1
+        assert context.chosen["teacher.epoch"] == 1
     process.join(300)
     assert process.exitcode == 9
     assert builds == {"survives": 0, "dies": 1}

@@ -15,7 +15,7 @@ from bench.errors import Skip, UsageError
 from bench.learning.split import Batch, Split
 from bench.method import make
 from bench.methods.bade import STRENGTHS, BaDe, on_balance
-from bench.tracks.debiasing import ToldGroup
+from bench.tracks.debiasing import GroupInformed
 from bench.tracks.debiasing.judge import validation_scores
 from bench.triggers.choice import trigger_pair
 from bench.triggers.planting import assign, trigger_rates
@@ -131,9 +131,9 @@ def test_a_balanced_picture_of_group_one_is_blue_and_of_group_zero_red() -> None
 
 def test_the_teacher_sees_one_column_more_than_the_student() -> None:
     task = tiny_tasks.table_task()
-    trial = tiny_tasks.trial_on(task)
-    student = BaDe().fit(task, trial)
-    teaching, learning = trial.calls
+    context = tiny_tasks.trial_on(task)
+    student = BaDe().fit(task, context)
+    teaching, learning = context.calls
     assert teaching.model.encoder[0].in_features == 5
     assert learning.model.encoder[0].in_features == 4
     assert student is learning.model
@@ -142,9 +142,9 @@ def test_the_teacher_sees_one_column_more_than_the_student() -> None:
 
 def test_the_teacher_learns_the_backdoor_and_is_selected_on_balanced_validation_data() -> None:
     task = tiny_tasks.table_task()
-    trial = tiny_tasks.trial_on(task, epochs=2)
-    BaDe().fit(task, trial)
-    teaching, learning = trial.calls
+    context = tiny_tasks.trial_on(task, epochs=2)
+    BaDe().fit(task, context)
+    teaching, learning = context.calls
     injected = teaching.split.x[:, 4].long()
     table = torch.bincount(task.train.y * 2 + injected).view(2, 2)
     assert table.tolist() == [list(row) for row in tiny_tasks.BIASED]
@@ -153,8 +153,8 @@ def test_the_teacher_learns_the_backdoor_and_is_selected_on_balanced_validation_
     assert torch.equal(teaching.validation.x[:, 4], 1.0 - task.validation.b)
     assert learning.split is task.train
     assert learning.validation is None  # the task's own, clean
-    assert {"teacher at 1.epoch", "student.epoch"} <= trial.chosen.keys()
-    assert len(trial.curves["teacher at 1.odds"]) == len(trial.curves["student.odds"]) == 2
+    assert {"teacher at 1.epoch", "student.epoch"} <= context.chosen.keys()
+    assert len(context.curves["teacher at 1.odds"]) == len(context.curves["student.odds"]) == 2
 
 
 def by_hand(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
@@ -177,9 +177,9 @@ def test_the_student_is_pulled_to_the_teachers_outputs_on_balanced_data(
     method: BaDe, kd: float, mse: float, temperature: float
 ) -> None:
     task = tiny_tasks.table_task()
-    trial = tiny_tasks.trial_on(task)
-    student = method.fit(task, trial)
-    teaching, learning = trial.calls
+    context = tiny_tasks.trial_on(task)
+    student = method.fit(task, context)
+    teaching, learning = context.calls
     batch = task.train.batch(torch.tensor([7, 3, 20]))
     with torch.no_grad():
         teacher = teaching.model(on_balance(task.train, trigger_pair((4,), 25)).x[batch.index])
@@ -191,12 +191,12 @@ def test_the_student_is_pulled_to_the_teachers_outputs_on_balanced_data(
 
 def test_a_regression_is_distilled_by_squared_error() -> None:
     task = tiny_tasks.regression_task()
-    trial = tiny_tasks.trial_on(task)
-    student = BaDe().fit(task, trial)
+    context = tiny_tasks.trial_on(task)
+    student = BaDe().fit(task, context)
     batch = task.train.batch(torch.arange(5))
     with torch.no_grad():
-        aim = trial.calls[0].model(on_balance(task.train, trigger_pair((4,), 25)).x[:5])
-        loss = trial.calls[1].loss(student, batch)
+        aim = context.calls[0].model(on_balance(task.train, trigger_pair((4,), 25)).x[:5])
+        loss = context.calls[1].loss(student, batch)
         assert loss.item() == pytest.approx(F.mse_loss(student(batch.x), aim).item())
 
 
@@ -205,18 +205,18 @@ def test_a_regression_is_distilled_by_squared_error() -> None:
 
 def test_auto_distils_the_teacher_that_is_best_on_balanced_validation_data() -> None:
     task = tiny_tasks.table_task()
-    trial = tiny_tasks.trial_on(task, epochs=2, learning_rate=0.001)
-    student = BaDe(strength="auto").fit(task, trial)
-    *teaching, learning = trial.calls
+    context = tiny_tasks.trial_on(task, epochs=2, learning_rate=0.001)
+    student = BaDe(strength="auto").fit(task, context)
+    *teaching, learning = context.calls
     triggers = trigger_pair((4,), 25)
     balance = on_balance(task.validation, triggers)
     costs = [
-        sum(validation_scores(trial.predict(call.model, balance.inputs), balance).costs)
+        sum(validation_scores(context.predict(call.model, balance.inputs), balance).costs)
         for call in teaching
     ]
     best = min(range(len(costs)), key=costs.__getitem__)
     assert [call.stage for call in teaching] == [f"teacher at {s:g}" for s in STRENGTHS]
-    assert trial.chosen["strength"] == STRENGTHS[best]
+    assert context.chosen["strength"] == STRENGTHS[best]
     batch = task.train.batch(torch.arange(6))
     with torch.no_grad():
         aim = teaching[best].model(on_balance(task.train, triggers).x[:6])
@@ -229,9 +229,9 @@ def test_auto_tells_of_every_teacher_and_pays_for_each(tmp_path: Path) -> None:
     task = tiny_tasks.table_task()
     alone = []
     for strength in STRENGTHS:
-        trial = tiny_tasks.trial_on(task, tmp_path)
-        BaDe(strength=strength).fit(task, trial)
-        alone.append(trial.shared_seconds)
+        context = tiny_tasks.trial_on(task, tmp_path)
+        BaDe(strength=strength).fit(task, context)
+        alone.append(context.shared_seconds)
     auto = tiny_tasks.trial_on(task, tmp_path)
     BaDe(strength="auto").fit(task, auto)
     assert [call.stage for call in auto.calls] == ["student"]  # the teachers were there already
@@ -244,9 +244,9 @@ def test_variants_of_the_distillation_share_one_teacher(tmp_path: Path) -> None:
     task = tiny_tasks.table_task()
     trained = []
     for method in (BaDe(), BaDe(loss="mse"), BaDe(temperature=2.0), BaDe(square=5)):
-        trial = tiny_tasks.trial_on(task, tmp_path)
-        method.fit(task, trial)
-        trained.append(len(trial.calls))
+        context = tiny_tasks.trial_on(task, tmp_path)
+        method.fit(task, context)
+        trained.append(len(context.calls))
     assert trained == [2, 1, 1, 2]
 
 
@@ -261,20 +261,20 @@ def test_a_strength_outside_zero_and_one_is_refused(strength: object) -> None:
 
 def test_the_teacher_alone_is_told_the_group_and_says_so() -> None:
     task = tiny_tasks.table_task()
-    trial = tiny_tasks.trial_on(task)
-    model = BaDe(stage="teacher").fit(task, trial)
-    assert isinstance(model, ToldGroup)
-    assert [call.stage for call in trial.calls] == ["teacher at 1"]
-    assert torch.equal(model.told(task.train).x[:, 4], 1.0 - task.train.b)
+    context = tiny_tasks.trial_on(task)
+    model = BaDe(stage="teacher").fit(task, context)
+    assert isinstance(model, GroupInformed)
+    assert [call.stage for call in context.calls] == ["teacher at 1"]
+    assert torch.equal(model.informed(task.train).x[:, 4], 1.0 - task.train.b)
     assert BaDe().caveat is None
     assert "told the group of every test sample" in str(BaDe(stage="teacher").caveat)
 
 
 def test_given_rates_take_the_place_of_equation_four(tmp_path: Path) -> None:
     task = tiny_tasks.table_task()  # 16 of each class
-    trial = tiny_tasks.trial_on(task, tmp_path)
-    BaDe(rate_have=0.25, rate_not_have=1.0, stage="teacher").fit(task, trial)
-    a, y = trial.calls[0].split.x[:, 4], task.train.y
+    context = tiny_tasks.trial_on(task, tmp_path)
+    BaDe(rate_have=0.25, rate_not_have=1.0, stage="teacher").fit(task, context)
+    a, y = context.calls[0].split.x[:, 4], task.train.y
     assert int((a[y == 1] == 0).sum()) == 4
     assert int((a[y == 0] == 0).sum()) == 16
     one = tiny_tasks.trial_on(task, tmp_path)
@@ -293,12 +293,12 @@ def test_given_rates_want_two_classes() -> None:
 @pytest.mark.parametrize("kind", ["squares", "mosaic", "shadow", "sinusoid"])
 def test_the_teacher_meets_the_trigger_that_was_asked_for(kind: str) -> None:
     task = tiny_tasks.image_task()
-    trial = tiny_tasks.trial_on(task)
+    context = tiny_tasks.trial_on(task)
     method = make("bade", {"trigger": kind})
     assert isinstance(method, BaDe)
-    method.fit(task, trial)
+    method.fit(task, context)
     pair = trigger_pair((3, 8, 8), 25, method.trigger)
-    teaching = trial.calls[0]
+    teaching = context.calls[0]
     assert teaching.validation is not None
     balanced = pair.stamp(task.validation.x, 1 - task.validation.b)
     assert torch.equal(teaching.validation.x, balanced)
@@ -310,9 +310,9 @@ def test_the_teacher_meets_the_trigger_that_was_asked_for(kind: str) -> None:
 
 def test_with_flips_the_teacher_sees_the_very_view_that_the_student_sees() -> None:
     task = tiny_tasks.image_task()
-    trial = tiny_tasks.trial_on(task, flip=True, learning_rate=0.01, epochs=3, selection="last")
-    student = BaDe().fit(task, trial)
-    teaching, learning = trial.calls
+    context = tiny_tasks.trial_on(task, flip=True, learning_rate=0.01, epochs=3, selection="last")
+    student = BaDe().fit(task, context)
+    teaching, learning = context.calls
     batch = task.train.batch(torch.arange(6))
     mirrored = Batch(batch.x.flip(3), batch.y, batch.b, batch.index)
     pair = trigger_pair((3, 8, 8), 25)

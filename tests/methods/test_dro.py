@@ -11,7 +11,7 @@ from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from bench.attacks.adversarial.ascent import Attacked
 from bench.errors import Skip
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.learning.split import Batch
 from bench.methods.dro import DRO, RobustSet, weighted_loss
 from bench.tracks.robust_fairness import GroupTask
@@ -25,11 +25,11 @@ def trial_on(task: GroupTask, cache: Path | None = None) -> tiny_tasks.SpyTrial:
     return tiny_tasks.trial_on(task, cache)  # type: ignore[arg-type]
 
 
-def robust_set(method: DRO, task: GroupTask, trial: Trial) -> RobustSet:
+def robust_set(method: DRO, task: GroupTask, context: Context) -> RobustSet:
     """D_rob as `train` makes it."""
     attack = method._problem().on(task.kind, task.shape, task.device)
     blank = RobustSet(task.train, method.t_1)
-    return method._generate(task, trial, task.pretrained(trial), attack, blank)
+    return method._generate(task, context, task.pretrained(context), attack, blank)
 
 
 def weights_of(model: nn.Module) -> Tensor:
@@ -56,9 +56,9 @@ def test_every_attack_keeps_the_class_and_the_group_of_its_source() -> None:
 
 def test_the_first_round_attacks_originals_and_the_second_mostly_later_attacks() -> None:
     n = len(TABLE.train)
-    trial = trial_on(TABLE)
-    robust_set(QUICK, TABLE, trial)
-    first, second = (call.split for call in trial.calls if call.stage.startswith("round"))
+    context = trial_on(TABLE)
+    robust_set(QUICK, TABLE, context)
+    first, second = (call.split for call in context.calls if call.stage.startswith("round"))
     assert len(first) == len(second) == n
     originals = {tuple(row) for row in TABLE.train.x.tolist()}
     assert {tuple(row) for row in first.x.tolist()} <= originals
@@ -71,8 +71,8 @@ def test_the_first_round_attacks_originals_and_the_second_mostly_later_attacks()
 def test_attacks_are_made_with_the_model_that_has_just_learnt_the_batch() -> None:
     seen: list[float] = []
     method = DRO(attack="pgd", steps=1, batch=8, t_1=1, learning_rate=0.1)
-    trial = trial_on(TABLE)
-    start = TABLE.pretrained(trial)
+    context = trial_on(TABLE)
+    start = TABLE.pretrained(context)
 
     inner = method._problem().on("table", (4,), TABLE.device)
 
@@ -80,7 +80,7 @@ def test_attacks_are_made_with_the_model_that_has_just_learnt_the_batch() -> Non
         seen.append(float(weights_of(model).double().sum()))
         return inner(model, x, y, begin)
 
-    method._generate(TABLE, trial, start, attack, RobustSet(TABLE.train, 1))
+    method._generate(TABLE, context, start, attack, RobustSet(TABLE.train, 1))
     assert len(seen) == len(TABLE.train) // 8
     before = float(weights_of(start).double().sum())
     assert len({before, *seen}) == len(seen) + 1  # a step lies before every attack
@@ -96,9 +96,9 @@ def test_the_loss_is_weighed_by_p_over_its_mean() -> None:
 
 
 def test_the_final_model_learns_from_d_rob_by_plain_sgd_at_alpha() -> None:
-    trial = trial_on(TABLE)
-    QUICK.train(TABLE, trial)
-    last = trial.calls[-1]
+    context = trial_on(TABLE)
+    QUICK.train(TABLE, context)
+    last = context.calls[-1]
     assert len(last.split) == 3 * len(TABLE.train)
     start = TABLE.pretrained(trial_on(TABLE))
     assert torch.equal(
@@ -107,16 +107,16 @@ def test_the_final_model_learns_from_d_rob_by_plain_sgd_at_alpha() -> None:
     recipe = QUICK._recipe(QUICK.t_2, watched=True)
     assert (recipe.epochs, recipe.learning_rate, recipe.momentum) == (2, 0.05, 0.0)
     assert [recipe.rate(epoch) for epoch in range(2)] == [0.05, 0.05]
-    assert trial.chosen["epoch"] in (1, 2)
+    assert context.chosen["epoch"] in (1, 2)
 
 
 def test_one_set_serves_all_seeds_and_is_built_once(tmp_path: Path) -> None:
     tasks = [tiny_groups.table_task(seed) for seed in (3, 0)]
     trials = [trial_on(task, tmp_path) for task in tasks]
-    models = [QUICK.train(task, trial) for task, trial in zip(tasks, trials, strict=True)]
-    stages = [[call.stage for call in trial.calls] for trial in trials]
+    models = [QUICK.train(task, context) for task, context in zip(tasks, trials, strict=True)]
+    stages = [[call.stage for call in context.calls] for context in trials]
     assert stages == [["standard", "round 1", "round 2", ""], [""]]
-    starts = [trial.calls[-1].initial for trial in trials]
+    starts = [context.calls[-1].initial for context in trials]
     assert all(torch.equal(starts[0][name], starts[1][name]) for name in starts[0])
     assert torch.equal(trials[0].calls[-1].split.x, trials[1].calls[-1].split.x)
     assert not torch.equal(weights_of(models[0]), weights_of(models[1]))
@@ -126,9 +126,9 @@ def test_one_set_serves_all_seeds_and_is_built_once(tmp_path: Path) -> None:
 def test_whoever_comes_first_builds_the_same_set(tmp_path: Path) -> None:
     made = []
     for first in (0, 5):
-        trial = trial_on(tiny_groups.table_task(first), tmp_path / str(first))
-        QUICK.train(tiny_groups.table_task(first), trial)
-        made.append(trial.calls[-1].split.x)
+        context = trial_on(tiny_groups.table_task(first), tmp_path / str(first))
+        QUICK.train(tiny_groups.table_task(first), context)
+        made.append(context.calls[-1].split.x)
     assert torch.equal(*made)
 
 
@@ -136,10 +136,10 @@ def test_each_seed_may_have_its_own(tmp_path: Path) -> None:
     method = DRO(attack="l2", steps=4, batch=8, adversarial_set="each")
     splits = []
     for seed in (0, 1):
-        trial = trial_on(tiny_groups.table_task(seed), tmp_path)
-        method.train(tiny_groups.table_task(seed), trial)
-        assert trial.calls[0].stage == "standard"
-        splits.append(trial.calls[-1].split.x)
+        context = trial_on(tiny_groups.table_task(seed), tmp_path)
+        method.train(tiny_groups.table_task(seed), context)
+        assert context.calls[0].stage == "standard"
+        splits.append(context.calls[-1].split.x)
     assert not torch.equal(*splits)
 
 
@@ -148,10 +148,12 @@ def test_theta_0_is_the_standard_model_of_seed_0(tmp_path: Path) -> None:
     own = trial_on(task, tmp_path)
     standard = weights_of(task.pretrained(own))
     other = tiny_groups.table_task(7)
-    trial = trial_on(other, tmp_path)
-    QUICK.train(other, trial)
-    assert all(call.stage != "standard" for call in trial.calls)
-    assert torch.equal(torch.cat([t.flatten() for t in trial.calls[-1].initial.values()]), standard)
+    context = trial_on(other, tmp_path)
+    QUICK.train(other, context)
+    assert all(call.stage != "standard" for call in context.calls)
+    assert torch.equal(
+        torch.cat([t.flatten() for t in context.calls[-1].initial.values()]), standard
+    )
 
 
 def test_early_stop_leaves_what_is_misclassified_alone_and_saves_steps() -> None:
@@ -166,10 +168,10 @@ def test_early_stop_leaves_what_is_misclassified_alone_and_saves_steps() -> None
 
 def test_a_warm_start_saves_steps() -> None:
     def steps(warm_start: bool) -> float:
-        trial = trial_on(TABLE)
+        context = trial_on(TABLE)
         method = DRO(attack="pgd", steps=30, epsilon=0.05, batch=8, t_1=3, warm_start=warm_start)
-        robust_set(method, TABLE, trial)
-        return float(trial.chosen["steps an attack"] or 0)
+        robust_set(method, TABLE, context)
+        return float(context.chosen["steps an attack"] or 0)
 
     assert steps(warm_start=True) < steps(warm_start=False)
 
@@ -177,9 +179,9 @@ def test_a_warm_start_saves_steps() -> None:
 def test_the_second_update_of_a_sample_is_as_strong_as_its_weight() -> None:
     # One step of SGD on a batch of everything moves by alpha times the weighted mean gradient.
     task, method = TABLE, DRO(attack="l2", steps=2, batch=10_000, t_1=1, t_2=1, learning_rate=0.5)
-    trial = trial_on(task)
-    model = method.train(task, trial)
-    call = trial.calls[-1]
+    context = trial_on(task)
+    model = method.train(task, context)
+    call = context.calls[-1]
     start = task.pretrained(trial_on(task))
     index = call.split.order(task.seed, 0)
     start.zero_grad()  # training left some
@@ -197,9 +199,9 @@ def test_the_default_is_the_papers_attack_which_a_table_has_no_use_for() -> None
 
 def test_images_are_attacked_on_the_scale_of_their_pixels() -> None:
     task = tiny_groups.image_task()
-    trial = trial_on(task)
-    DRO(attack="ssim", epsilon=0.5, batch=8).train(task, trial)
-    split = trial.calls[-1].split
+    context = trial_on(task)
+    DRO(attack="ssim", epsilon=0.5, batch=8).train(task, context)
+    split = context.calls[-1].split
     n = len(task.train)
     assert split.x.dtype == torch.float32
     assert split.x.min() >= 0

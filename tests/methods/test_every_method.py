@@ -33,8 +33,8 @@ every_task = pytest.mark.parametrize("make_task", TASKS.values(), ids=list(TASKS
 def outputs(cls: type[Method], task: DebiasingTask) -> Tensor:
     method = cls()
     assert isinstance(method, Debiaser)
-    trial = tiny_tasks.trial_on(task)
-    return trial.predict(method.fit(task, trial), task.validation.inputs)
+    context = tiny_tasks.trial_on(task)
+    return context.predict(method.fit(task, context), task.validation.inputs)
 
 
 def test_the_methods_of_the_paper_are_all_there() -> None:
@@ -90,17 +90,17 @@ def test_its_model_answers_every_sample_from_its_inputs_alone(
     task = make_task(0)
     method = cls()
     assert isinstance(method, Debiaser)
-    trial = tiny_tasks.trial_on(task)
-    model = method.fit(task, trial)
+    context = tiny_tasks.trial_on(task)
+    model = method.fit(task, context)
     inputs = task.validation.inputs
-    said = trial.predict(model, inputs)
+    said = context.predict(model, inputs)
     assert said.shape == (len(inputs), task.outputs)
     assert said.isfinite().all()
     # No group is given, and who else is in the batch makes no difference.
     two = inputs.subset(torch.arange(3, 5))
-    assert torch.allclose(trial.predict(model, two), said[3:5], atol=1e-5)
-    assert any(name.endswith("epoch") for name in trial.chosen)
-    assert any(name.endswith("odds") for name in trial.curves)
+    assert torch.allclose(context.predict(model, two), said[3:5], atol=1e-5)
+    assert any(name.endswith("epoch") for name in context.chosen)
+    assert any(name.endswith("odds") for name in context.curves)
 
 
 @every_debiaser

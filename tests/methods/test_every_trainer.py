@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from bench.method import Method, methods
-from bench.tracks.robust_fairness import GroupTask, Trainer
+from bench.tracks.robust_fairness import FairTrainer, GroupTask
 from tests import tiny_groups, tiny_tasks
 
 # The paper's own attack wants photographs and a network that is not here.
 STAND_INS = {"dro": {"attack": "l2", "steps": 3, "epsilon": 0.5}}
-TRAINERS = {name: cls for name, cls in methods().items() if issubclass(cls, Trainer)}
+TRAINERS = {name: cls for name, cls in methods().items() if issubclass(cls, FairTrainer)}
 TASKS: dict[str, Callable[[int], GroupTask]] = {
     "table": tiny_groups.table_task,
     "image": tiny_groups.image_task,
@@ -23,16 +23,16 @@ every_trainer = pytest.mark.parametrize("cls", TRAINERS.values(), ids=list(TRAIN
 every_task = pytest.mark.parametrize("make_task", TASKS.values(), ids=list(TASKS))
 
 
-def made(cls: type[Method]) -> Trainer:
+def made(cls: type[Method]) -> FairTrainer:
     name = cls.__module__.rpartition(".")[2]
     method = cls(**STAND_INS.get(name, {}))
-    assert isinstance(method, Trainer)
+    assert isinstance(method, FairTrainer)
     return method
 
 
 def outputs(cls: type[Method], task: GroupTask) -> Tensor:
-    trial = tiny_tasks.trial_on(task)  # type: ignore[arg-type]
-    return trial.predict(made(cls).train(task, trial), task.validation.inputs)
+    context = tiny_tasks.trial_on(task)  # type: ignore[arg-type]
+    return context.predict(made(cls).train(task, context), task.validation.inputs)
 
 
 def test_what_a_reader_would_otherwise_use_is_there() -> None:
@@ -46,15 +46,15 @@ def test_its_model_answers_every_sample_from_its_inputs_alone(
     cls: type[Method], make_task: Callable[[int], GroupTask]
 ) -> None:
     task = make_task(0)
-    trial = tiny_tasks.trial_on(task)  # type: ignore[arg-type]
-    model = made(cls).train(task, trial)
+    context = tiny_tasks.trial_on(task)  # type: ignore[arg-type]
+    model = made(cls).train(task, context)
     inputs = task.validation.inputs
-    said = trial.predict(model, inputs)
+    said = context.predict(model, inputs)
     assert said.shape == (len(inputs), 2)
     assert said.isfinite().all()
     two = inputs.subset(torch.arange(3, 5))
-    assert torch.allclose(trial.predict(model, two), said[3:5], atol=1e-4)
-    assert any(name.endswith("epoch") for name in trial.chosen)
+    assert torch.allclose(context.predict(model, two), said[3:5], atol=1e-4)
+    assert any(name.endswith("epoch") for name in context.chosen)
 
 
 @every_trainer

@@ -14,10 +14,10 @@ from bench.errors import Skip
 from bench.learning.split import Split
 from bench.methods.labor import Labor, fitted, principal, topics
 from bench.models.backbones import Backbone
-from bench.models.vision_models import torchvision_models
 from bench.models.weights import IMAGENET
 from bench.tracks.poisoning import Human, PoisoningTask
 from bench.tracks.poisoning.human import Oracle, Recorded
+from bench.vision_models import torchvision_models
 from tests import tiny_poison, tiny_tasks
 
 CPU = torch.device("cpu")
@@ -80,13 +80,13 @@ def blobs(
     return task, truth, mask, humans
 
 
-def trial() -> tiny_tasks.SpyTrial:
+def context() -> tiny_tasks.SpyTrial:
     return tiny_tasks.trial_on(tiny_tasks.table_task())
 
 
 def test_what_the_classifier_sees_otherwise_than_its_cluster_is_flagged() -> None:
     task, truth, mask, humans = blobs()
-    defence = Labor(components=0).defend(task, trial())
+    defence = Labor(components=0).defend(task, context())
     assert defence.flagged is not None
     assert defence.tags is not None
     assert torch.equal(defence.flagged, mask)
@@ -96,7 +96,7 @@ def test_what_the_classifier_sees_otherwise_than_its_cluster_is_flagged() -> Non
 
 def test_suspicion_ranks_poison_above_the_rest() -> None:
     task, _, mask, _ = blobs()
-    defence = Labor(components=0).defend(task, trial())
+    defence = Labor(components=0).defend(task, context())
     assert defence.suspicion is not None
     assert defence.suspicion[mask].min() > defence.suspicion[~mask].max()
 
@@ -104,12 +104,12 @@ def test_suspicion_ranks_poison_above_the_rest() -> None:
 def test_a_class_without_a_cluster_is_lost_and_said_to_be_unless_it_is_kept() -> None:
     # Class c is a handful in the midst of b: no cluster will be named after it.
     task, truth, _, _ = blobs((60, 60, 4), poisoned=0, centres=(0, 90, 90.5))
-    spy = trial()
+    spy = context()
     lost = Labor(components=0).defend(task, spy)
     assert spy.chosen["classes without a cluster"] == "c"
     assert lost.flagged is not None
     assert lost.flagged[truth == 2].all()
-    kept = Labor(components=0, lost_class="keep").defend(task, trial())
+    kept = Labor(components=0, lost_class="keep").defend(task, context())
     assert kept.flagged is not None
     assert not kept.flagged[truth == 2].any()
 
@@ -119,20 +119,20 @@ def test_more_clusters_cost_more_looks_and_find_the_same(
     tagger: Literal["majority", "model"],
 ) -> None:
     task, _, mask, humans = blobs()
-    defence = Labor(components=0, clusters_per_class=3, tagger=tagger).defend(task, trial())
+    defence = Labor(components=0, clusters_per_class=3, tagger=tagger).defend(task, context())
     assert torch.equal(torch.as_tensor(defence.flagged), mask)
     assert humans[0].looks > 30
 
 
 def test_few_looks_each_are_not_more_than_asked() -> None:
     task, _, _, humans = blobs()
-    Labor(components=0, most=2).defend(task, trial())
+    Labor(components=0, most=2).defend(task, context())
     assert humans[0].looks == 6
 
 
 def test_without_adapting_every_cluster_takes_all_its_looks() -> None:
     task, _, _, humans = blobs()
-    found = Labor(components=0, most=17, adaptive=False).defend(task, trial())
+    found = Labor(components=0, most=17, adaptive=False).defend(task, context())
     assert humans[0].looks == 3 * 17
     assert found.clusters is not None
     assert found.clusters.bincount().tolist() == [40, 40, 40]
@@ -140,27 +140,27 @@ def test_without_adapting_every_cluster_takes_all_its_looks() -> None:
 
 def test_a_model_that_names_samples_names_no_clusters() -> None:
     task, _, _, _ = blobs()
-    assert Labor(components=0, tagger="model").defend(task, trial()).clusters is None
+    assert Labor(components=0, tagger="model").defend(task, context()).clusters is None
 
 
 def test_careless_people_are_outvoted_until_they_are_too_many() -> None:
     task, _, mask, _ = blobs()
-    slightly = Labor(components=0, careless=0.1).defend(task, trial())
+    slightly = Labor(components=0, careless=0.1).defend(task, context())
     assert torch.equal(torch.as_tensor(slightly.flagged), mask)
-    wrecked = Labor(components=0, careless=0.95).defend(task, trial())
+    wrecked = Labor(components=0, careless=0.95).defend(task, context())
     assert torch.as_tensor(wrecked.flagged).double().mean() > 0.5
 
 
 def test_recorded_tags_do_what_the_oracle_did(tmp_path: Path) -> None:
     task, truth, _, _ = blobs()
     method = Labor(components=0)
-    queue = method.queue(task, trial())
+    queue = method.queue(task, context())
     assert [cluster.size for cluster in queue.clusters] == [40, 40, 40]
     tags = {str(r): "abc"[truth[r]] for cluster in queue.clusters for r in cluster.rows}
     path = tmp_path / "tags.json"
     path.write_text(json.dumps({"tags": tags}))
     recorded = dataclasses.replace(method, annotator="recorded", tags=str(path))
-    defence, oracle = recorded.defend(task, trial()), method.defend(task, trial())
+    defence, oracle = recorded.defend(task, context()), method.defend(task, context())
     assert torch.equal(torch.as_tensor(defence.flagged), torch.as_tensor(oracle.flagged))
 
 
@@ -171,19 +171,19 @@ def test_the_content_of_the_tags_decides_the_key_of_a_result() -> None:
 
 def test_the_same_seed_asks_about_the_same_samples() -> None:
     task, _, _, _ = blobs()
-    assert Labor().queue(task, trial()) == Labor().queue(task, trial())
+    assert Labor().queue(task, context()) == Labor().queue(task, context())
 
 
 def test_moco_wants_images() -> None:
     task, _, _, _ = blobs()
     with pytest.raises(Skip, match="views of images"):
-        Labor(clustering="moco").defend(task, trial())
+        Labor(clustering="moco").defend(task, context())
 
 
 def test_a_given_network_wants_images() -> None:
     task, _, _, _ = blobs()
     with pytest.raises(Skip, match="resnet18 knows images"):
-        Labor(clustering="given", embedding="any.pth").defend(task, trial())
+        Labor(clustering="given", embedding="any.pth").defend(task, context())
 
 
 def test_clusters_can_be_those_of_a_network_that_learned_elsewhere(tmp_path: Path) -> None:
@@ -227,7 +227,7 @@ def test_on_images_the_features_are_mocos_and_variants_share_them(tmp_path: Path
 def test_more_clusters_than_samples_is_said() -> None:
     task, _, _, _ = blobs((4, 4, 4), poisoned=1)
     with pytest.raises(Skip, match="30 clusters of 12 samples"):
-        Labor(components=0, clusters_per_class=10).defend(task, trial())
+        Labor(components=0, clusters_per_class=10).defend(task, context())
 
 
 def test_principal_components_keep_distances_of_what_varies() -> None:

@@ -17,7 +17,7 @@ from bench.perception.distances import load
 from bench.perception.distances.networks import ARCHITECTURES
 from bench.perception.images import eight_bit
 from bench.tracks.imperceptibility.session import Counted
-from tests.tiny_attacks import classified, fooled, pictures, random_network, trial
+from tests.tiny_attacks import classified, context, fooled, pictures, random_network
 
 
 def test_the_defaults_are_the_papers() -> None:
@@ -40,7 +40,7 @@ def test_it_is_algorithm_3_1_image_by_image(cost: str) -> None:
     model, y = classified(x)
     counted = Counted(model)
     method = PerceptualDro(cost=cost, weight=0.7, step_size=0.02, confidence=0.2)  # type: ignore[arg-type]
-    attacked = method.perturb(counted, x, y, trial())
+    attacked = method.perturb(counted, x, y, context())
     name = {"ssim": "ssim_same"}.get(cost, cost)
     steps = []
     for i in range(len(x)):
@@ -66,7 +66,7 @@ def test_a_heavier_weight_ends_looking_more_alike() -> None:
     distance = load("ssim_same")(x)
     steps = {"step_size": 0.0005, "steps": 2000}  # so fine that all end at the boundary itself
     ends = [
-        PerceptualDro(cost="ssim", weight=w, **steps).perturb(model, x, y, trial())  # type: ignore[arg-type]
+        PerceptualDro(cost="ssim", weight=w, **steps).perturb(model, x, y, context())  # type: ignore[arg-type]
         for w in (0.0, 300.0)
     ]
     assert all(fooled(model, end, y).all() for end in ends)
@@ -78,7 +78,7 @@ def test_confidence_moves_further_and_leads_by_more() -> None:
     x = pictures(6)
     model, y = classified(x)
     ends = [
-        PerceptualDro(cost="ssim", confidence=a, step_size=0.01).perturb(model, x, y, trial())
+        PerceptualDro(cost="ssim", confidence=a, step_size=0.01).perturb(model, x, y, context())
         for a in (0.0, 1.0)
     ]
     assert (lead(model(ends[1]), y) > 1.0).all()
@@ -91,7 +91,7 @@ def test_quantised_it_returns_8_bit_images(cost: str) -> None:
     x = eight_bit(pictures(4))
     model, y = classified(x)
     method = PerceptualDro(cost=cost, quantised=True, step_size=0.05, epsilon=1.0)  # type: ignore[arg-type]
-    attacked = method.perturb(model, x, y, trial())
+    attacked = method.perturb(model, x, y, context())
     assert torch.equal((attacked * 255).round() / 255, attacked)
     assert fooled(model, attacked, y).all()
 
@@ -99,7 +99,7 @@ def test_quantised_it_returns_8_bit_images(cost: str) -> None:
 def test_the_one_step_attack_is_equation_3_4() -> None:
     x = pictures(3, 1, 14)
     model, y = classified(x)
-    attacked = PerceptualDro(cost="ssim_step", epsilon=0.7).perturb(model, x, y, trial())
+    attacked = PerceptualDro(cost="ssim_step", epsilon=0.7).perturb(model, x, y, context())
     assert torch.equal(attacked, one_step(model, x, y, 0.7).x)
     assert model.seen == 3 + 3
 
@@ -112,7 +112,7 @@ def test_lpips_is_a_cost_and_the_result_tells_of_its_weights(tmp_path: Path) -> 
         torch.save(heads, room / "lpips_v0.1_squeeze.pth")
         x = pictures(4, 3, 24)
         model, y = classified(x)
-        on = trial()
+        on = context()
         method = PerceptualDro(cost="lpips", step_size=0.001, weight=2.0)
         attacked = method.perturb(model, x, y, on)
         assert fooled(model, attacked, y).all()
@@ -135,11 +135,11 @@ def test_missing_weights_skip_it_and_name_the_file(tmp_path: Path, cost: str, fi
     (tmp_path / "raw" / "weights").mkdir(parents=True)
     torch.save(both, tmp_path / "raw" / "weights" / "dists_weights.pt")
     with pretrained.beside(tmp_path), pytest.raises(Skip, match=file):
-        PerceptualDro(cost=cost).perturb(model, x, y, trial())  # type: ignore[arg-type]
+        PerceptualDro(cost=cost).perturb(model, x, y, context())  # type: ignore[arg-type]
 
 
 def test_images_beyond_0_to_1_are_refused_loudly() -> None:
     x = pictures(2) * 255
     model, y = classified(x)
     with pytest.raises(ValueError, match="from 0 to 1 here"):
-        PerceptualDro(cost="ssim").perturb(model, x, y, trial())
+        PerceptualDro(cost="ssim").perturb(model, x, y, context())

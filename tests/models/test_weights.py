@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from bench.errors import SuiteError
 from bench.models import weights
 from bench.models.backbones import Normalise, build
-from bench.models.vision_models import timm, torchvision_models
 from bench.models.weights import load_pretrained, sha256_of
+from bench.vision_models import timm, torchvision_models
 
 SIDES = {"resnet18": 40, "vgg16": 32, "inception_v4": 75, "vit_b_16": 32, "swin": 40}
 

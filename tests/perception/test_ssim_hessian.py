@@ -13,7 +13,7 @@ from bench.attacks.adversarial.one_step import one_step, signs, steepest, struct
 from bench.perception.blurs import Padding, blur
 from bench.perception.distances import load
 from bench.perception.distances.ssim import C1, C2
-from bench.perception.ssim_hessian import SsimHessian
+from bench.perception.distances.ssim_hessian import SsimHessian
 from tests.tiny_attacks import classified, pictures
 
 

@@ -53,10 +53,10 @@ POISONING = TrackInfo(
 )
 
 # (suite, track, task, method, its home) -> metric -> values of seeds 0 and 1
-Played = dict[tuple[str, str, str, str], dict[str, tuple[float, float]]]
+Evaluation = dict[tuple[str, str, str, str], dict[str, tuple[float, float]]]
 HOMES = {"standard": "debiasing", "bade": "debiasing", "dro": "robust_fairness",
          "filter": "poisoning"}  # fmt: skip
-PLAYED: Played = {
+PLAYED: Evaluation = {
     ("faces", "debiasing", "faces|sex", "standard"): {
         "odds": (0.30, 0.32), "eacc": (0.70, 0.70), "asr_0": (0.02, 0.04)},
     ("faces", "debiasing", "faces|sex", "bade"): {

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from bench.errors import BenchError, UsageError
-from bench.reports.export import Wanted, escaped, export, tables
+from bench.reports.export import ExportRequest, escaped, export, tables
 from tests.reports.synthetic_sweep import CENTRES, HOSTILE, RACE, SEX, TwoTasks, store_of
 
 TRIALS = 2 * len(CENTRES) * 5
@@ -21,7 +21,7 @@ METRICS = 4 + 6
 
 
 def lines(root: Path, kind: str = "csv", **wanted: list[str]) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(export(root, kind, Wanted(**wanted)).decode())))
+    return list(csv.DictReader(io.StringIO(export(root, kind, ExportRequest(**wanted)).decode())))
 
 
 def row_of(table: str, method: str) -> list[str]:
@@ -52,9 +52,9 @@ def test_a_files_name_takes_all_its_variants_along(store_root: Path) -> None:
 
 
 def test_json_and_parquet_say_what_csv_says(store_root: Path) -> None:
-    table = pd.read_csv(io.BytesIO(export(store_root, "csv", Wanted())), dtype={"key": str})
-    records = json.loads(export(store_root, "json", Wanted()))
-    parquet = pd.read_parquet(io.BytesIO(export(store_root, "parquet", Wanted())))
+    table = pd.read_csv(io.BytesIO(export(store_root, "csv", ExportRequest())), dtype={"key": str})
+    records = json.loads(export(store_root, "json", ExportRequest()))
+    parquet = pd.read_parquet(io.BytesIO(export(store_root, "parquet", ExportRequest())))
     assert len(records) == len(parquet) == len(table)
     for frame in (pd.DataFrame(records), parquet):
         assert list(frame.columns) == list(table.columns)
@@ -66,12 +66,12 @@ def test_json_and_parquet_say_what_csv_says(store_root: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["csv", "json", "latex", "parquet"])
 def test_equal_results_give_equal_bytes(two_tasks: TwoTasks, tmp_path: Path, kind: str) -> None:
-    both = [export(store_of(tmp_path / name, *two_tasks), kind, Wanted()) for name in "ab"]
+    both = [export(store_of(tmp_path / name, *two_tasks), kind, ExportRequest()) for name in "ab"]
     assert both[0] == both[1]
 
 
 def test_latex_shows_mean_and_interval_with_the_best_in_bold(store_root: Path) -> None:
-    text = export(store_root, "latex", Wanted(tasks=[SEX])).decode()
+    text = export(store_root, "latex", ExportRequest(tasks=[SEX])).decode()
     # Odds .0100 + (0, .001, -.001, .002, -.002): std .0015811, t(4) 2.7764: ± .0019632
     assert row_of(text, "bade &")[1] == "$\\mathbf{1.00 \\pm 0.20}$"
     assert row_of(text, "standard")[1] == "$7.00 \\pm 0.20$"
@@ -95,7 +95,7 @@ def test_all_that_lead_together_are_bold(honest: TwoTasks) -> None:
 
 
 def test_a_constant_difference_separates(store_root: Path) -> None:
-    wanted = Wanted(tasks=[SEX], methods=["undersampling", "mfd"])
+    wanted = ExportRequest(tasks=[SEX], methods=["undersampling", "mfd"])
     text = export(store_root, "latex", wanted).decode()
     # Odds of .0150 and .0148 with the same scatter on every seed.
     assert "mathbf" in row_of(text, "mfd")[1]
@@ -103,22 +103,26 @@ def test_a_constant_difference_separates(store_root: Path) -> None:
 
 
 def test_a_mean_over_fewer_seeds_says_so(store_root: Path) -> None:
-    text = export(store_root, "latex", Wanted(tasks=[SEX])).decode()
+    text = export(store_root, "latex", ExportRequest(tasks=[SEX])).decode()
     assert row_of(text, "adversarial")[0] == "adversarial$^{\\dagger}$"
     assert "adversarial: 4 of 5" in text
 
 
 def test_what_the_page_warns_of_stands_in_the_caption(store_root: Path) -> None:
-    assert "selected on the test set" in export(store_root, "latex", Wanted(tasks=[RACE])).decode()
     assert (
-        "selected on the test set" not in export(store_root, "latex", Wanted(tasks=[SEX])).decode()
+        "selected on the test set"
+        in export(store_root, "latex", ExportRequest(tasks=[RACE])).decode()
+    )
+    assert (
+        "selected on the test set"
+        not in export(store_root, "latex", ExportRequest(tasks=[SEX])).decode()
     )
 
 
 def test_costs_and_all_metrics_can_be_columns(store_root: Path) -> None:
-    text = export(store_root, "latex", Wanted(metrics=["auc", "total_seconds"])).decode()
+    text = export(store_root, "latex", ExportRequest(metrics=["auc", "total_seconds"])).decode()
     assert "Method & AUC $\\uparrow$ & Time (s) $\\downarrow$ \\\\" in text
-    every = export(store_root, "latex", Wanted(metrics=["all"])).decode()
+    every = export(store_root, "latex", ExportRequest(metrics=["all"])).decode()
     assert "\\begin{tabular}{lrrrr}" in every
 
 
@@ -151,9 +155,9 @@ def test_names_that_nothing_goes_by_are_told(
     store_root: Path, kind: str, wanted: dict[str, list[str]], told: str
 ) -> None:
     with pytest.raises(UsageError, match=told):
-        export(store_root, kind, Wanted(**wanted))
+        export(store_root, kind, ExportRequest(**wanted))
 
 
 def test_a_folder_without_results_is_told(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match=r"no results here\. Name their folder with --out\."):
-        export(tmp_path, "csv", Wanted())
+        export(tmp_path, "csv", ExportRequest())

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import BenchError, UsageError
-from bench.reports.publish import MANIFEST, NO_JEKYLL, Branch, Files, Folder, manifest, site_of
+from bench.reports.publish import MANIFEST, NO_JEKYLL, Files, Folder, manifest, site_of
 from bench.result import Store
 from tests.tracking.tracking_examples import make_plan, make_results
 
@@ -164,107 +164,6 @@ def test_publishing_cut_short_is_taken_up_again(site: Site, tmp_path: Path) -> N
     (place.root / "digits" / "index.html").write_text("half")
     place.publish(files)
     assert in_folder(place.root) == texts(files)
-
-
-def test_a_branch_of_its_own_holds_the_site(site: Site, repository: Path) -> None:
-    before, files = everything_else(repository), site(index_html="a", digits__index_html="b")
-    told = Branch(repository).publish(files)
-    assert on_branch(repository) == texts(files)
-    assert git(repository, "rev-list", "--count", "gh-pages") == "1\n"  # an orphan
-    assert git(repository, "log", "-1", "--format=%s", "gh-pages") == "Pages\n"
-    assert everything_else(repository) == before
-    assert "git push origin gh-pages" in told
-
-
-def test_a_dry_run_writes_no_object(site: Site, repository: Path) -> None:
-    def objects() -> set[Path]:
-        return {p for p in (repository / ".git").rglob("*") if p.is_file() and p.name != "index"}
-
-    before = objects()
-    changes = Branch(repository).changes(site(index_html="never seen before"))
-    assert changes.new == ["index.html", MANIFEST]
-    assert objects() == before
-
-
-def test_equal_pages_make_no_commit(site: Site, repository: Path) -> None:
-    files = site(index_html="a")
-    Branch(repository).publish(files)
-    assert "up to date" in Branch(repository).publish(files)
-    assert git(repository, "rev-list", "--count", "gh-pages") == "1\n"
-
-
-def test_the_next_publication_builds_on_the_last_and_keeps_what_is_not_ours(
-    site: Site, repository: Path, tmp_path: Path
-) -> None:
-    Branch(repository).publish(site(index_html="a", old__index_html="b"))
-    other = tmp_path / "tree"
-    git(repository, "worktree", "add", "--quiet", str(other), "gh-pages")
-    (other / "CNAME").write_text("example.org")
-    git(other, "add", "CNAME")
-    git(other, "commit", "--quiet", "-m", "Name")
-    git(repository, "worktree", "remove", str(other))
-    files = site(index_html="new")
-    Branch(repository).publish(files)
-    assert on_branch(repository) == texts(files) | {"CNAME": "example.org"}
-    assert git(repository, "rev-list", "--count", "gh-pages") == "3\n"
-
-
-def test_a_branch_that_is_checked_out_is_refused(
-    site: Site, repository: Path, tmp_path: Path
-) -> None:
-    Branch(repository).publish(site(index_html="a"))
-    git(repository, "worktree", "add", "--quiet", str(tmp_path / "tree"), "gh-pages")
-    with pytest.raises(BenchError, match="checked out in a working tree"):
-        Branch(repository).publish(site(index_html="b"))
-
-
-def test_a_branch_with_something_else_is_refused(site: Site, repository: Path) -> None:
-    git(repository, "branch", "gh-pages", "main")
-    with pytest.raises(BenchError, match=r"branch gh-pages: holds files .* branch:NAME"):
-        Branch(repository).publish(site(index_html="a"))
-    assert on_branch(repository) == {"code.py": "1\n"}
-
-
-def test_pushing_sends_this_branch_alone(site: Site, repository: Path, tmp_path: Path) -> None:
-    remote = tmp_path / "remote.git"
-    git(tmp_path, "init", "--quiet", "--bare", str(remote))
-    git(repository, "remote", "add", "origin", str(remote))
-    files = site(index_html="a")
-    Branch(repository, push=True).publish(files)
-    assert git(remote, "branch", "--format", "%(refname:short)") == "gh-pages\n"
-    assert on_branch(remote) == texts(files)
-
-
-def test_a_fresh_clone_builds_on_the_remotes_branch(
-    site: Site, repository: Path, tmp_path: Path
-) -> None:
-    Branch(repository).publish(site(index_html="a"))
-    clone = tmp_path / "clone"
-    git(tmp_path, "clone", "--quiet", str(repository), str(clone))
-    Branch(clone, push=True).publish(site(index_html="b"))
-    assert on_branch(repository)["index.html"] == "b"
-    assert git(repository, "rev-list", "--count", "gh-pages") == "2\n"
-
-
-@pytest.mark.parametrize(
-    ("name", "told"), [("a..b", 'no name for a branch'), ("-x", "no name for a branch")]
-)  # fmt: skip
-def test_names_that_no_branch_can_have(site: Site, repository: Path, name: str, told: str) -> None:
-    with pytest.raises(UsageError, match=told):
-        Branch(repository, name).changes(site(index_html="a"))
-
-
-def test_no_repository_is_told(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
-    (tmp_path / "plain").mkdir()
-    with pytest.raises(UsageError, match=r"not in a git repository .* Name one with --repository"):
-        Branch(tmp_path / "plain").changes(site(index_html="a"))
-
-
-def test_a_remote_that_is_not_there_is_told_in_a_line(site: Site, repository: Path) -> None:
-    with pytest.raises(BenchError, match=r"^git push: fatal: .*origin.*$") as caught:
-        Branch(repository, push=True).publish(site(index_html="a"))
-    assert "\n" not in str(caught.value)
 
 
 def test_the_site_of_results_has_its_pages_feed_and_manifest(tmp_path: Path) -> None:

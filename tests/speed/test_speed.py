@@ -29,16 +29,16 @@ def test_our_epoch_really_learns() -> None:
     split = training.made_up_split(torch.device("cpu")).subset(torch.arange(512))
     model_before = training._model(split).state_dict()
     trained = []
-    original = training.Trial.train
+    original = training.Context.train
 
     def remember(
-        self: training.Trial, model: torch.nn.Module, *rest: object, **more: object
+        self: training.Context, model: torch.nn.Module, *rest: object, **more: object
     ) -> object:
         trained.append(model)
         return original(self, model, *rest, **more)  # type: ignore[arg-type]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training.Trial, "train", remember)
+        patch.setattr(training.Context, "train", remember)
         training.ours(split, batch_size=64)()
     [model] = trained
     changed = [not torch.equal(model_before[k], v) for k, v in model.state_dict().items()]

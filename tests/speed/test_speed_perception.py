@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from bench.attacks.adversarial.ascent import Ascent, of_length
-from bench.perception.ssim_hessian import SsimHessian
+from bench.perception.distances.ssim_hessian import SsimHessian
 from bench.speed import perception
 
 

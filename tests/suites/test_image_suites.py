@@ -16,8 +16,8 @@ from bench.cli import main
 from bench.data import celeba, utkface
 from bench.data.dataset import Library
 from bench.result import Plan, Result, Store
-from bench.runner.engines import local
-from bench.runner.trial import Place, run_trial
+from bench.runner import engine as local
+from bench.runner.trial import Workspace, run_trial
 from tests.data.picture_examples import (
     AGES,
     HEADER,
@@ -82,7 +82,7 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def run(
         specs: Sequence[Any],
-        place: Place,
+        place: Workspace,
         jobs: int,
         limits: Any,
         started: Any,

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from bench.learning.inputs import Inputs
 from bench.learning.split import Split
-from bench.tracks.debiasing import ToldGroup
+from bench.tracks.debiasing import GroupInformed
 from bench.tracks.debiasing.backdoor import INFO, NAMES, examine
 from bench.tracks.debiasing.judge import info, undefined
 from bench.triggers.choice import TriggerPair, trigger_pair
@@ -98,9 +98,9 @@ def test_a_told_model_sees_the_trigger_of_the_other_group_and_alone_none() -> No
             return (shape[0] + 1,)
 
     table = tiny_tasks.table_split(((2, 2), (2, 2)))
-    told = ToldGroup(nn.Identity(), Sees()).told(table)
+    told = GroupInformed(nn.Identity(), Sees()).informed(table)
     assert torch.equal(told.x[:, 4], 1.0 - table.b)
-    assert torch.equal(ToldGroup(nn.Identity(), Sees())(table.x), table.x)
+    assert torch.equal(GroupInformed(nn.Identity(), Sees())(table.x), table.x)
 
 
 @pytest.mark.parametrize("examined", [True, False])

@@ -13,11 +13,11 @@ from bench.learning.settings import Training
 from bench.method import make
 from bench.result import Status, Store
 from bench.runner.plan import select, sweep
-from bench.runner.trial import Place, run_trial
+from bench.runner.trial import Workspace, run_trial
 from bench.suites.reader import read_suite
 from bench.tracks.debiasing import judge
 from bench.tracks.debiasing.session import DebiasingSession
-from bench.tracks.session import Question
+from bench.tracks.session import PreparedTask
 
 SUITE = """
 title: Guests
@@ -36,11 +36,11 @@ methods:
 """
 
 
-def question(library: Library, task: str) -> Question:
+def prepared(library: Library, task: str) -> PreparedTask:
     data = data_set("digits")
     options = data.options()
     meta = library.ensure("digits")
-    return Question(
+    return PreparedTask(
         name=f"digits {task}", data=data, meta=meta, parts=library.splits("digits", task, options),
         definition=data.tasks[task], options=options,
         training=Training(backbone="small_cnn", epochs=1, batch_size=64), attack=None, seed=0,
@@ -49,17 +49,17 @@ def question(library: Library, task: str) -> Question:
 
 
 def test_a_trainer_is_judged_by_the_debiasing_track(library: Library) -> None:
-    session = DebiasingSession(question(library, "parity|ink"))
+    session = DebiasingSession(prepared(library, "parity|ink"))
     method = make("group_reweighting", {})
-    played = session.play(method)
-    assert {"odds", "eacc", "tpr_0"} <= played.metrics.keys()
-    assert "slope" not in played.metrics
-    assert {"odds", "eacc"} <= session.trial.curves.keys()
+    evaluation = session.evaluate(method)
+    assert {"odds", "eacc", "tpr_0"} <= evaluation.metrics.keys()
+    assert "slope" not in evaluation.metrics
+    assert {"odds", "eacc"} <= session.context.curves.keys()
     task = session._as_groups()
     assert task.groups == ("orange", "teal")
     assert task.train is session.task.train
-    outputs = session.trial.predict(method.train(task, session.trial), session.test.inputs)  # type: ignore[attr-defined]
-    assert judge.judge(outputs, session.test) == played.metrics
+    outputs = session.context.predict(method.train(task, session.context), session.test.inputs)  # type: ignore[attr-defined]
+    assert judge.judge(outputs, session.test) == evaluation.metrics
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def run(tmp_path: Path) -> Callable[[], dict[tuple[str, str], tuple[Status, dict
         path.write_text(SUITE)
         library = Library(tmp_path / "data")
         library.ensure("digits")
-        place = Place(tmp_path / "data", tmp_path / "out", "cpu", 1)
+        place = Workspace(tmp_path / "data", tmp_path / "out", "cpu", 1)
         planned = sweep(select(read_suite(path)), library, Store(place.out), "bench")
         found = {}
         for spec in planned.to_do:

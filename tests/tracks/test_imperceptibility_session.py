@@ -15,17 +15,17 @@ from torch import Tensor, nn
 
 from bench.data.dataset import Labelled, Library, data_set
 from bench.errors import BenchError, Skip, SuiteError
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.learning.settings import Training
 from bench.method import Paper
 from bench.models import classifiers, pretrained
-from bench.models.vision_models import torchvision_models
 from bench.tracks.imperceptibility import Attacker
 from bench.tracks.imperceptibility.session import ImperceptibilitySession
-from bench.tracks.session import Question
+from bench.tracks.session import PreparedTask
+from bench.vision_models import torchvision_models
 
 TRAINING = Training(backbone="small_cnn", epochs=8, batch_size=64, learning_rate=2e-3)
-Perturb = Callable[[nn.Module, Tensor, Tensor, Trial], Tensor]
+Perturb = Callable[[nn.Module, Tensor, Tensor, Context], Tensor]
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ class Scripted(Attacker):
     """Attacks as it is told."""
 
     paper: ClassVar[Paper] = Paper("Nobody (2024)", "Nothing")
-    script: Perturb = lambda model, x, y, trial: x
+    script: Perturb = lambda model, x, y, context: x
 
-    def perturb(self, model: nn.Module, x: Tensor, y: Tensor, trial: Trial) -> Tensor:
-        return self.script(model, x, y, trial)
+    def perturb(self, model: nn.Module, x: Tensor, y: Tensor, context: Context) -> Tensor:
+        return self.script(model, x, y, context)
 
 
 @pytest.fixture(scope="module")
@@ -47,11 +47,11 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
 
 
 @pytest.fixture(scope="module")
-def question(library: Library, tmp_path_factory: pytest.TempPathFactory) -> Question:
+def prepared(library: Library, tmp_path_factory: pytest.TempPathFactory) -> PreparedTask:
     data, meta = data_set("digits"), library.meta("digits")
     assert meta is not None
     options = data.options(images=30)
-    return Question(
+    return PreparedTask(
         name="digits digit|ink attacked",
         data=data,
         meta=meta,
@@ -68,14 +68,14 @@ def question(library: Library, tmp_path_factory: pytest.TempPathFactory) -> Ques
 
 
 @pytest.fixture(scope="module")
-def session(question: Question) -> ImperceptibilitySession:
-    return ImperceptibilitySession(question)
+def session(prepared: PreparedTask) -> ImperceptibilitySession:
+    return ImperceptibilitySession(prepared)
 
 
 def one_step(length: float) -> Perturb:
     """Along the gradient of the loss, to a distance in L2."""
 
-    def script(model: nn.Module, x: Tensor, y: Tensor, trial: Trial) -> Tensor:
+    def script(model: nn.Module, x: Tensor, y: Tensor, context: Context) -> Tensor:
         z = x.clone().requires_grad_()
         loss = nn.functional.cross_entropy(model(z), y, reduction="sum")
         along = torch.autograd.grad(loss, z)[0]
@@ -86,9 +86,9 @@ def one_step(length: float) -> Perturb:
 
 
 def test_only_images_that_are_classified_right_are_attacked_and_the_first_of_these(
-    session: ImperceptibilitySession, question: Question
+    session: ImperceptibilitySession, prepared: PreparedTask
 ) -> None:
-    test = question.parts["test"]
+    test = prepared.parts["test"]
     x = torch.from_numpy(np.array(test.x)).float() / 255
     with torch.no_grad():
         right = (session.model(x).argmax(dim=1) == torch.from_numpy(np.array(test.y))).nonzero()
@@ -98,40 +98,40 @@ def test_only_images_that_are_classified_right_are_attacked_and_the_first_of_the
 
 
 def test_an_attack_is_measured_from_outside(session: ImperceptibilitySession) -> None:
-    played = session.play(Scripted(script=one_step(2.0)))
-    metrics = played.metrics
+    evaluation = session.evaluate(Scripted(script=one_step(2.0)))
+    metrics = evaluation.metrics
     assert metrics["success_rate"] > 0.5
     assert metrics["attacked"] == 30
     assert metrics["steps"] == 1.0
     assert 0 < metrics["l2"] <= 2.0
     assert metrics["linf"] <= metrics["l2"] <= metrics["l1"]
     assert metrics["seconds_per_image"] == pytest.approx(metrics["seconds"] / 30)
-    assert len(played.samples["l2"]) == round(30 * metrics["success_rate"])
-    assert np.mean(played.samples["l2"]) == pytest.approx(metrics["l2"], rel=1e-4)
-    assert len(played.pictures) == 4
-    assert "lpips" in played.undefined  # 8 pixels are too few for any of its networks
-    assert str(session.trial.chosen["saliency"]).startswith("SmoothGrad")
+    assert len(evaluation.samples["l2"]) == round(30 * metrics["success_rate"])
+    assert np.mean(evaluation.samples["l2"]) == pytest.approx(metrics["l2"], rel=1e-4)
+    assert len(evaluation.pictures) == 4
+    assert "lpips" in evaluation.undefined  # 8 pixels are too few for any of its networks
+    assert str(session.context.chosen["saliency"]).startswith("SmoothGrad")
 
 
 def test_images_that_stay_as_they_are_are_no_success(session: ImperceptibilitySession) -> None:
-    played = session.play(Scripted())
-    assert played.metrics["success_rate"] == 0
-    assert played.metrics["steps"] == 0
-    assert "l2" not in played.metrics
-    assert played.samples == {}
+    evaluation = session.evaluate(Scripted())
+    assert evaluation.metrics["success_rate"] == 0
+    assert evaluation.metrics["steps"] == 0
+    assert "l2" not in evaluation.metrics
+    assert evaluation.samples == {}
 
 
 def test_batches_do_not_change_what_comes_out(session: ImperceptibilitySession) -> None:
     sizes: list[int] = []
 
-    def script(model: nn.Module, x: Tensor, y: Tensor, trial: Trial) -> Tensor:
+    def script(model: nn.Module, x: Tensor, y: Tensor, context: Context) -> Tensor:
         sizes.append(len(x))
-        return one_step(1.0)(model, x, y, trial)
+        return one_step(1.0)(model, x, y, context)
 
-    whole = session.play(Scripted(script=script)).metrics
+    whole = session.evaluate(Scripted(script=script)).metrics
     size, session.size = session.size, 7
     try:
-        parts = session.play(Scripted(script=script)).metrics
+        parts = session.evaluate(Scripted(script=script)).metrics
     finally:
         session.size = size
     assert sizes == [30, 7, 7, 7, 7, 2]
@@ -153,26 +153,26 @@ def test_what_is_no_image_is_refused(
     session: ImperceptibilitySession, wrong: Callable[[Tensor], Tensor], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        session.play(Scripted(script=lambda model, x, y, trial: wrong(x)))
+        session.evaluate(Scripted(script=lambda model, x, y, context: wrong(x)))
 
 
-def test_the_classifier_is_trained_once_and_shared(question: Question) -> None:
-    again = ImperceptibilitySession(question)
-    assert again.trial.shared_seconds > 0
-    kept = list(question.cache.glob("*.safetensors"))
-    assert ImperceptibilitySession(question).accuracy == again.accuracy
-    assert list(question.cache.glob("*.safetensors")) == kept
+def test_the_classifier_is_trained_once_and_shared(prepared: PreparedTask) -> None:
+    again = ImperceptibilitySession(prepared)
+    assert again.context.shared_seconds > 0
+    kept = list(prepared.cache.glob("*.safetensors"))
+    assert ImperceptibilitySession(prepared).accuracy == again.accuracy
+    assert list(prepared.cache.glob("*.safetensors")) == kept
 
 
-def test_grey_images_are_attacked_in_grey(question: Question) -> None:
+def test_grey_images_are_attacked_in_grey(prepared: PreparedTask) -> None:
     grey = {
         name: Labelled(np.repeat(part.x.max(axis=1, keepdims=True), 3, axis=1), part.y, part.b)
-        for name, part in question.parts.items()
+        for name, part in prepared.parts.items()
     }
-    session = ImperceptibilitySession(replace(question, parts=grey, scope={"of": "grey"}))
+    session = ImperceptibilitySession(replace(prepared, parts=grey, scope={"of": "grey"}))
     assert session.x.shape[1] == 1
-    played = session.play(Scripted(script=one_step(2.0)))
-    assert played.metrics["success_rate"] > 0.3
+    evaluation = session.evaluate(Scripted(script=one_step(2.0)))
+    assert evaluation.metrics["success_rate"] > 0.3
 
 
 @pytest.mark.parametrize(
@@ -184,12 +184,12 @@ def test_grey_images_are_attacked_in_grey(question: Question) -> None:
     ],
 )
 def test_what_cannot_be_attacked_is_told_so(
-    question: Question, changes: dict[str, dict[str, Any]], message: str
+    prepared: PreparedTask, changes: dict[str, dict[str, Any]], message: str
 ) -> None:
-    options = question.options.model_copy(update=changes.get("options", {}))
+    options = prepared.options.model_copy(update=changes.get("options", {}))
     training = TRAINING.model_copy(update=changes.get("training", {}))
     with pytest.raises(BenchError, match=message):
-        ImperceptibilitySession(replace(question, options=options, training=training))
+        ImperceptibilitySession(replace(prepared, options=options, training=training))
 
 
 def squeezenet(folder: Path) -> Path:
@@ -226,17 +226,17 @@ def test_published_weights_are_found_by_the_backbones_name(
 ) -> None:
     monkeypatch.setenv("BENCH_DATA", str(tmp_path))
     asked = Training(backbone="squeezenet1_1", weights="published")
-    assert classifiers.weights_of(asked) is None
+    assert classifiers.weights_of(asked.weights, asked.backbone) is None
     path = squeezenet(tmp_path / "raw" / "weights")
-    assert classifiers.weights_of(asked) == path
-    assert classifiers.weights_of(Training(weights="mine.pth")) == Path("mine.pth")
-    assert classifiers.weights_of(Training()) is None
+    assert classifiers.weights_of(asked.weights, asked.backbone) == path
+    assert classifiers.weights_of("mine.pth", "mlp") == Path("mine.pth")
+    assert classifiers.weights_of("", "mlp") is None
     with pytest.raises(pretrained.MissingWeights, match=r"--set training\.weights=densenet121"):
         classifiers.find("densenet121")
 
 
 def test_without_a_training_split_the_weights_are_published_ones(
-    question: Question, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    prepared: PreparedTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BENCH_DATA", str(tmp_path))
     x = np.random.default_rng(0).integers(0, 256, (4, 3, 64, 64), dtype=np.uint8)
@@ -248,9 +248,9 @@ def test_without_a_training_split_the_weights_are_published_ones(
     names = [str(n) for n in range(1000)]
     part = Labelled(x, y, np.zeros(4, np.int64))
     asked = replace(
-        question,
+        prepared,
         data=data,
-        meta=question.meta.model_copy(
+        meta=prepared.meta.model_copy(
             update={"shape": [3, 64, 64], "attributes": {"class": names}}
         ),
         parts={"train": part, "validation": part, "test": part},
@@ -261,8 +261,8 @@ def test_without_a_training_split_the_weights_are_published_ones(
     )
     session = ImperceptibilitySession(asked)
     assert (len(session.y), session.accuracy) == (3, 0.75)
-    played = session.play(Scripted(script=one_step(1.0)))
-    assert played.metrics["steps"] == 1
+    evaluation = session.evaluate(Scripted(script=one_step(1.0)))
+    assert evaluation.metrics["steps"] == 1
     with pytest.raises(BenchError, match="set `weights` to a file"):
         ImperceptibilitySession(replace(asked, training=Training(backbone="squeezenet1_1")))
     wrong = replace(part, y=(y + 500) % 1000)

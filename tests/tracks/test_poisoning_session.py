@@ -17,17 +17,17 @@ from bench.attacks.poisoning.issba import Issba
 from bench.attacks.poisoning.knowledge import Knowledge
 from bench.data.dataset import Library, data_set
 from bench.errors import BenchError, Skip
-from bench.learning.loop import Story, Trial
+from bench.learning.loop import Context, Story
 from bench.learning.settings import Training
 from bench.method import Paper
 from bench.tracks.poisoning import Defence, Defender, PoisoningTask
 from bench.tracks.poisoning.session import PoisoningSession
-from bench.tracks.session import Played, Question
+from bench.tracks.session import Evaluation, PreparedTask
 
 TRAINING = Training(
     backbone="small_cnn", epochs=25, batch_size=32, learning_rate=2e-3, selection="last"
 )
-Defend = Callable[[PoisoningTask, Trial], Defence]
+Defend = Callable[[PoisoningTask, Context], Defence]
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,10 @@ class Scripted(Defender):
     """Defends as it is told."""
 
     paper: ClassVar[Paper] = Paper("Nobody (2024)", "Nothing")
-    script: Defend = lambda task, trial: Defence()
+    script: Defend = lambda task, context: Defence()
 
-    def defend(self, task: PoisoningTask, trial: Trial) -> Defence:
-        return self.script(task, trial)
+    def defend(self, task: PoisoningTask, context: Context) -> Defence:
+        return self.script(task, context)
 
 
 @pytest.fixture(scope="module")
@@ -53,14 +53,14 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
-def question(
+def prepared(
     library: Library, cache: Path, attack: Attack, training: Training = TRAINING
-) -> Question:
+) -> PreparedTask:
     data = data_set("digits")
     meta = library.meta("digits")
     assert meta is not None
     options = data.options()
-    return Question(
+    return PreparedTask(
         name="digits digit under attack",
         data=data,
         meta=meta,
@@ -78,11 +78,11 @@ def question(
 
 @pytest.fixture(scope="module")
 def poisoned(library: Library, cache: Path) -> PoisoningSession:
-    return PoisoningSession(question(library, cache, BadNets(rate=0.05, size=2)))
+    return PoisoningSession(prepared(library, cache, BadNets(rate=0.05, size=2)))
 
 
-def play(session: PoisoningSession, script: Defend) -> Played:
-    return session.play(Scripted(script=script))
+def evaluate(session: PoisoningSession, script: Defend) -> Evaluation:
+    return session.evaluate(Scripted(script=script))
 
 
 def test_the_published_training_set_differs_in_the_poisoned_rows_alone(
@@ -103,8 +103,8 @@ def test_the_published_training_set_differs_in_the_poisoned_rows_alone(
 def test_the_attack_works_on_the_victim_and_nothing_is_looked_at(
     poisoned: PoisoningSession,
 ) -> None:
-    played = play(poisoned, lambda task, trial: Defence())
-    found = played.metrics
+    evaluation = evaluate(poisoned, lambda task, context: Defence())
+    found = evaluation.metrics
     assert found["asr"] == found["asr_before"] > 0.8
     assert found["cda"] == found["cda_before"] > 0.85
     assert found["looks"] == 0
@@ -112,11 +112,11 @@ def test_the_attack_works_on_the_victim_and_nothing_is_looked_at(
     assert found["robust_accuracy"] <= 1 - found["asr"]
     of_target = int((poisoned.task.train.y == 0).sum())
     assert found["poison_share"] == pytest.approx(45 / of_target)
-    assert {"tpr", "auroc", "alarm"} <= played.undefined.keys()
+    assert {"tpr", "auroc", "alarm"} <= evaluation.undefined.keys()
 
 
 def test_removing_exactly_the_poison_ends_the_backdoor(poisoned: PoisoningSession) -> None:
-    found = play(poisoned, lambda task, trial: Defence(bound="poison")).metrics
+    found = evaluate(poisoned, lambda task, context: Defence(bound="poison")).metrics
     assert (found["tpr"], found["fpr"], found["removed"]) == (1.0, 0.0, 45.0)
     assert found["asr"] < 0.15 < found["asr_before"]
     assert found["cda"] == pytest.approx(found["cda_before"], abs=0.05)
@@ -126,30 +126,30 @@ def test_removing_exactly_the_poison_ends_the_backdoor(poisoned: PoisoningSessio
 
 
 def test_removing_as_many_at_random_does_not(poisoned: PoisoningSession) -> None:
-    found = play(poisoned, lambda task, trial: Defence(bound="random")).metrics
+    found = evaluate(poisoned, lambda task, context: Defence(bound="random")).metrics
     assert found["removed"] == 45
     assert found["tpr"] < 0.3
     assert found["asr"] > 0.6
 
 
 def test_a_filter_turns_inputs_away_and_pays_for_clean_ones(poisoned: PoisoningSession) -> None:
-    def all_away(task: PoisoningTask, trial: Trial) -> Defence:
+    def all_away(task: PoisoningTask, context: Context) -> Defence:
         return Defence(filter=lambda inputs: torch.ones(len(inputs)), threshold=0.5)
 
-    found = play(poisoned, all_away).metrics
+    found = evaluate(poisoned, all_away).metrics
     assert (found["cda"], found["asr"]) == (0.0, 0.0)
     assert found["asr_before"] > 0.8
 
 
 def test_a_repaired_model_is_the_one_that_is_judged(poisoned: PoisoningSession) -> None:
-    def repaired(task: PoisoningTask, trial: Trial) -> Defence:
+    def repaired(task: PoisoningTask, context: Context) -> Defence:
         model = task.new_model()
         torch.nn.init.zeros_(model.head.weight)
         with torch.no_grad():
             model.head.bias.copy_(torch.eye(10)[3])  # says 3 to everything
         return Defence(model=model)
 
-    found = play(poisoned, repaired).metrics
+    found = evaluate(poisoned, repaired).metrics
     assert found["asr"] == 0.0
     assert found["cda"] == pytest.approx(float((poisoned.test.y == 3).double().mean()))
     assert found["worst_class_accuracy"] == 0.0
@@ -160,12 +160,12 @@ def test_suspicion_and_tags_are_scored_against_what_no_defence_sees(
 ) -> None:
     truth, mask = poisoned.truth, poisoned.mask
 
-    def knows(task: PoisoningTask, trial: Trial) -> Defence:
+    def knows(task: PoisoningTask, context: Context) -> Defence:
         tags = truth.clone()
         tags[:9] = (tags[:9] + 1) % 10
         return Defence(suspicion=mask.double(), tags=tags, flagged=torch.zeros(900).bool())
 
-    found = play(poisoned, knows).metrics
+    found = evaluate(poisoned, knows).metrics
     assert found["auroc"] == 1.0
     assert found["clustering_accuracy"] == pytest.approx(891 / 900)
     assert found["alarm"] == 0.0
@@ -174,14 +174,14 @@ def test_suspicion_and_tags_are_scored_against_what_no_defence_sees(
 def test_on_the_clean_twin_nothing_can_be_caught_and_alarms_are_counted(
     library: Library, cache: Path
 ) -> None:
-    session = PoisoningSession(question(library, cache, Clean()))
+    session = PoisoningSession(prepared(library, cache, Clean()))
     flags = torch.zeros(900).bool()
     flags[:90] = True
-    played = play(session, lambda task, trial: Defence(flagged=flags))
-    assert played.metrics["fpr"] == pytest.approx(0.1)
-    assert played.metrics["alarm"] == 1.0
-    assert played.undefined["asr"] == "nothing was poisoned: this is the clean twin"
-    assert "tpr" in played.undefined
+    evaluation = evaluate(session, lambda task, context: Defence(flagged=flags))
+    assert evaluation.metrics["fpr"] == pytest.approx(0.1)
+    assert evaluation.metrics["alarm"] == 1.0
+    assert evaluation.undefined["asr"] == "nothing was poisoned: this is the clean twin"
+    assert "tpr" in evaluation.undefined
 
 
 def test_the_reserve_is_clean_and_the_victim_is_trained_once(
@@ -191,9 +191,9 @@ def test_the_reserve_is_clean_and_the_victim_is_trained_once(
     known = {row.numpy().tobytes() for row in torch.from_numpy(clean.x)}
     assert len(poisoned.task.reserve) == 450
     assert all(row.numpy().tobytes() in known for row in poisoned.task.reserve.x.contiguous())
-    again = PoisoningSession(question(library, cache, BadNets(rate=0.05, size=2)))
-    assert again.trial.shared_seconds == poisoned.trial.shared_seconds > 0
-    assert again.trial.waited_seconds < again.trial.shared_seconds
+    again = PoisoningSession(prepared(library, cache, BadNets(rate=0.05, size=2)))
+    assert again.context.shared_seconds == poisoned.context.shared_seconds > 0
+    assert again.context.waited_seconds < again.context.shared_seconds
 
 
 def test_what_an_attack_learns_is_learnt_once_and_charged_to_all(
@@ -210,7 +210,7 @@ def test_what_an_attack_learns_is_learnt_once_and_charged_to_all(
     attack = Issba(bits=2, bound=0.5, distortion=0.5, steps=150)
     brief = TRAINING.model_copy(update={"epochs": 1})
     first, again, alone = (
-        PoisoningSession(question(library, tmp_path / cache, attack, brief))
+        PoisoningSession(prepared(library, tmp_path / cache, attack, brief))
         for cache in ("shared", "shared", "another")
     )
     assert len(studied) == 2  # the third had another cache
@@ -219,22 +219,22 @@ def test_what_an_attack_learns_is_learnt_once_and_charged_to_all(
         assert torch.equal(other.poison.x, first.poison.x)
         assert torch.equal(other.attempts[0].x, first.attempts[0].x)
         assert torch.equal(other.task.reserve.x, first.task.reserve.x)
-    assert again.trial.shared_seconds == first.trial.shared_seconds
+    assert again.context.shared_seconds == first.context.shared_seconds
     kept = [Story.model_validate_json(p.read_text()) for p in (tmp_path / "shared").glob("*.json")]
     assert len(kept) == 2  # the encoder and the victim
-    assert sum(story.seconds for story in kept) == pytest.approx(first.trial.shared_seconds)
+    assert sum(story.seconds for story in kept) == pytest.approx(first.context.shared_seconds)
     assert min(story.seconds for story in kept) > 0
-    assert again.trial.waited_seconds < again.trial.shared_seconds
+    assert again.context.waited_seconds < again.context.shared_seconds
 
 
 def test_looks_are_counted_by_the_judge(poisoned: PoisoningSession) -> None:
-    def looks(task: PoisoningTask, trial: Trial) -> Defence:
+    def looks(task: PoisoningTask, context: Context) -> Defence:
         human = task.human("oracle", 0.0, "")
         assert [human.tag(row) for row in range(7)] == poisoned.truth[:7].tolist()
         return Defence()
 
     poisoned.humans.clear()
-    assert play(poisoned, looks).metrics["looks"] == 7
+    assert evaluate(poisoned, looks).metrics["looks"] == 7
     poisoned.humans.clear()
 
 
@@ -249,15 +249,15 @@ def test_a_careless_human_names_a_wrong_class_about_as_often_as_asked(
 
 def test_everything_flagged_leaves_nothing_to_train_on(poisoned: PoisoningSession) -> None:
     with pytest.raises(Skip, match="nothing to train on"):
-        play(poisoned, lambda task, trial: Defence(flagged=torch.ones(900).bool()))
+        evaluate(poisoned, lambda task, context: Defence(flagged=torch.ones(900).bool()))
 
 
 def test_flags_of_the_wrong_length_are_our_mistake(poisoned: PoisoningSession) -> None:
     with pytest.raises(ValueError, match=r"flagged has shape \(3,\), not \(900,\)"):
-        play(poisoned, lambda task, trial: Defence(flagged=torch.ones(3).bool()))
+        evaluate(poisoned, lambda task, context: Defence(flagged=torch.ones(3).bool()))
 
 
 def test_epochs_cannot_be_chosen_on_clean_data(library: Library, cache: Path) -> None:
     asked = TRAINING.model_copy(update={"selection": "validation"})
     with pytest.raises(BenchError, match="selection: last"):
-        PoisoningSession(question(library, cache, Clean(), asked))
+        PoisoningSession(prepared(library, cache, Clean(), asked))

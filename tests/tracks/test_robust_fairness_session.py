@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from bench.baselines.standard import Standard
 from bench.errors import BenchError, Skip
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.learning.split import Split
 from bench.tracks.debiasing import Debiaser, DebiasingTask
 from bench.tracks.registry import TRACKS
-from bench.tracks.robust_fairness import GroupTask, Trainer, judge
+from bench.tracks.robust_fairness import FairTrainer, GroupTask, judge
 from bench.tracks.robust_fairness.regression import ByGroup, fitted
 from bench.tracks.robust_fairness.session import Halves, RobustFairnessSession
 from tests import tiny_groups
@@ -30,13 +30,13 @@ class Sign(nn.Module):
 
 
 @dataclass(frozen=True)
-class FixedTrainer(Trainer):
+class FixedTrainer(FairTrainer):
     """Trains nothing, and remembers what it saw."""
 
     seen: list[Any] = field(default_factory=list)
 
-    def train(self, task: GroupTask, trial: Trial) -> nn.Module:
-        self.seen.append((task, trial))
+    def train(self, task: GroupTask, context: Context) -> nn.Module:
+        self.seen.append((task, context))
         return Sign()
 
 
@@ -46,23 +46,23 @@ class FixedDebiaser(Debiaser):
 
     seen: list[Any] = field(default_factory=list)
 
-    def fit(self, task: DebiasingTask, trial: Trial) -> nn.Module:
-        self.seen.append((task, trial))
+    def fit(self, task: DebiasingTask, context: Context) -> nn.Module:
+        self.seen.append((task, context))
         return Sign()
 
 
 def session(**training: Any) -> RobustFairnessSession:
-    return RobustFairnessSession(tiny_groups.question(**training))
+    return RobustFairnessSession(tiny_groups.prepared(**training))
 
 
 def test_every_number_is_that_of_the_groups() -> None:
     asked = session()
-    played = asked.play(FixedTrainer())
+    evaluation = asked.evaluate(FixedTrainer())
     test = asked.test
     right = ((test.x[:, 0] > 1).long() == test.y).numpy()
     groups = ByGroup.of(right, test.b.numpy(), np.array(tiny_groups.COVARIATE))
     line, other = fitted(groups), fitted(groups, "binomial")
-    assert played.metrics == {
+    assert evaluation.metrics == {
         "accuracy": pytest.approx(right.mean()),
         "worst_group_accuracy": groups.accuracy.min(),
         "mean_group_accuracy": pytest.approx(groups.accuracy.mean()),
@@ -76,8 +76,8 @@ def test_every_number_is_that_of_the_groups() -> None:
         "f_statistic_binomial": other.f_statistic,
         "f_p_value_binomial": other.f_p_value,
     }
-    assert played.undefined == {}
-    assert played.samples == {
+    assert evaluation.undefined == {}
+    assert evaluation.samples == {
         "group": [0, 1, 2, 3, 4],
         "covariate by group": tiny_groups.COVARIATE,
         "accuracy by group": groups.accuracy.tolist(),
@@ -86,16 +86,16 @@ def test_every_number_is_that_of_the_groups() -> None:
 
 
 def test_every_metric_is_announced_and_every_announced_one_measured() -> None:
-    played = session().play(FixedTrainer())
+    evaluation = session().evaluate(FixedTrainer())
     info = TRACKS["robust_fairness"].info({2}, False)
-    assert played.metrics.keys() == {metric.name for metric in info.metrics}
-    assert set(info.rank_by) <= played.metrics.keys()
+    assert evaluation.metrics.keys() == {metric.name for metric in info.metrics}
+    assert set(info.rank_by) <= evaluation.metrics.keys()
 
 
 def test_selection_sees_the_lean_in_points_of_accuracy_and_the_accuracy() -> None:
     asked = session()
     split = asked.task.validation
-    scores = asked.trial.score(Sign()(split.x), split)
+    scores = asked.context.score(Sign()(split.x), split)
     right = ((split.x[:, 0] > 1).long() == split.y).numpy()
     groups = ByGroup.of(right, split.b.numpy(), np.array(tiny_groups.COVARIATE))
     assert groups.group.tolist() == [0, 1, 2, 3]  # the fifth village is not in validation
@@ -107,9 +107,9 @@ def test_selection_sees_the_lean_in_points_of_accuracy_and_the_accuracy() -> Non
 def test_a_trainer_sees_the_groups_and_no_test_split() -> None:
     method = FixedTrainer()
     asked = session()
-    asked.play(method)
-    [(task, trial)] = method.seen
-    assert trial is asked.trial
+    asked.evaluate(method)
+    [(task, context)] = method.seen
+    assert context is asked.context
     assert task.groups == tuple(f"village {i}" for i in range(5))
     assert len(task.train) == 40
     assert set(task.train.b.tolist()) == set(range(5))
@@ -120,23 +120,23 @@ def test_a_debiasing_method_sees_two_halves_and_is_scored_by_all_groups() -> Non
     method = FixedDebiaser()
     asked = session()
     before = asked.task.validation
-    played = asked.play(method)
-    [(task, trial)] = method.seen
+    evaluation = asked.evaluate(method)
+    [(task, context)] = method.seen
     # Of 40 training samples 20 are in village 0, 8 in village 1: the median is 1.5.
     assert task.train.b.bincount().tolist() == [20, 20]
     assert task.groups == ("not at or above the median", "at or above the median")
     assert set(task.validation.b.tolist()) == {0, 1}
     outputs = Sign()(before.x)
-    by_halves = asked.trial.score(outputs, task.validation)
+    by_halves = asked.context.score(outputs, task.validation)
     expected = judge.validation_scores(outputs, before.y, before.b, np.array(tiny_groups.COVARIATE))
     assert by_halves == expected
     # A part of the split, with its inputs altered, is still scored by its samples' own groups.
     part = task.validation.subset(torch.arange(5, 15)).with_x(before.x[5:15] * 0)
-    assert trial.score(outputs[5:15], part) == judge.validation_scores(
+    assert context.score(outputs[5:15], part) == judge.validation_scores(
         outputs[5:15], before.y[5:15], before.b[5:15], np.array(tiny_groups.COVARIATE)
     )
-    assert played.metrics == session().play(FixedTrainer()).metrics
-    assert asked.trial.chosen["groups"] == (
+    assert evaluation.metrics == session().evaluate(FixedTrainer()).metrics
+    assert asked.context.chosen["groups"] == (
         "two: log wealth at or above 1.5, the median of the training samples"
     )
 
@@ -165,10 +165,10 @@ def test_samples_of_one_group_alone_have_no_halves() -> None:
 
 def test_standard_and_the_pretrained_model_of_trainers_are_one() -> None:
     asked = session()
-    own = asked.task.pretrained(asked.trial)
+    own = asked.task.pretrained(asked.context)
     other = session()
-    halves = other.play(Standard())
-    outputs = asked.trial.predict(own, asked.test.inputs)
+    halves = other.evaluate(Standard())
+    outputs = asked.context.predict(own, asked.test.inputs)
     measured, _ = judge.judge(outputs, asked.test, asked.covariate)
     assert halves.metrics == measured
 
@@ -196,4 +196,4 @@ def test_equal_accuracies_have_slope_zero_and_no_test() -> None:
 @pytest.mark.parametrize("option", [{"artificial": True}, {"flipped": 0.5}, {"examined": True}])
 def test_options_of_the_debiasing_track_are_refused(option: dict[str, Any]) -> None:
     with pytest.raises(BenchError, match="belong to the debiasing track"):
-        RobustFairnessSession(tiny_groups.question(option))
+        RobustFairnessSession(tiny_groups.prepared(option))

@@ -21,7 +21,7 @@ InnerAttack = Literal[
 FOR_TABLES = ("l2", "pgd")
 SMALLEST = {"pieapp": 64}
 """Pixels a side that a cost asks for: PieAPP looks at patches of 64."""
-Attack = Callable[[nn.Module, Tensor, Tensor, Tensor], Attacked]
+Climb = Callable[[nn.Module, Tensor, Tensor, Tensor], Attacked]
 """(model, inputs as it takes them, classes, where to begin) -> attacked inputs on that scale."""
 
 
@@ -43,7 +43,7 @@ class InnerProblem:
     weight: float
     confidence: float | None
 
-    def on(self, kind: Kind, shape: tuple[int, ...], device: torch.device) -> Attack:
+    def on(self, kind: Kind, shape: tuple[int, ...], device: torch.device) -> Climb:
         """The attack for inputs of a kind: pixels stay pixels, features know no limits.
 
         Raises:

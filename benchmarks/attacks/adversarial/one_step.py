@@ -17,7 +17,7 @@ from bench.attacks.adversarial.ascent import (
     lengths,
     pixels,
 )
-from bench.perception.ssim_hessian import SsimHessian
+from bench.perception.distances.ssim_hessian import SsimHessian
 
 Direction = Callable[[Tensor, Tensor], Tensor]
 """The inputs and the gradient there -> a move of length 1 in its own norm, [n, ...]."""

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from bench.errors import Skip
 from bench.models import pretrained
-from bench.models.vision_models import torchvision_models
 from bench.models.weights import IMAGENET, load_exactly, read_state
+from bench.vision_models import torchvision_models
 
 Network = Literal["squeeze", "alex", "vgg"]
 

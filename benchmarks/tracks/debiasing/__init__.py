@@ -1,5 +1,5 @@
 """The debiasing track: predict a target without leaning on a bias variable."""
 
-from bench.tracks.debiasing.contract import Debiaser, DebiasingTask, ToldGroup
+from bench.tracks.debiasing.contract import Debiaser, DebiasingTask, GroupInformed
 
-__all__ = ["Debiaser", "DebiasingTask", "ToldGroup"]
+__all__ = ["Debiaser", "DebiasingTask", "GroupInformed"]

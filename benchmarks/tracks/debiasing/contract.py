@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.learning.split import Split
 from bench.method import Method
 from bench.tracks.task import LearningTask
@@ -23,8 +23,8 @@ class DebiasingTask(LearningTask):
     """A task with a bias variable of two values, `groups`."""
 
 
-class ToldGroup(nn.Module):
-    """A model that wants a trigger by the sample's group: an entry told what no test tells.
+class GroupInformed(nn.Module):
+    """A model that is given the group at test time, by a trigger on each input.
 
     The judge stamps the test inputs for it, and the page says so. Called on its own it is the
     model without any trigger.
@@ -39,9 +39,17 @@ class ToldGroup(nn.Module):
         outputs: Tensor = self.model(x)
         return outputs
 
-    def told(self, split: Split) -> Split:
+    def informed(self, split: Split) -> Split:
         """Every sample with the trigger of the group it is *not* in: BaDe's D_balance."""
         return stamped(split, self.triggers, 1 - split.b)
+
+
+@runtime_checkable
+class LearnsWithGroups(Protocol):
+    """Whatever can learn a debiasing task: debiasers, and methods of other tracks (`also`)."""
+
+    def fit(self, task: DebiasingTask, context: Context) -> nn.Module:
+        """See `Debiaser.fit`."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +60,8 @@ class Debiaser(Method):
     also: ClassVar[tuple[str, ...]] = ("robust_fairness",)
 
     @abstractmethod
-    def fit(self, task: DebiasingTask, trial: Trial) -> nn.Module:
-        """Learn from `task.train`, choose on `task.validation`, train through `trial.train`.
+    def fit(self, task: DebiasingTask, context: Context) -> nn.Module:
+        """Learn from `task.train`, choose on `task.validation`, train through `context.train`.
 
         Returns:
             A model that maps x ([n, *task.shape]) to outputs ([n, task.outputs]): logits, or

@@ -11,9 +11,14 @@ from bench.learning.split import Split
 from bench.method import Method
 from bench.models.backbones import check_shape
 from bench.tracks.debiasing import backdoor, judge
-from bench.tracks.debiasing.contract import SQUARE, Debiaser, DebiasingTask, ToldGroup
-from bench.tracks.robust_fairness.contract import GroupTask, Trainer
-from bench.tracks.session import Played, Question, Session
+from bench.tracks.debiasing.contract import (
+    SQUARE,
+    Debiaser,
+    DebiasingTask,
+    GroupInformed,
+    LearnsWithGroups,
+)
+from bench.tracks.session import Evaluation, PreparedTask, Session
 from bench.triggers.choice import TriggerPair, trigger_pair
 from bench.triggers.planting import trigger_rates, with_artificial_bias, with_flipped_labels
 
@@ -21,29 +26,21 @@ from bench.triggers.planting import trigger_rates, with_artificial_bias, with_fl
 class DebiasingSession(Session):
     """With `selection: test` the test split stands in for validation, as in some papers."""
 
-    def __init__(self, question: Question) -> None:
-        self.question = question
-        self.task, self.test = _task(question)
-        self.trial = question.trial(self.task.validation, judge.validation_scores)
+    def __init__(self, prepared: PreparedTask) -> None:
+        self.prepared = prepared
+        self.task, self.test = _task(prepared)
+        self.context = prepared.context(self.task.validation, judge.validation_scores)
 
-    def play(self, method: Method) -> Played:
+    def evaluate(self, method: Method) -> Evaluation:
         """Fit, predict the test split, judge; examine with triggers where the task asks for it."""
-        if isinstance(method, Trainer):
-            model = method.train(self._as_groups(), self.trial)
-        else:
-            assert isinstance(method, Debiaser)  # noqa: S101 - the plan matched the tracks
-            model = method.fit(self.task, self.trial)
-        told = model.told(self.test) if isinstance(model, ToldGroup) else self.test
-        measured = judge.judge(self.trial.predict(model, told.inputs), told)
-        examined = self._cannot_examine() if self.question.options.examined else None
+        assert isinstance(method, LearnsWithGroups)  # noqa: S101 - the plan matched the tracks
+        model = method.fit(self.task, self.context)
+        test = model.informed(self.test) if isinstance(model, GroupInformed) else self.test
+        measured = judge.judge(self.context.predict(model, test.inputs), test)
+        examined = self._cannot_examine() if self.prepared.options.examined else None
         if examined == "":
             measured |= self._examine(method, model)
-        return Played(measured, judge.undefined(measured, examined))
-
-    def _as_groups(self) -> GroupTask:
-        """The task as a training for even accuracy sees it: two groups, the bias variable's."""
-        self.task.require_classes()
-        return GroupTask.like(self.task)
+        return Evaluation(measured, judge.undefined(measured, examined))
 
     def _examine(self, method: Method, model: nn.Module) -> dict[str, float]:
         rates = trigger_rates(self.task.train, classes=True)
@@ -51,7 +48,7 @@ class DebiasingSession(Session):
             triggers = method.triggers(self.task.shape)
         else:
             triggers = trigger_pair(self.task.shape, SQUARE)
-        return backdoor.examine(self.trial.predict, model, self.test, triggers, rates)
+        return backdoor.examine(self.context.predict, model, self.test, triggers, rates)
 
     def _cannot_examine(self) -> str:
         if self.task.kind == "table":
@@ -59,14 +56,14 @@ class DebiasingSession(Session):
         return "" if self.task.classes else "defined for classes"
 
 
-def _task(question: Question) -> tuple[DebiasingTask, Split]:
+def _task(prepared: PreparedTask) -> tuple[DebiasingTask, Split]:
     """The task as methods see it, and the test split they never see."""
-    options, classes = question.options, question.classes
-    names = options.planted_groups or question.meta.attributes[question.definition.bias or ""]
+    options, classes = prepared.options, prepared.classes
+    names = options.planted_groups or prepared.meta.attributes[prepared.definition.bias or ""]
     groups = names[0], names[1]
-    shape = question.data.shape(question.meta)
-    check_shape(question.training.backbone, shape)
-    splits = question.splits()
+    shape = prepared.data.shape(prepared.meta)
+    check_shape(prepared.training.backbone, shape)
+    splits = prepared.splits()
     for name, split in splits.items():
         if options.flipped is None:
             judge.check_split(split, name, classes, groups)
@@ -74,7 +71,7 @@ def _task(question: Question) -> tuple[DebiasingTask, Split]:
         triggers = trigger_pair(shape, SQUARE)
         splits = _planted(splits, options, triggers, bool(classes))
         shape = triggers.shape(shape)
-    return DebiasingTask.of(question, splits, groups, shape), splits["test"]
+    return DebiasingTask.of(prepared, splits, groups, shape), splits["test"]
 
 
 def _planted(

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.method import Method
 
 
@@ -19,7 +19,7 @@ class Attacker(Method):
     track: ClassVar[str] = "imperceptibility"
 
     @abstractmethod
-    def perturb(self, model: nn.Module, x: Tensor, y: Tensor, trial: Trial) -> Tensor:
+    def perturb(self, model: nn.Module, x: Tensor, y: Tensor, context: Context) -> Tensor:
         """Change images so that the model no longer sees in them what they show.
 
         They come as many at a time as memory allows; those that are done may leave the batch.
@@ -30,7 +30,7 @@ class Attacker(Method):
             model: images -> logits, [n, classes]; in eval mode, weights frozen, normalises inside.
             x: images, [n, C, H, W] float32 in [0, 1].
             y: what they show, [n] int64; the model gets all of them right.
-            trial: random generators, the device, a place for what was chosen.
+            context: random generators, the device, a place for what was chosen.
 
         Returns:
             The attacked images, [n, C, H, W] in [0, 1], in the same order.

@@ -75,7 +75,7 @@ class Attacked:
 
 
 @dataclass
-class Measured:
+class DistanceMeasurements:
     """Metrics, values of single images, and why metrics do not exist."""
 
     metrics: dict[str, float] = field(default_factory=dict)
@@ -117,7 +117,7 @@ def successes(
 @torch.no_grad()
 def judge_distances(
     attacked: Attacked, fooled: Tensor, size: int, device: torch.device
-) -> Measured:
+) -> DistanceMeasurements:
     """Means over the successfully attacked images, and the values behind them.
 
     Args:
@@ -126,7 +126,7 @@ def judge_distances(
         size: images that are compared at once.
         device: where networks judge.
     """
-    found = Measured()
+    found = DistanceMeasurements()
     if not fooled.any():
         why = "no attack succeeded, and distances are those of attacks that do"
         found.undefined = dict.fromkeys(DISTANCES, why)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from bench import heartbeat
 from bench.errors import BenchError, Skip
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.learning.selection import Scores
 from bench.learning.split import Split
 from bench.learning.standard import REVISION, plain_loss
@@ -28,7 +28,7 @@ from bench.tracks.imperceptibility import judge, saliency
 from bench.tracks.imperceptibility.contract import Attacker
 from bench.tracks.imperceptibility.judge import Attacked
 from bench.tracks.imperceptibility.strips import strips
-from bench.tracks.session import Played, Question, Session
+from bench.tracks.session import Evaluation, PreparedTask, Session
 
 AT_ONCE = 2**22
 """Input values that are attacked at once on the CPU: 15 photographs of 299 pixels, which take
@@ -80,20 +80,20 @@ class Values(nn.Module):
 class ImperceptibilitySession(Session):
     """One classifier a task and seed: published, or trained once and shared by all attacks."""
 
-    def __init__(self, question: Question) -> None:
-        self.question = question
-        _check(question)
-        splits = question.splits()
+    def __init__(self, prepared: PreparedTask) -> None:
+        self.prepared = prepared
+        _check(prepared)
+        splits = prepared.splits()
         self.test = splits["test"]
-        self.trial = question.trial(splits[question.chosen_on], _accuracy)
+        self.context = prepared.context(splits[prepared.chosen_on], _accuracy)
         self.model: nn.Module = self._classifier(splits["train"])
-        values = math.prod(question.data.shape(question.meta))
-        self.size = max(1, AT_ONCE * (8 if question.device.type == "cuda" else 1) // values)
+        values = math.prod(prepared.data.shape(prepared.meta))
+        self.size = max(1, AT_ONCE * (8 if prepared.device.type == "cuda" else 1) // values)
         self.x, self.y, self.accuracy = self._classified_right()
         if _is_grey(self.x):  # an attack that paints in colours would have three times the room
             self.x, self.model = self.x[:, :1], Grey(self.model)
 
-    def play(self, method: Method) -> Played:
+    def evaluate(self, method: Method) -> Evaluation:
         """Attack, save, predict anew, judge."""
         assert isinstance(method, Attacker)  # noqa: S101 - the plan matched the tracks
         counted = Counted(self.model).eval()
@@ -101,11 +101,11 @@ class ImperceptibilitySession(Session):
         adversarial = self._attack(method, counted)
         seconds = time.perf_counter() - begin
         fooled, rates = judge.successes(self._predict, adversarial, self.y, self.size)
-        maps = saliency.maps_for(self.model, self.question.device)
+        maps = saliency.maps_for(self.model, self.prepared.device)
         attacked = Attacked(
             self.x, adversarial, self.y, self._before(maps), self._maps(maps, adversarial)
         )
-        found = judge.judge_distances(attacked, fooled, self.size, self.question.device)
+        found = judge.judge_distances(attacked, fooled, self.size, self.prepared.device)
         count = len(self.y)
         measured = {
             **rates,
@@ -116,29 +116,29 @@ class ImperceptibilitySession(Session):
             "attacked": float(count),
             "accuracy": self.accuracy,
         }
-        self.trial.chosen |= {"saliency": saliency.in_words(), "lpips": judge.lpips_network()}
-        return Played(
+        self.context.chosen |= {"saliency": saliency.in_words(), "lpips": judge.lpips_network()}
+        return Evaluation(
             measured,
             {**judge.undefined(measured), **found.undefined},
             found.samples,
-            strips(attacked, self._predict(adversarial), self.question.classes),
+            strips(attacked, self._predict(adversarial), self.prepared.classes),
         )
 
     def _attack(self, method: Attacker, model: nn.Module) -> Tensor:
         """Attacked images, [n, C, H, W] in [0, 1] on the CPU, batch after batch."""
-        device, done = self.question.device, 0
+        device, done = self.prepared.device, 0
         parts: list[Tensor] = []
         while done < len(self.y):
-            heartbeat.tell("attacked", done, len(self.y))
+            heartbeat.report_progress("attacked", done, len(self.y))
             rows = slice(done, done + self.size)
             x, y = self.x[rows].to(device), self.y[rows].to(device)
             try:
-                adversarial = method.perturb(model, x, y, self.trial)
+                adversarial = method.perturb(model, x, y, self.context)
             except torch.OutOfMemoryError:
                 if self.size == 1:
                     raise
                 self.size = (self.size + 1) // 2
-                self.trial.chosen["attacked_at_once"] = self.size
+                self.context.chosen["attacked_at_once"] = self.size
                 torch.cuda.empty_cache()
                 continue
             if adversarial.shape != x.shape:
@@ -153,12 +153,12 @@ class ImperceptibilitySession(Session):
     @torch.no_grad()
     def _predict(self, x: Tensor) -> Tensor:
         """Predicted classes, [n] on the CPU."""
-        device = self.question.device
+        device = self.prepared.device
         parts = [self.model(part.to(device)).argmax(dim=1).cpu() for part in x.split(self.size)]
         return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.int64)
 
     def _maps(self, maps: saliency.Maps, x: Tensor) -> Tensor:
-        device = self.question.device
+        device = self.prepared.device
         pairs = zip(x.split(self.size), self.y.split(self.size), strict=True)
         return torch.cat([maps(a.to(device), b.to(device)).cpu() for a, b in pairs])
 
@@ -177,18 +177,18 @@ class ImperceptibilitySession(Session):
         """Images in [0, 1] and what they show, on the CPU; and the share of all images they are."""
 
         def seen() -> Tensor:
-            index = torch.arange(len(self.test), device=self.question.device).split(self.size)
+            index = torch.arange(len(self.test), device=self.prepared.device).split(self.size)
             parts = [self._predict(_unit(x)) for x in self.test.inputs.stream(index)]
             return torch.cat(parts).float()
 
         said = self._kept("what the classifier sees", {}, (len(self.test),), seen).long()
         rows = (said == self.test.y.cpu()).nonzero()[:, 0]
         accuracy = len(rows) / len(self.test)
-        if asked := self.question.options.images:
+        if asked := self.prepared.options.images:
             rows = rows[:asked]
         if not len(rows):
             raise Skip("the classifier gets no test image right: there is nothing to attack")
-        some = self.test.subset(rows.to(self.question.device))
+        some = self.test.subset(rows.to(self.prepared.device))
         return _unit(some.x).cpu(), some.y.cpu(), accuracy
 
     def _kept(
@@ -200,28 +200,28 @@ class ImperceptibilitySession(Session):
     ) -> Tensor:
         """A tensor that all attacks on this classifier need, made once; on the CPU."""
 
-        def fill(_: Trial, blank: Values) -> Values:
+        def fill(_: Context, blank: Values) -> Values:
             blank.values = build()
             return blank
 
-        return self.trial.shared(name, about, Values(shape), fill).values.cpu()
+        return self.context.shared(name, about, Values(shape), fill).values.cpu()
 
     def _classifier(self, train: Split) -> Classifier:
-        question = self.question
+        prepared = self.prepared
         training, shape, device = (
-            question.training,
-            question.data.shape(question.meta),
-            question.device,
+            prepared.training,
+            prepared.data.shape(prepared.meta),
+            prepared.device,
         )
-        if question.data.evaluation_only:
-            return _published(question).to(device)
-        shape = question.data.shape(question.meta)
+        if prepared.data.evaluation_only:
+            return _published(prepared).to(device)
+        shape = prepared.data.shape(prepared.meta)
         check_shape(training.backbone, shape)
-        model = backbones.build(training.backbone, shape, len(question.classes), question.seed)
-        if path := classifiers.weights_of(training):
+        model = backbones.build(training.backbone, shape, len(prepared.classes), prepared.seed)
+        if path := classifiers.weights_of(training.weights, training.backbone):
             load_pretrained(model, training.backbone, path)
         # Not the shared "standard model": that one's epoch is chosen by its own track's rule.
-        trained = self.trial.shared(
+        trained = self.context.shared(
             "classifier under attack",
             {"revision": REVISION},
             model.to(device),
@@ -230,12 +230,12 @@ class ImperceptibilitySession(Session):
         return classifiers.of_backbone(trained)
 
 
-def _published(question: Question) -> Classifier:
+def _published(prepared: PreparedTask) -> Classifier:
     """The classifier that the task names, with the weights that it names."""
-    training = question.training
+    training = prepared.training
     if not training.weights:
         raise BenchError(
-            f"{question.name}: there is nothing to train on here: set `weights` to a file, or to "
+            f"{prepared.name}: there is nothing to train on here: set `weights` to a file, or to "
             f"`{classifiers.PUBLISHED}`."
         )
     name = training.backbone
@@ -244,17 +244,17 @@ def _published(question: Question) -> Classifier:
         path = classifiers.find(name)
     if name not in FITTED:
         return classifiers.published(name, path)
-    model = backbones.build(name, question.data.shape(question.meta), len(question.classes), 0)
+    model = backbones.build(name, prepared.data.shape(prepared.meta), len(prepared.classes), 0)
     load_pretrained(model, name, path)
     return classifiers.of_backbone(model)
 
 
-def _check(question: Question) -> None:
+def _check(prepared: PreparedTask) -> None:
     """Raise BenchError for tasks whose inputs are no images with classes."""
-    if question.data.kind != "image" or not question.classes:
-        raise BenchError(f"{question.name}: what is attacked here are images with classes.")
-    if question.options.planted:
-        raise BenchError(f"{question.name}: no triggers are planted in images that are attacked.")
+    if prepared.data.kind != "image" or not prepared.classes:
+        raise BenchError(f"{prepared.name}: what is attacked here are images with classes.")
+    if prepared.options.planted:
+        raise BenchError(f"{prepared.name}: no triggers are planted in images that are attacked.")
 
 
 def _is_grey(x: Tensor) -> bool:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from bench.data.kinds import Kind
 from bench.errors import Skip
 from bench.learning.inputs import Inputs
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.learning.split import Split
 from bench.method import Method
 from bench.models.backbones import Backbone
@@ -99,8 +99,8 @@ class Defender(Method):
     track: ClassVar[str] = "poisoning"
 
     @abstractmethod
-    def defend(self, task: PoisoningTask, trial: Trial) -> Defence:
-        """Inspect `task.train` and `task.victim`; train, where needed, through `trial.train`.
+    def defend(self, task: PoisoningTask, context: Context) -> Defence:
+        """Inspect `task.train` and `task.victim`; train, where needed, through `context.train`.
 
         Three kinds, by what they inspect: filters of the training set return `flagged` (the judge
         retrains), filters of inputs return `filter`, repairs return `model`.

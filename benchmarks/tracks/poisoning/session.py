@@ -14,7 +14,7 @@ from bench.attacks.poisoning.contract import Attack, Poison, Samples
 from bench.attacks.poisoning.knowledge import Findings, LearningAttack
 from bench.errors import BenchError, Skip
 from bench.learning.inputs import Inputs, inputs_on, room_on
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.learning.selection import Scores
 from bench.learning.split import Split
 from bench.learning.standard import plain_loss
@@ -26,7 +26,7 @@ from bench.tracks.poisoning import judge
 from bench.tracks.poisoning.contract import Defence, Defender, PoisoningTask
 from bench.tracks.poisoning.human import Human, Oracle, Recorded
 from bench.tracks.poisoning.judge import Tried
-from bench.tracks.session import Played, Question, Session
+from bench.tracks.session import Evaluation, PreparedTask, Session
 
 RESERVE = 1000  # clean samples, as CT and ASSET ask for (research notes of the track)
 
@@ -34,29 +34,29 @@ RESERVE = 1000  # clean samples, as CT and ASSET ask for (research notes of the 
 class PoisoningSession(Session):
     """One victim a task and seed, trained once, faced by all defences."""
 
-    def __init__(self, question: Question) -> None:
-        self.question = question
-        if question.training.selection != "last":
+    def __init__(self, prepared: PreparedTask) -> None:
+        self.prepared = prepared
+        if prepared.training.selection != "last":
             raise BenchError(
                 "poisoning tasks need `selection: last`: there is no clean data to choose on"
             )
         self.humans: list[Human] = []
         clean = {name: self._samples(name) for name in ("train", "validation", "test")}
         self.truth = clean["train"].y.clone()
-        reserve = _first(clean["validation"], RESERVE, generator(question.seed, "reserve"))
+        reserve = _first(clean["validation"], RESERVE, generator(prepared.seed, "reserve"))
         self.test = self._split(clean["test"])
-        self.trial = question.trial(self._split(reserve), _accuracy)
+        self.context = prepared.context(self._split(reserve), _accuracy)
         attack = self._attack(clean["train"])
-        self.poison = attack.poison(clean["train"], generator(question.seed, "poison"))
+        self.poison = attack.poison(clean["train"], generator(prepared.seed, "poison"))
         self.attempts = attack.attempts(clean["test"])
         train = published(clean["train"], self.poison)
-        self.task = self._task(self._split(train), self.trial.validation)
+        self.task = self._task(self._split(train), self.context.validation)
 
-    def play(self, method: Method) -> Played:
+    def evaluate(self, method: Method) -> Evaluation:
         """Measure the victim, let the defence work, measure what it leaves."""
         assert isinstance(method, Defender)  # noqa: S101 - the plan matched the tracks
         before = self._measure(self.task.victim, Defence())
-        defence = method.defend(self.task, self.trial)
+        defence = method.defend(self.task, self.context)
         defence = self._bounded(defence)
         _check(defence, len(self.task.train))
         after = self._measure(self._defended(defence), defence)
@@ -71,7 +71,7 @@ class PoisoningSession(Session):
             "looks": float(sum(human.looks for human in self.humans)),
             **self._about(defence),
         }
-        return Played(measured, judge.undefined(measured, bool(poison.any())))
+        return Evaluation(measured, judge.undefined(measured, bool(poison.any())))
 
     def _against(self, before: dict[str, float], after: dict[str, float]) -> dict[str, float]:
         """How the attack stood before, and what the defence did to it; nothing of a clean twin."""
@@ -92,7 +92,7 @@ class PoisoningSession(Session):
             return defence
         flagged = self.mask
         if defence.bound == "random":
-            random = self.trial.generator("random filter")
+            random = self.context.generator("random filter")
             flagged = flagged[torch.randperm(len(flagged), generator=random)]
         return replace(defence, flagged=flagged)
 
@@ -124,10 +124,10 @@ class PoisoningSession(Session):
             return defence.model
         if defence.flagged is None or not defence.flagged.any():
             return self.task.victim
-        left = self.task.train.subset(~defence.flagged.to(self.question.device))
+        left = self.task.train.subset(~defence.flagged.to(self.prepared.device))
         if not len(left):
             raise Skip("every training sample was flagged: there is nothing to train on")
-        return self.trial.train(self.task.new_model(), left, plain_loss, stage="retrained")
+        return self.context.train(self.task.new_model(), left, plain_loss, stage="retrained")
 
     def _measure(self, model: nn.Module, defence: Defence) -> dict[str, float]:
         said = self._said(model, self.test.inputs, defence)
@@ -150,39 +150,39 @@ class PoisoningSession(Session):
 
     def _said(self, model: nn.Module, inputs: Inputs, defence: Defence) -> Tensor:
         """Predicted classes on the CPU, [m]; -1 for what the filter turns away."""
-        said = self.trial.predict(model, inputs).argmax(dim=1).cpu()
+        said = self.context.predict(model, inputs).argmax(dim=1).cpu()
         if defence.filter is not None:
             said[defence.filter(inputs).cpu() > defence.threshold] = -1
         return said
 
     def _attack(self, train: Samples) -> Attack:
         """The attack; what it must find out it finds out once a task and seed."""
-        attack = self.question.attack
+        attack = self.prepared.attack
         assert attack is not None  # noqa: S101 - an attack makes it a task of this track
         if not isinstance(attack, LearningAttack):
             return attack
 
-        def study(_: Trial, findings: Findings) -> Findings:
+        def study(_: Context, findings: Findings) -> Findings:
             # A generator of its own: whoever reads the findings draws the same poison.
-            findings.found = attack.study(train, generator(self.question.seed, "study"))
+            findings.found = attack.study(train, generator(self.prepared.seed, "study"))
             return findings
 
-        return attack.knowing(self.trial.shared("attack", {}, Findings(), study).found)
+        return attack.knowing(self.context.shared("attack", {}, Findings(), study).found)
 
     def _task(self, train: Split, reserve: Split) -> PoisoningTask:
-        question = self.question
+        prepared = self.prepared
         shape = self._shape()
-        check_shape(question.training.backbone, shape)
-        backbone, classes = question.training.backbone, question.classes
-        victim = self.trial.shared(
+        check_shape(prepared.training.backbone, shape)
+        backbone, classes = prepared.training.backbone, prepared.classes
+        victim = self.context.shared(
             "victim",
             {},
-            network(backbone, shape, len(classes), question.seed, question.device),
+            network(backbone, shape, len(classes), prepared.seed, prepared.device),
             lambda inner, model: inner.train(model, train, plain_loss, stage="victim"),
         )
         return PoisoningTask(
-            name=question.name,
-            kind=question.data.kind,
+            name=prepared.name,
+            kind=prepared.data.kind,
             shape=shape,
             classes=classes,
             train=train,
@@ -190,55 +190,55 @@ class PoisoningSession(Session):
             victim=victim.requires_grad_(False),
             human=self._human,
             backbone=backbone,
-            seed=question.seed,
-            device=question.device,
+            seed=prepared.seed,
+            device=prepared.device,
         )
 
     def _shape(self) -> tuple[int, ...]:
-        data, meta = self.question.data, self.question.meta
+        data, meta = self.prepared.data, self.prepared.meta
         shape = data.feature_shape(meta)
         # An embedding must know how many words there are.
         return (*shape, len(meta.columns or ())) if data.kind == "text" else shape
 
     def _human(self, annotator: Literal["oracle", "recorded"], careless: float, path: str) -> Human:
-        classes = self.question.classes
+        classes = self.prepared.classes
         human: Human
         if annotator == "recorded":
-            question = self.question
+            prepared = self.prepared
             about = {
-                "task": question.name,
-                "seed": question.seed,
-                "data_hash": question.meta.hash,
+                "task": prepared.name,
+                "seed": prepared.seed,
+                "data_hash": prepared.meta.hash,
             }
             human = Recorded(Path(path), classes, about)
         else:
-            random = generator(self.question.seed, "human")
+            random = generator(self.prepared.seed, "human")
             human = Oracle(self.truth, len(classes), careless, random)
         self.humans.append(human)
         return human
 
     def _samples(self, name: str) -> Samples:
-        part, meta = self.question.parts[name], self.question.meta
+        part, meta = self.prepared.parts[name], self.prepared.meta
         columns = tuple(meta.columns or ())
-        text = self.question.data.kind == "text"
+        text = self.prepared.data.kind == "text"
         return Samples(
             x=torch.from_numpy(part.x),
             y=torch.from_numpy(np.array(part.y)).long(),
-            kind=self.question.data.kind,
-            classes=self.question.classes,
+            kind=self.prepared.data.kind,
+            classes=self.prepared.classes,
             words=columns if text else (),
             columns=() if text else columns,
             normalisation=meta.normalisation,
         )
 
     def _split(self, samples: Samples) -> Split:
-        y = samples.y.to(self.question.device)
+        y = samples.y.to(self.prepared.device)
         return Split.of(self._inputs(samples.x), y, torch.zeros_like(y))
 
     def _inputs(self, x: Tensor) -> Inputs:
-        data, meta = self.question.data, self.question.meta
+        data, meta = self.prepared.data, self.prepared.meta
         features = data.features(x.numpy(), meta)
-        return inputs_on(features, self.question.device, room_on(self.question.device))[0]
+        return inputs_on(features, self.prepared.device, room_on(self.prepared.device))[0]
 
 
 def published(train: Samples, poison: Poison) -> Samples:

@@ -9,7 +9,7 @@ from math import comb
 from statistics import median
 from typing import Protocol, runtime_checkable
 
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.tracks.poisoning.contract import PoisoningTask
 
 LEAST_SMALL = 5  # "small or homogeneous clusters need only 5-10 samples", LABOR section 3.2
@@ -80,7 +80,7 @@ class Queue:
 class Asks(Protocol):
     """A method that asks a person about clusters, and can say beforehand what it will ask."""
 
-    def queue(self, task: PoisoningTask, trial: Trial) -> Queue:
+    def queue(self, task: PoisoningTask, context: Context) -> Queue:
         """What it asks on this task and seed; the same that its `defend` asks."""
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from bench.learning.loop import Trial
+from bench.learning.loop import Context
 from bench.learning.split import Split
 from bench.models.backbones import Backbone
 
@@ -34,7 +34,7 @@ def contaminated(
     model: Backbone,
     suspects: Split,
     clean: Split,
-    trial: Trial,
+    context: Context,
     *,
     classes: int,
     outlier: float = OUTLIER,
@@ -47,16 +47,16 @@ def contaminated(
         model: a classifier trained on the suspects.
         suspects: samples and the labels they were published with, n of them.
         clean: samples that tell what variation is common.
-        trial: runs the model.
+        context: runs the model.
         classes: how many there are.
         outlier: J* above which a class is contaminated.
         rounds: of untangling at most.
         floor: of the covariance, see `whitening`.
     """
     embed = nn.Sequential(model.encoder, model.neck)
-    known = trial.predict(embed, clean.inputs).double()
+    known = context.predict(embed, clean.inputs).double()
     white = whitening(variation(known, clean.y), floor)
-    seen = trial.predict(embed, suspects.inputs).double() @ white
+    seen = context.predict(embed, suspects.inputs).double() @ white
     members = [(suspects.y == c).nonzero()[:, 0] for c in range(classes)]
     untangled = [untangle(seen[rows], rounds) for rows in members]
     scores = anomaly(torch.stack([found.statistic for found in untangled]))

@@ -1,5 +1,5 @@
 """Training, judged by how evenly accuracy is spread over many groups."""
 
-from bench.tracks.robust_fairness.contract import GroupTask, Trainer
+from bench.tracks.robust_fairness.contract import FairTrainer, GroupTask
 
-__all__ = ["GroupTask", "Trainer"]
+__all__ = ["FairTrainer", "GroupTask"]

@@ -13,12 +13,12 @@ from bench.learning.selection import Scores
 from bench.learning.split import Split
 from bench.method import Method
 from bench.models.backbones import check_shape
-from bench.tracks.debiasing.contract import Debiaser, DebiasingTask, ToldGroup
+from bench.tracks.debiasing.contract import Debiaser, DebiasingTask, GroupInformed
 from bench.tracks.debiasing.judge import check_split
 from bench.tracks.robust_fairness import judge
-from bench.tracks.robust_fairness.contract import GroupTask, Trainer
+from bench.tracks.robust_fairness.contract import FairTrainer, GroupTask
 from bench.tracks.robust_fairness.regression import Array
-from bench.tracks.session import Played, Question, Session
+from bench.tracks.session import Evaluation, PreparedTask, Session
 
 
 @dataclass(frozen=True)
@@ -64,42 +64,42 @@ class RobustFairnessSession(Session):
     With `selection: test` the test split stands in for validation, as in the paper.
     """
 
-    def __init__(self, question: Question) -> None:
-        options, group = question.options, question.definition.group or ""
+    def __init__(self, prepared: PreparedTask) -> None:
+        options, group = prepared.options, prepared.definition.group or ""
         if options.planted or options.examined:
             raise BenchError(
                 "artificial, flipped and examined belong to the debiasing track: leave them out "
                 "where groups are many"
             )
-        self.covariate = np.asarray(question.meta.covariates[group], float)
-        shape = question.data.shape(question.meta)
-        check_shape(question.training.backbone, shape)
-        splits = question.splits()
+        self.covariate = np.asarray(prepared.meta.covariates[group], float)
+        shape = prepared.data.shape(prepared.meta)
+        check_shape(prepared.training.backbone, shape)
+        splits = prepared.splits()
         self.test = splits["test"]
-        self.task = GroupTask.of(question, splits, tuple(question.meta.attributes[group]), shape)
-        self.words = question.definition.covariate
-        self.trial = question.trial(self.task.validation, self._score)
+        self.task = GroupTask.of(prepared, splits, tuple(prepared.meta.attributes[group]), shape)
+        self.words = prepared.definition.covariate
+        self.context = prepared.context(self.task.validation, self._score)
 
-    def play(self, method: Method) -> Played:
+    def evaluate(self, method: Method) -> Evaluation:
         """Train, predict the test split, judge group by group."""
         if not self.task.classes:
             raise Skip("accuracy is defined for classes, and this task is a regression")
-        if isinstance(method, Trainer):
-            model, test = method.train(self.task, self.trial), self.test
+        if isinstance(method, FairTrainer):
+            model, test = method.train(self.task, self.context), self.test
         else:
             assert isinstance(method, Debiaser)  # noqa: S101 - the plan matched the tracks
             halves = Halves.of_samples(self.task.train.b, self.covariate)
-            model, test = method.fit(self._in_halves(halves), self.trial), self.test
-            self.trial.chosen["groups"] = (
+            model, test = method.fit(self._in_halves(halves), self.context), self.test
+            self.context.chosen["groups"] = (
                 f"two: {self.words} {halves.words} {halves.border:.4g}, the median of the training "
                 "samples"
             )
-            if isinstance(model, ToldGroup):
-                test = model.told(halves.halve(self.test))
-        outputs = self.trial.predict(model, test.inputs)
+            if isinstance(model, GroupInformed):
+                test = model.informed(halves.halve(self.test))
+        outputs = self.context.predict(model, test.inputs)
         measured, groups = judge.judge(outputs, self.test, self.covariate)
         undefined = judge.undefined(groups, measured)
-        return Played(measured, undefined, samples=judge.samples(groups))
+        return Evaluation(measured, undefined, samples=judge.samples(groups))
 
     def _score(self, outputs: Tensor, split: Split) -> Scores:
         """Scores by the true groups, also of splits whose `b` says in which half a group is."""
@@ -113,5 +113,5 @@ class RobustFairnessSession(Session):
         names = (f"not {halves.words} the median", f"{halves.words} the median")
         for name, split in (("train", train), ("validation", validation)):
             check_split(split, name, task.classes, names)
-        self.trial.validation = validation
+        self.context.validation = validation
         return DebiasingTask.like(task, groups=names, train=train, validation=validation)

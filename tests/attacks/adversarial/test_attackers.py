@@ -17,7 +17,7 @@ from bench.baselines.ppgd import Ppgd
 from bench.methods.perceptual_dro import PerceptualDro
 from bench.models import pretrained
 from bench.tracks.imperceptibility import Attacker
-from tests.tiny_attacks import classified, pictures, random_network, trial
+from tests.tiny_attacks import classified, context, pictures, random_network
 
 ATTACKS = [
     Pgd(steps=5),
@@ -45,7 +45,7 @@ def test_it_returns_images_in_their_order_and_leaves_its_inputs_alone(attack: At
     x = pictures(3, 3, 20)
     model, y = classified(x)
     before = x.clone(), y.clone()
-    attacked = attack.perturb(model, x, y, trial())
+    attacked = attack.perturb(model, x, y, context())
     assert torch.equal(x, before[0])
     assert torch.equal(y, before[1])
     assert attacked.shape == x.shape
@@ -62,4 +62,4 @@ def test_images_beyond_0_to_1_are_refused_loudly(attack: Attacker) -> None:
     x = pictures(2, 3, 20) * 255
     model, y = classified(x)
     with pytest.raises(ValueError, match="pixels run from 0 to 1 here"):
-        attack.perturb(model, x, y, trial())
+        attack.perturb(model, x, y, context())

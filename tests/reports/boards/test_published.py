@@ -7,7 +7,13 @@ import csv
 import pytest
 
 from bench.reports.boards import published
-from bench.reports.boards.published import ABLATIONS, CSV, Published, conditions_of, source_words
+from bench.reports.boards.published import (
+    ABLATIONS,
+    CSV,
+    PublishedFigure,
+    conditions_of,
+    source_words,
+)
 from bench.result import PlannedMethod, PlannedTask, Scalar
 from tests.reports.synthetic_sweep import planned_method, planned_task
 
@@ -25,12 +31,16 @@ def method(label: str, caveat: str | None = None) -> PlannedMethod:
     return planned_method(label).model_copy(update={"caveat": caveat})
 
 
-def lookup(name: str | None, label: str, metric: str, **conditions: Scalar) -> Published | None:
+def lookup(
+    name: str | None, label: str, metric: str, **conditions: Scalar
+) -> PublishedFigure | None:
     return published.lookup(task(name, **conditions), method(label), metric)
 
 
 def test_an_exact_label_gives_the_figure_with_its_table() -> None:
-    assert lookup(ADULT, "bade", "odds") == Published(3.41, None, "BaDe 2024, Table 3", "bade")
+    assert lookup(ADULT, "bade", "odds") == PublishedFigure(
+        3.41, None, "BaDe 2024, Table 3", "bade"
+    )
 
 
 def test_a_variant_without_a_figure_borrows_its_bases_and_says_so() -> None:
@@ -50,7 +60,7 @@ def test_an_entry_with_a_caveat_borrows_nothing_but_keeps_its_own() -> None:
     told = method("bade[strength=auto]", caveat="told the group")
     assert published.lookup(task(ADULT), told, "odds") is None
     own = published.lookup(task(FACES), method("bade[stage=teacher]", "told the group"), "odds")
-    assert own == Published(2.79, 0.16, "BaDe 2024, Table 1", "bade[stage=teacher]")
+    assert own == PublishedFigure(2.79, 0.16, "BaDe 2024, Table 1", "bade[stage=teacher]")
 
 
 @pytest.mark.parametrize(
@@ -72,7 +82,7 @@ def test_tables_6_and_8_stand_under_the_labels_of_their_variants(label: str, odd
 )  # fmt: skip
 def test_table_7_stands_beside_tasks_with_its_backbones(backbone: str, odds: float) -> None:
     found = lookup(FACES, "bade", "odds", size=224, backbone=backbone)
-    assert found == Published(odds, None, f"BaDe 2024, Table 7, backbone={backbone}", "bade")
+    assert found == PublishedFigure(odds, None, f"BaDe 2024, Table 7, backbone={backbone}", "bade")
     assert lookup(FACES, "standard", "odds", backbone=backbone) is None
 
 
@@ -84,7 +94,7 @@ def test_a_figure_without_conditions_does_not_stand_beside_a_task_that_has_some(
 
 def test_size_crop_and_examination_ask_the_papers_own_question() -> None:
     found = lookup(FACES, "standard", "odds", size=64, crop=100, train_size=50, examined=True)
-    assert found == Published(25.83, 0.95, "BaDe 2024, Table 1", "standard")
+    assert found == PublishedFigure(25.83, 0.95, "BaDe 2024, Table 1", "standard")
 
 
 def test_conditions_are_written_as_in_a_tasks_name() -> None:
@@ -129,7 +139,7 @@ def test_a_variant_with_its_own_figure_keeps_it() -> None:
 
 def test_the_lowest_table_is_quoted_with_its_spread() -> None:
     found = lookup(FACES, "standard", "odds")
-    assert found == Published(25.83, 0.95, "BaDe 2024, Table 1", "standard")
+    assert found == PublishedFigure(25.83, 0.95, "BaDe 2024, Table 1", "standard")
 
 
 def test_metrics_printed_a_thousandfold_come_back_in_their_own_unit() -> None:

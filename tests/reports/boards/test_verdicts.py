@@ -10,7 +10,7 @@ from statsmodels.stats.multitest import multipletests
 
 from bench.reports import wording
 from bench.reports.boards.leaderboard import Board
-from bench.reports.boards.published import Agreement, Published, agreement
+from bench.reports.boards.published import Agreement, PublishedFigure, agreement
 from bench.reports.boards.verdicts import (
     COMPARISON_RULE,
     Comparisons,
@@ -207,7 +207,7 @@ def test_who_shares_the_first_place_is_not_significantly_worse_than_the_best(
 def test_where_a_published_figure_lies(
     value: float, spread: float | None, found: Agreement
 ) -> None:
-    assert agreement(Published(value, spread, "a table", "bade"), (2.0, 4.0)) is found
+    assert agreement(PublishedFigure(value, spread, "a table", "bade"), (2.0, 4.0)) is found
 
 
 def test_published_figures_are_counted_and_the_farthest_is_named() -> None:

@@ -12,7 +12,7 @@ from scipy.stats import pearsonr
 from bench.reports.charts.figures import FigureView
 from bench.reports.charts.pairs import correlation_words
 from bench.reports.charts.side_by_side import is_png
-from bench.reports.charts.subject import BESIDE, Contrast, Measured
+from bench.reports.charts.subject import BESIDE, Contrast, MetricValue
 from bench.reports.pages.suite import suite_view
 from bench.reports.site import render
 from bench.reports.statistics.seeds import correlation
@@ -148,7 +148,7 @@ def test_many_methods_go_down_and_metrics_across() -> None:
 
     def contrast(count: int) -> Contrast:
         rows = [
-            (metric, [Measured(metric, None, float(10 * m + i) if m else None)
+            (metric, [MetricValue(metric, None, float(10 * m + i) if m else None)
                       for i in range(count)])
             for m, metric in enumerate(some)
         ]  # fmt: skip

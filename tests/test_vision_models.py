@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 import torch
 
-from bench.models import vision_models
+from bench import vision_models
 
 
 def test_torchvision_and_timm_can_be_imported_here() -> None:

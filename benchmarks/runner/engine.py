@@ -23,9 +23,9 @@ from pebble import ProcessExpired, ProcessFuture, ProcessPool
 from bench import heartbeat
 from bench.method import methods
 from bench.result import Result, Status, Store
-from bench.runner.engines import local
+from bench.runner import engine as local
 from bench.runner.plan import TrialSpec
-from bench.runner.trial import Place, run_trial, unfinished
+from bench.runner.trial import Workspace, run_trial, unfinished
 
 MEMORY_EXIT = 77  # what a worker exits with that grew over its limit
 POLL_SECONDS = 0.1
@@ -68,7 +68,7 @@ class Running:
 
 def run(
     specs: Sequence[TrialSpec],
-    place: Place,
+    place: Workspace,
     jobs: int,
     limits: Limits,
     started: Callable[[TrialSpec], None],
@@ -184,7 +184,7 @@ def _begin_worker(threads: int, memory_mib: float | None, parent: int) -> None:
     guard.start()
 
 
-def _work(spec: TrialSpec, place: Place, news_folder: Path) -> Result:
+def _work(spec: TrialSpec, place: Workspace, news_folder: Path) -> Result:
     local.give_back()
     guard = _guards[0] if _guards else None
     if guard:

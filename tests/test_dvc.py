@@ -13,7 +13,8 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = (
-    "dvc.yaml", "params.yaml", ".dvcignore", "src", "benchmarks", "methods", "baselines", "reports"
+    "dvc.yaml", "params.yaml", ".dvcignore", "CITATION.cff",
+    "src", "benchmarks", "methods", "baselines", "reports",
 )  # fmt: skip
 
 

@@ -87,7 +87,7 @@ def regression_task(seed: int = 0) -> DebiasingTask:
 
 @dataclass(frozen=True)
 class Call:
-    """What a method asked of `Trial.train`."""
+    """What a method asked of `Context.train`."""
 
     model: Any
     initial: dict[str, Tensor]

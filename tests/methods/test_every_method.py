@@ -78,7 +78,7 @@ def test_it_is_frozen_and_with_defaults_its_label_is_its_name(cls: type[Method])
 
 @every_method
 def test_it_has_a_test_of_its_own(cls: type[Method]) -> None:
-    package, _, name = cls.__module__.rpartition(".")
+    package, name = cls.__module__.split(".")[-2:]
     assert (TESTS / package / f"test_{name}.py").exists()
 
 

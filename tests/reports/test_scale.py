@@ -11,17 +11,16 @@ from pathlib import Path
 import pytest
 
 from bench.reports.site import build, pages
-from tests.reports.guests_sweep import guests
+from tests.reports.cross_track_sweep import guests
 from tests.reports.large_sweep import large_store
 from tests.reports.synthetic_sweep import TwoTasks, store_of
 
-HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def python(program: str, *arguments: object, **environment: str) -> str:
     """What a program prints that starts afresh, with these tests' modules at hand."""
-    path = os.pathsep.join([str(ROOT), str(HERE)])
+    path = os.pathsep.join([str(ROOT), str(ROOT / "src")])
     done = subprocess.run(
         [sys.executable, "-c", program, *map(str, arguments)],
         env={**os.environ, "PYTHONPATH": path, **environment},

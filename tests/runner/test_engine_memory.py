@@ -11,11 +11,11 @@ import pytest
 COUNT = """
 import resource, sys
 import psutil, torch
-from bench.runner.engines import memory
-from bench.learning import backbones
+from bench.models import backbones
+from bench.runner import engine
 
 if sys.argv[1] == "keep":
-    assert memory.keep_freed()
+    assert engine.keep_freed()
 torch.set_num_threads(1)
 model = backbones.build("max_pool_cnn", (1, 28, 28), 10, 0).to(memory_format=torch.channels_last)
 x = torch.rand(128, 1, 28, 28)
@@ -32,7 +32,7 @@ print(steps(8))
 large = [torch.ones(2**20) for _ in range(32)]
 del large
 print(held())
-memory.give_back()
+engine.give_back()
 print(held())
 """
 

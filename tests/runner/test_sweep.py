@@ -46,7 +46,7 @@ class Misbehaving(Debiaser):
 
     paper: ClassVar[Paper] = Paper("Nobody (2026)", "None")
 
-    def fit(self, task, trial):
+    def fit(self, task, context):
         %(body)s
 '''
 
@@ -55,11 +55,10 @@ BODIES = {
     "slow": "time.sleep(600)",
     "killed": "os.kill(os.getpid(), signal.SIGKILL)",
     "hungry": "hold = [torch.ones(2**24) for _ in range(200) if not time.sleep(0.05)]",
-    "telling": "from benchmarks import news; "
-    '[news.tell("step", i + 1, 4) or time.sleep(0.8) for i in range(4)]; '
+    "telling": '[context.report_progress("step", i + 1, 4) or time.sleep(0.8) for i in range(4)]; '
     'raise Skip("told enough")',
     "picky": 'raise Skip("needs left-handed data")',
-    "diverging": "return trial.train(task.new_model(), task.train, "
+    "diverging": "return context.train(task.new_model(), task.train, "
     'lambda model, batch: model(batch.x).sum() * float("nan"))',
 }
 

@@ -159,7 +159,7 @@ http.server.HTTPServer(("127.0.0.1", port), Healthy).serve_forever()
 MAIN = """
 import sys
 from pathlib import Path
-from benchmarks import mlflow_ui
+from bench.tracking import ui as mlflow_ui
 port, stand_in = int(sys.argv[1]), sys.argv[2]
 mlflow_ui.server_command = lambda *_: [sys.executable, stand_in, str(port)]
 sys.exit(mlflow_ui.serve("sqlite://", Path(), "127.0.0.1", port))
@@ -172,7 +172,7 @@ def test_interrupting_ends_the_server_and_its_workers(tmp_path: Path, sign: sign
     stand_in = tmp_path / "stand_in.py"
     stand_in.write_text(STAND_IN)
     command = [sys.executable, "-c", MAIN, str(port), str(stand_in)]
-    environment = os.environ | {"PYTHONPATH": str(Path(ui.__file__).parents[1])}
+    environment = os.environ | {"PYTHONPATH": str(Path(ui.__file__).parents[2])}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         try:
             assert process.stdout is not None

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from bench.result import Plan
+from bench.tracking import tracker as tracking
 from bench.tracking.tracker import Tracker, TrackingUnavailable, default_uri
 from tests.tracking.tracking_examples import (
     DATA_HASH,
@@ -296,7 +297,7 @@ def test_a_server_that_is_away_is_told_within_seconds(
 def test_a_locked_database_is_told_within_seconds(
     out: Path, twice: Plan, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(tracker, "SECONDS_FOR_A_LOCK", 0.2)
+    monkeypatch.setattr(tracking, "SECONDS_FOR_A_LOCK", 0.2)
     with closing(sqlite3.connect(out / "mlflow.db", isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         assert "locked" in assert_unavailable(default_uri(out), out)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from bench.reports.site import build
+from tests.reports.cross_track_sweep import guests
 from tests.reports.figure_sweep import GRID, figure_sweep, without
-from tests.reports.guests_sweep import guests
 from tests.reports.synthetic_sweep import SEX, TwoTasks, key_of, store_of
 
 pytestmark = pytest.mark.browser

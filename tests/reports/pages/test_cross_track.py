@@ -10,7 +10,7 @@ import pytest
 from bench.reports.pages.cross_track import QUESTIONS, Answer, Matrix, matrix
 from bench.reports.pages.suite import suite_view
 from bench.reports.site import render
-from tests.reports.guests_sweep import guests
+from tests.reports.cross_track_sweep import guests
 from tests.reports.synthetic_sweep import store_of
 
 

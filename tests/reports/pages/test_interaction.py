@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bench.reports.site import build
-from tests.reports.guests_sweep import guests
+from tests.reports.cross_track_sweep import guests
 from tests.reports.synthetic_sweep import HOSTILE, TwoTasks, store_of
 
 pytestmark = pytest.mark.browser

@@ -12,8 +12,8 @@ from urllib.parse import unquote
 import pytest
 
 from bench.reports.site import render
+from tests.reports.cross_track_sweep import guests
 from tests.reports.figure_sweep import figure_sweep
-from tests.reports.guests_sweep import guests
 from tests.reports.synthetic_sweep import TwoTasks, store_of
 
 

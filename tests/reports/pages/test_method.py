@@ -12,7 +12,7 @@ from bench.reports.pages.method import method_views
 from bench.reports.pages.rendering import prose
 from bench.reports.pages.suite import suite_view
 from bench.reports.site import render
-from tests.reports.guests_sweep import guests
+from tests.reports.cross_track_sweep import guests
 from tests.reports.synthetic_sweep import HOSTILE, TwoTasks, store_of
 
 

@@ -11,7 +11,7 @@ from bench.reports.pages.suite import suite_view
 from bench.reports.site import render
 from bench.reports.statistics.seeds import INTERVAL_RULES, RANKING_RULE
 from bench.tracks.registry import TRACKS
-from tests.reports.guests_sweep import guests
+from tests.reports.cross_track_sweep import guests
 from tests.reports.synthetic_sweep import TwoTasks, store_of
 
 

@@ -17,6 +17,7 @@ from bench.runner.trial import Workspace, run_trial
 from bench.suites.reader import read_suite
 from bench.tracks.debiasing import judge
 from bench.tracks.debiasing.session import DebiasingSession
+from bench.tracks.robust_fairness import FairTrainer, GroupTask
 from bench.tracks.session import PreparedTask
 
 SUITE = """
@@ -55,10 +56,11 @@ def test_a_trainer_is_judged_by_the_debiasing_track(library: Library) -> None:
     assert {"odds", "eacc", "tpr_0"} <= evaluation.metrics.keys()
     assert "slope" not in evaluation.metrics
     assert {"odds", "eacc"} <= session.context.curves.keys()
-    task = session._as_groups()
+    assert isinstance(method, FairTrainer)
+    task = GroupTask.like(session.task)
     assert task.groups == ("orange", "teal")
     assert task.train is session.task.train
-    outputs = session.context.predict(method.train(task, session.context), session.test.inputs)  # type: ignore[attr-defined]
+    outputs = session.context.predict(method.train(task, session.context), session.test.inputs)
     assert judge.judge(outputs, session.test) == evaluation.metrics
 
 

@@ -28,7 +28,7 @@ from bench.suites.reader import Suite, find_suite, read_suite
 from bench.suites.tasks import TaskSpec
 from bench.tracks.poisoning.session import PoisoningSession
 from bench.tracks.poisoning.tagging import Asks, Queue
-from bench.tracks.registry import TRACKS
+from bench.tracks.registry import tracks
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def opened(
     console.print(f"Opening {task.name}, seed {wanted.seed}.", highlight=False, markup=False)
     asked = prepared(spec, place)
     try:
-        session = TRACKS[task.track].open(asked)
+        session = tracks()[task.track].open(asked)
         assert isinstance(session, PoisoningSession)  # noqa: S101 - `the_task` chose the track
         assert isinstance(method, Asks)  # noqa: S101 - `the_method` looked
         torch.manual_seed(seed_for(wanted.seed, "everything else"))

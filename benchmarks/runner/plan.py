@@ -29,7 +29,7 @@ from bench.result import (
 from bench.suites.reader import Suite
 from bench.suites.source import read_value
 from bench.suites.tasks import TaskSpec
-from bench.tracks.registry import TRACKS
+from bench.tracks.registry import tracks
 
 SCALARS = (str, bool, int, float)
 
@@ -178,7 +178,7 @@ def spec(suite: str, task: TaskSpec, method: Method, seed: int, meta: Meta | Non
     data_hash = meta.hash if meta else ""
     key = digest(
         {
-            "track_revision": TRACKS[task.track].revision,
+            "track_revision": tracks()[task.track].revision,
             **scope(task, seed, data_hash),
             "examined": task.options.examined,
             **({"images": task.options.images} if task.options.images else {}),
@@ -253,7 +253,7 @@ def _plan(
         sweep=digest({"suite": suite.name, "tasks": settings}),
         command=command,
         tracks=[
-            TRACKS[name].info(
+            tracks()[name].info(
                 {len(task.classes) for task in planned if task.track == name},
                 any(task.options.examined for task in tasks if task.track == name),
             )
@@ -356,7 +356,7 @@ def _contents(method: Method) -> dict[str, object]:
 
 def _judged_by(task: TaskSpec) -> dict[str, object]:
     """Files that the track's judge reads: whoever fetches weights later gets new numbers."""
-    files = TRACKS[task.track].files()
+    files = tracks()[task.track].files()
     return {"judge": [_sha256(path) for path in files]} if files else {}
 
 

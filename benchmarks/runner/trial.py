@@ -22,7 +22,7 @@ from bench.runner.plan import TrialSpec, scope
 from bench.runner.provenance import environment
 from bench.runner.trial_log import TrialLog
 from bench.seeds import seed_for
-from bench.tracks.registry import TRACKS
+from bench.tracks.registry import tracks
 from bench.tracks.session import PreparedTask
 
 
@@ -66,7 +66,7 @@ def run_trial(spec: TrialSpec, place: Workspace, peak_memory: Callable[[], float
     log = TrialLog().begin()
     try:
         with pretrained.beside(place.data):
-            session = TRACKS[spec.task.track].open(prepared(spec, place))
+            session = tracks()[spec.task.track].open(prepared(spec, place))
             context = session.context
             torch.manual_seed(seed_for(spec.seed, "everything else"))
             evaluation = session.evaluate(spec.method)

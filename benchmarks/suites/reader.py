@@ -20,7 +20,7 @@ from bench.method import Method, make, methods
 from bench.result import FigureInfo, Scalar
 from bench.suites.source import SuiteSource, asked, first_error
 from bench.suites.tasks import TaskEntry, TaskSpec, combinations, task_specs
-from bench.tracks.registry import TRACKS
+from bench.tracks.registry import tracks
 
 FOLDER = Path(__file__).parent
 AXES = {"line": "x", "heat": "xy", "pairs": "x"}
@@ -136,7 +136,7 @@ def _check_figures(
     coordinates |= {field for task in tasks for field in type(task.options).model_fields}
     coordinates |= {field for task in tasks if task.attack for field in task.attack.parameters}
     coordinates |= set(Training.model_fields)
-    metrics = {m.name for task in tasks for m in TRACKS[task.track].info((0, 2, 3), True).metrics}
+    metrics = {m.name for task in tasks for m in tracks()[task.track].info((0, 2, 3), True).metrics}
     known = {name for method in made for name in (method.name, method.label)}
     for number, figure in enumerate(file.figures):
         place: list[str | int] = ["figures", number]

@@ -19,7 +19,7 @@ from bench.method import configured
 from bench.models.backbones import check_backbone
 from bench.result import Scalar
 from bench.suites.source import Location, SuiteSource, field_error, written_at
-from bench.tracks.registry import TRACKS
+from bench.tracks.registry import tracks
 
 SUFFIX = {"imperceptibility": " attacked"}
 """What tells tasks of different tracks on the same data apart."""
@@ -151,8 +151,8 @@ def _track(
     source: SuiteSource, place: Location, entry: TaskEntry, asked: TaskDefinition, options: Options
 ) -> str:
     """The track of one task: named, or by what it asks."""
-    if entry.track and entry.track not in TRACKS:
-        raise source.error([*place, "track"], unknown("track", entry.track, TRACKS))
+    if entry.track and entry.track not in tracks():
+        raise source.error([*place, "track"], unknown("track", entry.track, tracks()))
     usual = "poisoning" if entry.attack else "robust_fairness" if asked.group else "debiasing"
     track = entry.track or usual
     task = f"{entry.data} {entry.task}"

@@ -1,32 +1,27 @@
-"""What the runner needs of a track, by the track's name."""
+"""What the runner needs of a track, and how tracks are found by the name of their folder."""
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from bench.result import TrackInfo
-from bench.tracks.debiasing import judge as debiasing
-from bench.tracks.debiasing.session import DebiasingSession
-from bench.tracks.imperceptibility import judge as imperceptibility
-from bench.tracks.imperceptibility.session import ImperceptibilitySession
-from bench.tracks.poisoning import judge as poisoning
-from bench.tracks.poisoning.session import PoisoningSession
-from bench.tracks.robust_fairness import judge as robust_fairness
-from bench.tracks.robust_fairness.session import RobustFairnessSession
 from bench.tracks.session import PreparedTask, Session
 
 
 @dataclass(frozen=True)
 class Track:
-    """A kind of contest.
+    """A kind of contest; the module `track` in a track's folder declares one as `TRACK`.
 
     Attributes:
         revision: of its judge; raise it when metrics change, and results are made anew.
         info: (classes of every task's target, whether a task asks for an examination) -> metrics.
-        open: makes a question into a task that methods can play.
-        files: those whose content decides the judge's numbers, as far as they are here.
+        open: turns a prepared task into a session that evaluates methods.
+        files: files whose content decides the judge's numbers, as far as they are present.
     """
 
     revision: int
@@ -35,16 +30,13 @@ class Track:
     files: Callable[[], Sequence[Path]] = tuple
 
 
-TRACKS = {
-    debiasing.NAME: Track(debiasing.REVISION, debiasing.info, DebiasingSession),
-    poisoning.NAME: Track(poisoning.REVISION, poisoning.info, PoisoningSession),
-    robust_fairness.NAME: Track(
-        robust_fairness.REVISION, robust_fairness.info, RobustFairnessSession
-    ),
-    imperceptibility.NAME: Track(
-        imperceptibility.REVISION,
-        imperceptibility.info,
-        ImperceptibilitySession,
-        imperceptibility.files,
-    ),
-}
+@cache
+def tracks() -> dict[str, Track]:
+    """Every track by name: each folder of this package whose module `track` declares one."""
+    from bench import tracks as package  # noqa: PLC0415 - the package of this very module
+
+    return {
+        folder.name: importlib.import_module(f"{package.__name__}.{folder.name}.track").TRACK
+        for folder in pkgutil.iter_modules(package.__path__)
+        if folder.ispkg
+    }

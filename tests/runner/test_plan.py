@@ -20,7 +20,7 @@ from bench.result import Result, Scalar, Status, Store
 from bench.runner.plan import Sweep, TrialSpec, select, spec, sweep
 from bench.suites.reader import Suite
 from bench.suites.tasks import TaskSpec
-from bench.tracks.registry import TRACKS
+from bench.tracks.registry import tracks
 
 TRAINING = Training(backbone="small_cnn")
 PARITY = TaskSpec("digits", "parity|ink", DigitsOptions(), TRAINING)
@@ -114,7 +114,7 @@ def test_the_key_changes_with_everything_that_decides_the_numbers(
     monkeypatch.setattr(method_class("bade"), "revision", 99)
     keys.append(key(PARITY, BADE, 0, meta))
     monkeypatch.undo()
-    monkeypatch.setitem(TRACKS, "debiasing", replace(TRACKS["debiasing"], revision=99))
+    monkeypatch.setitem(tracks(), "debiasing", replace(tracks()["debiasing"], revision=99))
     keys.append(key(PARITY, BADE, 0, meta))
     assert len(set(keys)) == len(keys) == 11
 

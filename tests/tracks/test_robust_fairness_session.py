@@ -15,7 +15,7 @@ from bench.errors import BenchError, Skip
 from bench.learning.loop import Context
 from bench.learning.split import Split
 from bench.tracks.debiasing import Debiaser, DebiasingTask
-from bench.tracks.registry import TRACKS
+from bench.tracks.registry import tracks
 from bench.tracks.robust_fairness import FairTrainer, GroupTask, judge
 from bench.tracks.robust_fairness.regression import ByGroup, fitted
 from bench.tracks.robust_fairness.session import Halves, RobustFairnessSession
@@ -87,7 +87,7 @@ def test_every_number_is_that_of_the_groups() -> None:
 
 def test_every_metric_is_announced_and_every_announced_one_measured() -> None:
     evaluation = session().evaluate(FixedTrainer())
-    info = TRACKS["robust_fairness"].info({2}, False)
+    info = tracks()["robust_fairness"].info({2}, False)
     assert evaluation.metrics.keys() == {metric.name for metric in info.metrics}
     assert set(info.rank_by) <= evaluation.metrics.keys()
 

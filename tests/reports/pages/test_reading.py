@@ -10,7 +10,7 @@ from bench.reports.pages.reading import FORMULAS, explained
 from bench.reports.pages.suite import suite_view
 from bench.reports.site import render
 from bench.reports.statistics.seeds import INTERVAL_RULES, RANKING_RULE
-from bench.tracks.registry import TRACKS
+from bench.tracks.registry import tracks
 from tests.reports.cross_track_sweep import guests
 from tests.reports.synthetic_sweep import TwoTasks, store_of
 
@@ -46,7 +46,7 @@ def test_metrics_of_a_track_are_gathered_over_suites(two_tasks: TwoTasks) -> Non
 
 @pytest.mark.parametrize("name", ["debiasing", "poisoning"])
 def test_what_ranks_has_a_formula_and_no_formula_is_of_an_unknown_metric(name: str) -> None:
-    infos = [TRACKS[name].info((classes,), True) for classes in (0, 2, 10)]
+    infos = [tracks()[name].info((classes,), True) for classes in (0, 2, 10)]
     known = {metric.name for info in infos for metric in info.metrics}
     assert {m for info in infos for m in info.rank_by} <= {m for t, m in FORMULAS if t == name}
     assert {m for t, m in FORMULAS if t == name} <= known

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench.errors import UsageError, unknown
 from bench.reports import wording
-from bench.reports.boards.tables import COST_METRICS, COSTS, STATUS_WORDS
+from bench.reports.boards.tables import COSTS, STATUS_WORDS
 from bench.reports.pages.rendering import templates
 from bench.reports.statistics.paired import LEVEL, Paired, Seeds, holm, paired_by_seed
 from bench.reports.statistics.seeds import Summary, summarize
@@ -29,7 +29,7 @@ EVERY = "all"
 
 
 class Verdict(StrEnum):
-    """What became of a value, from the first side to the second."""
+    """How a value changed from the first side to the second."""
 
     BETTER = "better"
     WORSE = "worse"
@@ -42,7 +42,7 @@ class Verdict(StrEnum):
 
     @property
     def matters(self) -> bool:
-        """Whether a reader who looks for changes must see it."""
+        """Whether the value changed by more than chance, so that a table of changes lists it."""
         return self not in (Verdict.UNCLEAR, Verdict.UNTESTED, Verdict.EQUAL)
 
 
@@ -93,7 +93,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Ending:
-    """Trials that ended otherwise: from ok to failed, say."""
+    """A trial whose status differs between the sides, such as ok and failed."""
 
     cell: Cell
     seed: int
@@ -104,20 +104,20 @@ class Ending:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All that two sides say differently; `changes` also holds what is equal."""
+    """The differences between two sides; `changes` also lists equal values."""
 
     first: Side
     second: Side
     changes: Sequence[Change]
     endings: Sequence[Ending]
     settings: Mapping[str, Sequence[str]]
-    """What decided the results and is not the same, by suite, task and method."""
+    """Settings that differ between the sides, by suite, task and method."""
 
     @property
     def counts(self) -> dict[Verdict, int]:
-        """How many values became what, in the order of `Verdict`."""
-        found = Counter(change.verdict for change in self.changes)
-        return {verdict: found[verdict] for verdict in Verdict if found[verdict]}
+        """The number of values for each verdict, in the order of `Verdict`."""
+        counted = Counter(change.verdict for change in self.changes)
+        return {verdict: counted[verdict] for verdict in Verdict if counted[verdict]}
 
     @property
     def worse(self) -> bool:
@@ -151,14 +151,14 @@ def compare(first: Side, second: Side, metrics: Sequence[str] = ()) -> Compariso
     changes = [
         change
         for (suite, track), known in infos.items()
-        for name in _wanted(metrics, suite, track, known, first, second)
+        for name in _metric_names(metrics, suite, track, known, first, second)
         for change in _changes([c for c in cells if c[:2] == (suite, track)],
                                known[name], first, second)
     ]  # fmt: skip
     settings = {
-        " · ".join((cell[0], *cell[2:])): told
+        " · ".join((cell[0], *cell[2:])): differences
         for cell in cells
-        if (told := _settings(first.results.get(cell, {}), second.results.get(cell, {})))
+        if (differences := _settings(first.results.get(cell, {}), second.results.get(cell, {})))
     }
     endings = [e for cell in cells for e in _endings(cell, first, second)]
     return Comparison(first, second, changes, endings, settings)
@@ -167,14 +167,14 @@ def compare(first: Side, second: Side, metrics: Sequence[str] = ()) -> Compariso
 def _infos(suite: str, track: str, first: Side, second: Side) -> dict[str, MetricInfo]:
     """Metrics of a track by name: those of the plans, then the costs, then what results add."""
     known: dict[str, MetricInfo] = {}
-    for one in (second, first):
-        plan = one.plans.get(suite)
+    for each_side in (second, first):
+        plan = each_side.plans.get(suite)
         of_track = [t for t in plan.tracks if t.name == track] if plan else []
         known = {m.name: m for t in of_track for m in t.metrics} | known
     own = {
         name: MetricInfo(name=name, title=name, unit="", better="", definition="")
-        for one in (first, second)
-        for cell, seeds in one.results.items()
+        for each_side in (first, second)
+        for cell, seeds in each_side.results.items()
         if cell[:2] == (suite, track)
         for result in seeds.values()
         for name in result.metrics
@@ -188,7 +188,7 @@ def _check(metrics: Sequence[str], known: set[str]) -> None:
             raise UsageError(f"--metrics: {unknown('metric', name, known | {EVERY})}")
 
 
-def _wanted(
+def _metric_names(
     metrics: Sequence[str],
     suite: str,
     track: str,
@@ -211,7 +211,7 @@ def _changes(cells: Sequence[Cell], metric: MetricInfo, first: Side, second: Sid
          _seeds(second.results.get(cell, {}), metric.name))
         for cell in cells
     ]  # fmt: skip
-    values = [each for each in values if each[1] or each[2]]
+    values = [entry for entry in values if entry[1] or entry[2]]
     pairs = [paired_by_seed(after, before) for _, before, after in values]
     tested = [None if _equal(pair) else pair.p_t for pair in pairs]
     return [
@@ -251,14 +251,14 @@ def _equal(pair: Paired) -> bool:
 
 
 def _seeds(results: Mapping[int, Result], metric: str) -> dict[int, float]:
-    found = {}
+    values = {}
     for seed, result in results.items():
         value = result.metrics.get(metric)
-        if metric in COST_METRICS:
+        if metric in COSTS:
             value = getattr(result.cost, metric)
         if result.status is Status.OK and value is not None:
-            found[seed] = float(value)
-    return found
+            values[seed] = float(value)
+    return values
 
 
 def _endings(cell: Cell, first: Side, second: Side) -> list[Ending]:
@@ -280,23 +280,23 @@ def _settings(before: Mapping[int, Result], after: Mapping[int, Result]) -> list
     """What decided the results of a cell and differs: "revision 1 → 2"."""
     if not before or not after:
         return []
-    one, other = _decisive(before), _decisive(after)
+    old, new = _decisive(before), _decisive(after)
     return [
-        f"{name} {one.get(name, 'absent')} → {other.get(name, 'absent')}"
-        for name in dict.fromkeys((*one, *other))
-        if one.get(name) != other.get(name)
+        f"{name} {old.get(name, 'absent')} → {new.get(name, 'absent')}"
+        for name in dict.fromkeys((*old, *new))
+        if old.get(name) != new.get(name)
     ]
 
 
 def _decisive(results: Mapping[int, Result]) -> dict[str, str]:
-    every = [results[seed] for seed in sorted(results)]
+    ordered = [results[seed] for seed in sorted(results)]
     fields: dict[str, dict[str, None]] = {}
-    for r in every:
-        told = {"revision": r.revision, "data": r.data_hash[:12], **r.parameters}
-        told |= {f"training.{name}": value for name, value in r.training.items()}
+    for r in ordered:
+        facts = {"revision": r.revision, "data": r.data_hash[:12], **r.parameters}
+        facts |= {f"training.{name}": value for name, value in r.training.items()}
         if r.environment:
-            told |= {"device": r.environment.device, "torch": r.environment.versions.get("torch")}
-        for name, value in told.items():
+            facts |= {"device": r.environment.device, "torch": r.environment.versions.get("torch")}
+        for name, value in facts.items():
             fields.setdefault(name, {})[str(value)] = None
     return {name: ", ".join(values) for name, values in fields.items()}
 
@@ -309,7 +309,7 @@ Cell = tuple[str, str, str, str]
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two: a folder of results, or a commit's results in a folder."""
+    """One side of a comparison: a folder of results, or one commit's results in a folder."""
 
     name: str
     plans: Mapping[str, Plan]
@@ -337,19 +337,19 @@ def side(text: str, root: Path, suites: Sequence[str] = ()) -> Side:
         store = Store(Path(text))
         if not store.suites():
             raise UsageError(f"{text}: no results here (no SUITE/plan.json).")
-        planned = {s: p for s in _asked(store, suites) if (p := store.read_plan(s))}
+        planned = {s: p for s in _requested(store, suites) if (p := store.read_plan(s))}
         keys = {s: [trial.key for trial in plan.trials] for s, plan in planned.items()}
-        every = [r for s in planned for r in store.read_all(s, dict.fromkeys(keys[s]))]
-        return Side(text, planned, _by_cell(every, planned))
+        planned_results = [r for s in planned for r in store.read_all(s, dict.fromkeys(keys[s]))]
+        return Side(text, planned, _by_cell(planned_results, planned))
     store = Store(root)
-    found = [r for s in _asked(store, suites) for r in _everything(store, s)]
-    sha = _commit(text, root, found)
-    mine = [r for r in found if r.environment and r.environment.git_sha == sha]
-    plans = {s: p for s in dict.fromkeys(r.suite for r in mine) if (p := store.read_plan(s))}
-    return Side(sha[:12], plans, _by_cell(mine, plans))
+    all_results = [r for s in _requested(store, suites) for r in _everything(store, s)]
+    sha = _commit(text, root, all_results)
+    of_commit = [r for r in all_results if r.environment and r.environment.git_sha == sha]
+    plans = {s: p for s in dict.fromkeys(r.suite for r in of_commit) if (p := store.read_plan(s))}
+    return Side(sha[:12], plans, _by_cell(of_commit, plans))
 
 
-def _asked(store: Store, suites: Sequence[str]) -> list[str]:
+def _requested(store: Store, suites: Sequence[str]) -> list[str]:
     known = store.suites()
     for name in suites:
         if name not in known:
@@ -364,12 +364,12 @@ def _everything(store: Store, suite: str) -> Iterable[Result]:
 
 def _commit(text: str, root: Path, results: Iterable[Result]) -> str:
     shas = Counter(r.environment.git_sha for r in results if r.environment)
-    meant = [sha for sha in shas if SHA.fullmatch(text) and sha.startswith(text)]
-    if len(meant) == 1:
-        return meant[0]
+    matches = [sha for sha in shas if SHA.fullmatch(text) and sha.startswith(text)]
+    if len(matches) == 1:
+        return matches[0]
     listed = ", ".join(f"{sha[:12]} ({n})" for sha, n in shas.most_common(10)) or "none"
-    if meant:
-        raise UsageError(f'"{text}" stands for several commits: {", ".join(sorted(meant))}.')
+    if matches:
+        raise UsageError(f'"{text}" stands for several commits: {", ".join(sorted(matches))}.')
     raise UsageError(
         f'"{text}" is neither a results folder nor a commit with results in {root}. '
         f"Commits there, with their results: {listed}."
@@ -379,15 +379,15 @@ def _commit(text: str, root: Path, results: Iterable[Result]) -> str:
 def _by_cell(results: Iterable[Result], plans: Mapping[str, Plan]) -> dict[Cell, dict[int, Result]]:
     """By cell and seed; of two results of one trial the planned one, or else the last."""
     planned = {trial.key for plan in plans.values() for trial in plan.trials}
-    found: dict[Cell, dict[int, Result]] = {}
+    cells: dict[Cell, dict[int, Result]] = {}
     for result in sorted(results, key=lambda r: (r.key in planned, r.finished, r.key)):
         cell = result.suite, result.track, result.task, result.method
-        found.setdefault(cell, {})[result.seed] = result
-    return _in_page_order(found, plans)
+        cells.setdefault(cell, {})[result.seed] = result
+    return _in_page_order(cells, plans)
 
 
 def _in_page_order(
-    found: Mapping[Cell, dict[int, Result]], plans: Mapping[str, Plan]
+    cells: Mapping[Cell, dict[int, Result]], plans: Mapping[str, Plan]
 ) -> dict[Cell, dict[int, Result]]:
     order = {
         (suite, trial.task, trial.method): place
@@ -395,8 +395,8 @@ def _in_page_order(
         for place, trial in enumerate(plan.trials)
     }
     last = len(order)
-    places = {c: (c[0], order.get((c[0], *c[2:]), last), c) for c in found}
-    return {cell: found[cell] for cell in sorted(found, key=places.__getitem__)}
+    places = {c: (c[0], order.get((c[0], *c[2:]), last), c) for c in cells}
+    return {cell: cells[cell] for cell in sorted(cells, key=places.__getitem__)}
 
 
 BADGES = {
@@ -409,22 +409,22 @@ BADGES = {
     Verdict.UNTESTED: "missing",
     Verdict.EQUAL: "skipped",
 }
-"""The colour of a verdict: that of the way to end which is as good or bad."""
+"""The CSS class of a verdict's badge, shared with the statuses of trials."""
 
 
-def page(made: Comparison) -> str:
-    """One file that opens from anywhere; what changed stands first in each suite's table."""
+def page(comparison: Comparison) -> str:
+    """The comparison as one self-contained HTML file, with changed values first in each table."""
     order = list(Verdict)
     changes = sorted(
-        made.changes, key=lambda c: (c.cell[0], not c.verdict.matters, order.index(c.verdict))
+        comparison.changes, key=lambda c: (c.cell[0], not c.verdict.matters, order.index(c.verdict))
     )
     return (
         templates()
         .get_template("compare.html.j2")
         .render(
             kind="tables",
-            made=made,
-            suites=[(name, list(mine)) for name, mine in groupby(changes, lambda c: c.cell[0])],
+            comparison=comparison,
+            suites=[(name, list(group)) for name, group in groupby(changes, lambda c: c.cell[0])],
             badges=BADGES,
             rule=RULE,
         )

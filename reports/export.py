@@ -14,7 +14,6 @@ from bench.reports import wording
 from bench.reports.boards.leaderboard import Board, Row, boards
 from bench.reports.boards.tables import (
     COLUMNS,
-    COST_METRICS,
     COSTS,
     long_form,
     results_of,
@@ -45,7 +44,7 @@ class ExportRequest:
     metrics: Sequence[str] = ()
 
 
-def export(root: Path, kind: str, wanted: ExportRequest) -> bytes:
+def export(root: Path, kind: str, request: ExportRequest) -> bytes:
     """The results under `root` as a file of the given kind; equal results give equal bytes.
 
     CSV, JSON and Parquet are in long form: a line a planned trial and metric, values in stored
@@ -58,13 +57,13 @@ def export(root: Path, kind: str, wanted: ExportRequest) -> bytes:
     """
     if kind not in WRITERS:
         raise UsageError(f"--format: {unknown('format', kind, WRITERS)}")
-    everything = list(_read(root, wanted.suites))
-    _check(everything, wanted)
-    content = [(_narrowed(plan, wanted), results) for plan, results in everything]
+    everything = list(_read(root, request.suites))
+    _check(everything, request)
+    content = [(_narrowed(plan, request), results) for plan, results in everything]
     content = [(plan, results) for plan, results in content if plan.trials]
     if not content:
         raise UsageError("--tasks and --methods: no trial has both.")
-    return WRITERS[kind](content, None if EVERY in wanted.metrics else wanted.metrics)
+    return WRITERS[kind](content, None if EVERY in request.metrics else request.metrics)
 
 
 def _read(root: Path, suites: Sequence[str]) -> Iterator[tuple[Plan, Mapping[str, Result]]]:
@@ -79,39 +78,39 @@ def _read(root: Path, suites: Sequence[str]) -> Iterator[tuple[Plan, Mapping[str
         yield plan, results_of(store, name, plan)
 
 
-def _check(content: Content, wanted: ExportRequest) -> None:
-    """Raise for a name that nothing goes by in any of the suites."""
+def _check(content: Content, request: ExportRequest) -> None:
+    """Raise UsageError for a name that no suite knows."""
     plans = [plan for plan, _ in content]
     known: dict[str, tuple[Sequence[str], set[str]]] = {
         "method": (
-            wanted.methods,
+            request.methods,
             {x for p in plans for m in p.methods for x in (m.label, m.name)},
         ),
-        "task": (wanted.tasks, {task.name for plan in plans for task in plan.tasks}),
-        "metric": (wanted.metrics, {EVERY}.union(*(_metrics(*each) for each in content))),
+        "task": (request.tasks, {task.name for plan in plans for task in plan.tasks}),
+        "metric": (request.metrics, {EVERY}.union(*(_metrics(*suite) for suite in content))),
     }
-    for kind, (asked, names) in known.items():
-        for name in asked:
+    for kind, (requested, names) in known.items():
+        for name in requested:
             if name not in names:
                 raise UsageError(f"--{kind}s: {unknown(kind, name, names)}")
-    if EVERY in wanted.metrics and len(wanted.metrics) > 1:
+    if EVERY in request.metrics and len(request.metrics) > 1:
         raise UsageError(f'--metrics: "{EVERY}" stands alone.')
 
 
 def _metrics(plan: Plan, results: Mapping[str, Result]) -> set[str]:
     known = {metric.name for track in plan.tracks for metric in track.metrics}
-    return known.union(COST_METRICS, *(result.metrics for result in results.values()))
+    return known.union(COSTS, *(result.metrics for result in results.values()))
 
 
-def _narrowed(plan: Plan, wanted: ExportRequest) -> Plan:
-    """The plan with those of its trials alone that are asked for."""
+def _narrowed(plan: Plan, request: ExportRequest) -> Plan:
+    """The plan cut down to the requested trials."""
     file_of = {method.label: method.name for method in plan.methods}
-    names = set(wanted.methods)
+    names = set(request.methods)
     trials = [
         trial
         for trial in plan.trials
         if (not names or names & {trial.method, file_of.get(trial.method)})
-        and (not wanted.tasks or trial.task in wanted.tasks)
+        and (not request.tasks or trial.task in request.tasks)
     ]
     tasks, methods = {trial.task for trial in trials}, {trial.method for trial in trials}
     return plan.model_copy(
@@ -125,8 +124,8 @@ def _narrowed(plan: Plan, wanted: ExportRequest) -> Plan:
 
 def _frame(content: Content, metrics: Sequence[str] | None) -> pd.DataFrame:
     frames = [long_form(plan, results) for plan, results in content]
-    whole = pd.concat(frames, ignore_index=True)
-    return whole[whole["metric"].isin(metrics)] if metrics else whole
+    table = pd.concat(frames, ignore_index=True)
+    return table[table["metric"].isin(metrics)] if metrics else table
 
 
 def _csv(content: Content, metrics: Sequence[str] | None) -> bytes:
@@ -183,7 +182,7 @@ SPECIAL = {
 
 @dataclass(frozen=True)
 class _Column:
-    """A metric or a cost: its heading, and what stands in a method's line."""
+    """A column of a LaTeX table: a metric or a cost."""
 
     name: str
     title: str
@@ -198,8 +197,8 @@ class _Column:
     def summary(self, row: Row) -> Summary | None:
         """Over seeds, in the stored unit."""
         if self.name in COSTS:
-            found: Summary | None = getattr(row, self.name)
-            return found
+            summary: Summary | None = getattr(row, self.name)
+            return summary
         return row.cells[self.name].summary if self.name in row.cells else None
 
 
@@ -217,22 +216,26 @@ def tables(
         metrics: Columns by name, costs included; none for the metrics that decide the ranks,
             None for all. A task leaves out those that its track does not know.
     """
-    made = [(plan, boards(plan, results)) for plan, results in content]
-    return tables_of_boards(made, metrics)
+    with_boards = [(plan, boards(plan, results)) for plan, results in content]
+    return tables_of_boards(with_boards, metrics)
 
 
 def tables_of_boards(
     content: Sequence[tuple[Plan, Sequence[Board]]], metrics: Sequence[str] | None = ()
 ) -> str:
-    """The same of boards that were made already."""
-    names = [f"{plan.suite} {board.task.name}" for plan, mine in content for board in mine]
-    slugs = wording.slugs(names)
-    made = [
-        _table(plan, board, metrics, slugs[f"{plan.suite} {board.task.name}"])
-        for plan, mine in content
-        for board in mine
+    """`tables` for boards that exist already."""
+    names = [
+        f"{plan.suite} {board.task.name}"
+        for plan, suite_boards in content
+        for board in suite_boards
     ]
-    return "\n".join([PREAMBLE, *made])
+    slugs = wording.slugs(names)
+    tables = [
+        _table(plan, board, metrics, slugs[f"{plan.suite} {board.task.name}"])
+        for plan, suite_boards in content
+        for board in suite_boards
+    ]
+    return "\n".join([PREAMBLE, *tables])
 
 
 def escaped(text: str) -> str:
@@ -295,7 +298,7 @@ def _cell(board: Board, row: Row, column: _Column) -> str:
 
 
 def _caption(plan: Plan, board: Board, columns: Sequence[_Column]) -> str:
-    """What is shown, what ± and bold mean, and every reservation that the page would print."""
+    """The caption: what the table shows, what ± and bold mean, and the page's warnings."""
     seeds = {trial.seed for trial in plan.trials if trial.task == board.task.name}
     some = any((s := c.summary(row)) and s.n > 1 for row in board.rows for c in columns)
     bold = any(board.best(row, row.cells[c.name].metric)
@@ -316,5 +319,7 @@ def _caption(plan: Plan, board: Board, columns: Sequence[_Column]) -> str:
 
 def _endings(rows: Sequence[Row]) -> str:
     """Which methods' means miss seeds: "mfd: 4 of 5 seeds ended well"."""
-    told = (f"{r.method.label}: {r.statuses.get(Status.OK.value, 0)} of {r.planned}" for r in rows)
-    return f"Seeds that ended well: {'; '.join(told)}."
+    counts = (
+        f"{r.method.label}: {r.statuses.get(Status.OK.value, 0)} of {r.planned}" for r in rows
+    )
+    return f"Seeds that ended well: {'; '.join(counts)}."

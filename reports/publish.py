@@ -58,8 +58,8 @@ def site_of(results: Path, address: str = "") -> Iterator[Files]:
         raise UsageError(f"{results}: no results here. Name their folder with --out.")
     if address and not address.startswith(("https://", "http://")):
         raise UsageError(f'--url: "{address}" does not begin with https:// or http://.')
-    with tempfile.TemporaryDirectory(prefix="bench-site-") as made:
-        root = Path(made)
+    with tempfile.TemporaryDirectory(prefix="bench-site-") as folder:
+        root = Path(folder)
         build(results, root)
         if address:
             text = (root / FEED).read_text(encoding="utf-8")
@@ -88,10 +88,10 @@ def decide(
     """
     new, replaced = [], []
     for name, path in files.items():
-        there = held(name)
-        if there is None:
+        current = held(name)
+        if current is None:
             new.append(name)
-        elif there != sha256(path):
+        elif current != sha256(path):
             if name not in owned and name != MANIFEST:
                 raise BenchError(
                     f"{place}: {name} is not from an earlier publication. Move it away, or "
@@ -169,8 +169,8 @@ def manifest(digests: Mapping[str, str]) -> str:
 def read_manifest(content: bytes, where: str) -> dict[str, str]:
     """SHA-256 by path. Raises BenchError for another content, or a path that leaves the site."""
     try:
-        found = json.loads(content)
-        names = {str(name): str(digest) for name, digest in found.items()}
+        entries = json.loads(content)
+        names = {str(name): str(digest) for name, digest in entries.items()}
     except (ValueError, AttributeError) as error:
         raise BenchError(f"{where}: not a manifest of published pages. Remove it.") from error
     for name in names:

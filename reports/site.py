@@ -119,7 +119,7 @@ def _top(
         coverage=Coverage(counts), finished=finished, warnings=warnings,
     )  # fmt: skip
     slugs = {method.name: method.slug for method in methods}
-    found = matrix(suites)
+    answers = matrix(suites)
     examined = environment.get_template("cross_examination.html.j2")
     yield (
         "cross-examination.html",
@@ -127,9 +127,9 @@ def _top(
             root="",
             here="cross-examination",
             kind="tables",
-            matrix=found,
+            matrix=answers,
             pages=slugs,
-            references=found.references,
+            references=answers.references,
         ),
     )
     how = environment.get_template("how_to_read.html.j2")
@@ -169,7 +169,7 @@ def _suite(environment: Environment, suite: Loaded, slugs: Mapping[str, str]) ->
     for task in view.tasks:
         if task.figure:
             yield f"{view.name}/{task.slug}.csv", board_csv(task.board)
-    for over in (each for track in view.tracks for each in track.over_tasks):
+    for over in (ranks for track in view.tracks for ranks in track.over_tasks):
         if over.figure:
             yield f"{view.name}/{over.slug}.csv", ranks_csv(over.found)
     for slug, svg in view.drawings.items():
@@ -208,16 +208,16 @@ def _by_track(view: SuiteView, trials: Sequence[TrialView]) -> Iterator[Grouped]
     """Each track's trials; the first of a method on a task with the anchor of its group."""
     anchored: set[str] = set()
     for track in view.tracks:
-        mine: list[tuple[TrialView, str]] = []
+        rows: list[tuple[TrialView, str]] = []
         ranking: dict[str, MetricInfo] = {}
         for trial in trials:
             if trial.track != track.info:
                 continue
             group = view.group(trial.planned.task, trial.method)
-            mine.append((trial, "" if group in anchored else group))
+            rows.append((trial, "" if group in anchored else group))
             anchored.add(group)
             ranking |= {metric.name: metric for metric in trial.ranking}
-        yield track.info, list(ranking.values()), mine
+        yield track.info, list(ranking.values()), rows
 
 
 def _write(path: Path, text: str) -> None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from bench.reports.statistics.seeds import Standing, Summary
+from bench.reports.statistics.seeds import Placement, Summary
 
 MINUS = "−"
 
@@ -75,8 +75,8 @@ def rate(value: float) -> str:
 def p_value(p: float) -> str:
     """A p as journals write it: "p = .004", "p < .001"."""
     digits = p_digits(p)
-    told = f"p {digits}" if digits.startswith("<") else f"p = {digits}"
-    return told.replace(" ", "\u00a0")  # no line of a page ends within it
+    text = f"p {digits}" if digits.startswith("<") else f"p = {digits}"
+    return text.replace(" ", "\u00a0")  # no line of a page ends within it
 
 
 def p_digits(p: float) -> str:
@@ -88,7 +88,7 @@ def p_digits(p: float) -> str:
     return (".049" if p < 0.05 <= float(text) else text).removeprefix("0")
 
 
-def rank(place: Standing) -> str:
+def rank(place: Placement) -> str:
     """A place as in sport: "3", or "3 =" where it is shared."""
     return f"{place.rank} =" if place.shared else str(place.rank)
 
@@ -131,13 +131,13 @@ def listed(names: Sequence[str], most: int = 6) -> str:
 
 def slugs(names: list[str]) -> dict[str, str]:
     """A file name and anchor for each name: letters, digits and dashes, no two alike."""
-    found: dict[str, str] = {}
+    slug_of: dict[str, str] = {}
     taken: set[str] = set()
     for name in names:
         base = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "task"
         slug, count = base, 2
         while slug in taken:
             slug, count = f"{base}-{count}", count + 1
-        found[name] = slug
+        slug_of[name] = slug
         taken.add(slug)
-    return found
+    return slug_of

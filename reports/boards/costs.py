@@ -10,17 +10,17 @@ from bench.reports.boards.verdicts import Comparisons, Tested, reference_of
 from bench.reports.statistics.paired import Paired, paired_by_seed
 from bench.result import MetricInfo
 
-LOOKS = "looks"
-"""The poisoning track's count of samples that a person looked at."""
+INSPECTIONS = "looks"
+"""The poisoning track's metric that counts the samples that a person inspected."""
 
 COST_RULE = (
     "Means over the seeds that ended well. Total is own plus shared work: what a user waits who "
     "runs this method alone. Extra is its total minus the reference's on the same seeds. Gain per "
     "extra second is the mean difference from the reference in the better direction (points for "
-    "percentages) over the extra seconds; per look, over the samples that a person had to look "
-    "at. It is left out where the gain is none or not significant, and where the 95 % interval "
-    "of the extra seconds reaches down to zero. Device seconds are the total of trials that held "
-    "a GPU."
+    "percentages) over the extra seconds; per inspection, over the samples that a person "
+    "inspected. It is left out where the gain is none or not significant, and where the 95 % "
+    "interval of the extra seconds reaches down to zero. Device seconds are the total of trials "
+    "that held a GPU."
 )
 
 
@@ -33,8 +33,8 @@ class Gain:
     is_significant: bool
     per_second: float | None
     """None without a gain or without extra seconds."""
-    per_look: float | None
-    """None without a gain, or where nobody looked."""
+    per_inspection: float | None
+    """None without a gain, or where nobody inspected samples."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Price:
     """A method's cost on a task."""
 
     row: Row
-    looks: Cell | None
+    inspections: Cell | None
     extra: Paired | None
     """Total seconds against the reference's, by seed; None for the reference itself."""
     gains: Mapping[str, Gain]
@@ -71,47 +71,52 @@ class Prices:
         return any(line.row.device_seconds for line in self.lines)
 
     @property
-    def has_looks(self) -> bool:
-        """Whether a person looked at anything."""
-        return any(_looks(line.looks) for line in self.lines)
+    def has_inspections(self) -> bool:
+        """Whether a person inspected any sample."""
+        return any(_inspections(line.inspections) for line in self.lines)
 
 
-def prices(board: Board, made: Sequence[Comparisons]) -> Prices:
+def prices(board: Board, comparisons: Sequence[Comparisons]) -> Prices:
     """The costs of a board's methods, with the gains of its comparisons."""
     reference = reference_of(board)
-    compared = {each.metric.name: each for each in made if each.reference}
+    compared = {
+        comparison.metric.name: comparison for comparison in comparisons if comparison.reference
+    }
     lines = [
         Price(
             row=row,
-            looks=row.cells.get(LOOKS),
+            inspections=row.cells.get(INSPECTIONS),
             extra=_paired_seconds(row, reference),
             gains={
                 name: gain
-                for name, each in compared.items()
-                if (gain := _gain(row, reference, each)) is not None
+                for name, comparison in compared.items()
+                if (gain := _gain(row, reference, comparison)) is not None
             },
         )
         for row in board.rows
     ]
     machines = sorted(frozenset[str]().union(*(row.machines for row in board.rows)))
-    return Prices(reference, [each.metric for each in compared.values()], lines, machines)
+    return Prices(
+        reference, [comparison.metric for comparison in compared.values()], lines, machines
+    )
 
 
-def cost_sentence(made: Prices, best: Row | None) -> str | None:
+def cost_sentence(costs: Prices, best: Row | None) -> str | None:
     """What the best method costs against the reference; None where that is not known."""
-    line = next((line for line in made.lines if line.row is best), None)
+    line = next((line for line in costs.lines if line.row is best), None)
     if line is None or best is None or not best.total_seconds:
         return None
-    if made.reference is None or best is made.reference or not made.reference.total_seconds:
+    if costs.reference is None or best is costs.reference or not costs.reference.total_seconds:
         return None
-    mine, theirs = best.total_seconds.mean, made.reference.total_seconds.mean
-    if theirs <= 0:
+    seconds, reference_seconds = best.total_seconds.mean, costs.reference.total_seconds.mean
+    if reference_seconds <= 0:
         return None
-    looked = _looks(line.looks)
-    looks = f" and {looked:,.0f} looks of a person" if looked else ""
+    inspected = _inspections(line.inspections)
+    inspections = f" and {inspected:,.0f} inspections by a person" if inspected else ""
     return (
-        f"{best.method.label} takes {_seconds(mine)} a seed, {mine / theirs:.2g} times the "
-        f"{_seconds(theirs)} of {made.reference.method.label}{looks}."
+        f"{best.method.label} takes {_seconds(seconds)} a seed, "
+        f"{seconds / reference_seconds:.2g} times the {_seconds(reference_seconds)} of "
+        f"{costs.reference.method.label}{inspections}."
     )
 
 
@@ -121,23 +126,23 @@ def _paired_seconds(row: Row, reference: Row | None) -> Paired | None:
     return paired_by_seed(row.total_by_seed, reference.total_by_seed)
 
 
-def _gain(row: Row, reference: Row | None, made: Comparisons) -> Gain | None:
-    tested = next(
-        (t for line in made.lines if line.row is row and (t := line.with_reference)), None
+def _gain(row: Row, reference: Row | None, comparisons: Comparisons) -> Gain | None:
+    test = next(
+        (t for line in comparisons.lines if line.row is row and (t := line.with_reference)), None
     )
-    if tested is None or reference is None:
+    if test is None or reference is None:
         return None
-    size = _size(tested, made.metric)
+    size = _size(test, comparisons.metric)
     if size is None or size <= 0:
-        return Gain(size, tested.is_significant, None, None)
+        return Gain(size, test.is_significant, None, None)
     pair = _paired_seconds(row, reference)
     extra = _extra(pair) if pair else None
-    looked = _looks(row.cells.get(LOOKS))
+    inspected = _inspections(row.cells.get(INSPECTIONS))
     return Gain(
         size=size,
-        is_significant=tested.is_significant,
+        is_significant=test.is_significant,
         per_second=size / extra if extra else None,
-        per_look=size / looked if looked else None,
+        per_inspection=size / inspected if inspected else None,
     )
 
 
@@ -149,7 +154,7 @@ def _size(tested: Tested, metric: MetricInfo) -> float | None:
 
 
 def _extra(pair: Paired) -> float | None:
-    """Extra seconds that are more than the clock's noise; of one seed, any."""
+    """Extra seconds beyond the clock's noise; with one seed, whatever was measured."""
     if pair.difference is None or pair.difference <= 0:
         return None
     if pair.interval is not None and pair.interval[0] <= 0:
@@ -157,7 +162,7 @@ def _extra(pair: Paired) -> float | None:
     return pair.difference
 
 
-def _looks(cell: Cell | None) -> float:
+def _inspections(cell: Cell | None) -> float:
     return cell.summary.mean if cell and cell.summary else 0.0
 
 

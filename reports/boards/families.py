@@ -1,4 +1,4 @@
-"""Entries of one method: what they share, and what tells them apart."""
+"""Entries of one method: the parameters they share, and those in which they differ."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bench.result import PlannedMethod, Scalar
 
 @dataclass(frozen=True)
 class Family:
-    """Entries of one method: what they share is said once."""
+    """The entries of one method, with their shared parameters listed once."""
 
     first: PlannedMethod
     members: Sequence[tuple[PlannedMethod, Mapping[str, Scalar]]]
@@ -27,21 +27,21 @@ def distinguishing(
     named: dict[tuple[str, str], list[PlannedMethod]] = {}
     for method in methods:
         named.setdefault((method.track, method.name), []).append(method)
-    found = {}
-    for mine in named.values():
-        shared = shared_parameters(mine)
-        for method in mine:
-            found[method.track, method.label] = {
+    differing = {}
+    for variants in named.values():
+        shared = shared_parameters(variants)
+        for method in variants:
+            differing[method.track, method.label] = {
                 key: value
                 for key, value in method.parameters.items()
                 if key not in shared and f"{key}=" not in method.label
             }
-    return found
+    return differing
 
 
 def families(methods: Sequence[PlannedMethod]) -> list[Family]:
     """The methods with their variants, in the plan's order."""
-    found = []
+    grouped = []
     for group in _by_name(methods):
         first = group[0]
         shared = shared_parameters(group)
@@ -50,8 +50,8 @@ def families(methods: Sequence[PlannedMethod]) -> list[Family]:
         for method in group:
             if method.caveat:
                 caveats.setdefault(method.caveat, []).append(method.label)
-        found.append(Family(first, members, shared, caveats))
-    return found
+        grouped.append(Family(first, members, shared, caveats))
+    return grouped
 
 
 def shared_parameters(methods: Sequence[PlannedMethod]) -> dict[str, Scalar]:
@@ -65,8 +65,8 @@ def shared_parameters(methods: Sequence[PlannedMethod]) -> dict[str, Scalar]:
 
 def _by_name(methods: Sequence[PlannedMethod]) -> list[list[PlannedMethod]]:
     """Entries of one file and one revision, which differ in parameters alone."""
-    found: dict[tuple[object, ...], list[PlannedMethod]] = {}
+    groups: dict[tuple[object, ...], list[PlannedMethod]] = {}
     for method in methods:
         same = method.track, method.name, method.revision, method.summary, method.paper, method.url
-        found.setdefault((*same, *method.about), []).append(method)
-    return list(found.values())
+        groups.setdefault((*same, *method.about), []).append(method)
+    return list(groups.values())

@@ -13,7 +13,7 @@ from bench.reports.boards.tables import status_of
 from bench.reports.statistics.paired import Seeds
 from bench.reports.statistics.seeds import (
     Interval,
-    Standing,
+    Placement,
     Summary,
     overall_ranks,
     shared_ranks,
@@ -40,7 +40,7 @@ class Cell:
 
     metric: MetricInfo
     summary: Summary | None
-    place: Standing | None
+    place: Placement | None
     published: PublishedFigure | None
     reasons: tuple[str, ...]
     """Why the metric does not exist on some or all seeds that ended well."""
@@ -101,7 +101,7 @@ class Row:
     """A method's line on the board."""
 
     method: PlannedMethod
-    place: Standing | None
+    place: Placement | None
     cells: Mapping[str, Cell]
     statuses: Mapping[str, int]
     """How many seeds ended how; the values add up to the planned seeds."""
@@ -150,11 +150,10 @@ class Board:
         return len(self.rows) > LONG
 
     def best(self, row: Row, metric: MetricInfo) -> bool:
-        """Whether a method leads on a metric, alone or not, with someone behind it."""
-        places = [r.cells[metric.name].place for r in self.rows]
-        mine = row.cells[metric.name].place
-        behind = any(place and place.rank > 1 for place in places)
-        return mine is not None and mine.rank == 1 and behind
+        """Whether a method leads on a metric, alone or not, with at least one method behind it."""
+        placements = [r.cells[metric.name].place for r in self.rows]
+        own = row.cells[metric.name].place
+        return own is not None and own.rank == 1 and any(p and p.rank > 1 for p in placements)
 
     @property
     def pareto(self) -> frozenset[str]:
@@ -212,8 +211,15 @@ def _board(
         if trial.task == task.name:
             trials.setdefault(trial.method, []).append(trial)
     methods = [m for m in plan.methods if m.track == task.track and m.label in trials]
-    good = {label: _finished_well(mine, results) for label, mine in trials.items()}
-    reported = {name for mine in good.values() for result in mine for name in result.metrics}
+    good = {
+        label: _finished_well(method_trials, results) for label, method_trials in trials.items()
+    }
+    reported = {
+        name
+        for method_trials in good.values()
+        for result in method_trials
+        for name in result.metrics
+    }
     ranking = ranking_metrics(track, reported)
     ranked = [m.label for m in methods if m.caveat is None]
     places = {
@@ -256,19 +262,20 @@ def ranking_metrics(track: TrackInfo, reported: Collection[str]) -> list[MetricI
     return [metric for metric in possible if metric.name in reported] or possible[:2]
 
 
-def _order(row: Row, deciding: Sequence[MetricInfo]) -> tuple[float, bool, float]:
-    """Mean place first; those who share it, or have none, in the order of the first metric."""
+def _order(row: Row, deciding: Sequence[MetricInfo]) -> tuple[float, bool, float, str]:
+    """Mean place first; equal or missing ones by the first metric; equal means by the label."""
     first = row.cells[deciding[0].name] if deciding else None
-    if first is None or first.summary is None:
-        return row.place.score if row.place else math.inf, True, 0.0
-    mean = first.summary.mean
     score = row.place.score if row.place else math.inf
-    return score, False, -mean if first.metric.better == "higher" else mean
+    if first is None or first.summary is None:
+        return score, True, 0.0, row.method.label
+    mean = first.summary.mean
+    # The label comes last, so that the order of a suite file decides nothing.
+    return score, False, -mean if first.metric.better == "higher" else mean, row.method.label
 
 
 def _finished_well(trials: Sequence[PlannedTrial], results: Mapping[str, Result]) -> list[Result]:
-    found = (results.get(trial.key) for trial in trials)
-    return [result for result in found if result and result.status is Status.OK]
+    candidates = (results.get(trial.key) for trial in trials)
+    return [result for result in candidates if result and result.status is Status.OK]
 
 
 def _by_seed(good: Sequence[Result], metric: str) -> dict[int, float]:
@@ -280,7 +287,7 @@ def _cell(
     method: PlannedMethod,
     task: PlannedTask,
     good: Mapping[str, Sequence[Result]],
-    places: Mapping[str, Standing],
+    places: Mapping[str, Placement],
     interval: Interval,
 ) -> Cell:
     label = method.label
@@ -303,7 +310,7 @@ def _cell(
 
 def _row(
     method: PlannedMethod,
-    place: Standing | None,
+    place: Placement | None,
     cells: Mapping[str, Cell],
     statuses: Mapping[str, int],
     good: Sequence[Result],

@@ -52,7 +52,7 @@ class Friedman:
 
     @property
     def is_significant(self) -> bool:
-        """Whether pairs may be told apart at all."""
+        """Whether any pair may be called different (p below 5 %)."""
         return self.p < LEVEL
 
 
@@ -140,60 +140,64 @@ def nemenyi_p_value(difference: float, k: int, n: int) -> float:
 
 def inseparable(mean_ranks: Sequence[float], reach: float) -> list[tuple[int, int]]:
     """Largest runs of positions whose mean ranks, sorted, span less than `reach`."""
-    found: list[tuple[int, int]] = []
+    runs: list[tuple[int, int]] = []
     for first, rank in enumerate(mean_ranks):
         # Ranks are fractions of whole numbers: their difference may miss by a rounding.
         last = max(i for i, r in enumerate(mean_ranks) if i == first or r - rank < reach - 1e-9)
-        if last > first and not (found and found[-1][1] >= last):
-            found.append((first, last))
-    return found
+        if last > first and not (runs and runs[-1][1] >= last):
+            runs.append((first, last))
+    return runs
 
 
 def over_tasks(boards: Sequence[Board]) -> list[OverTasks]:
     """Ranks over the boards of one track, for each ranking metric that has enough of them."""
     metrics = {m.name: m for board in boards for m in board.ranking if m.better}
-    made = (_over_tasks(metric, boards) for metric in metrics.values())
-    return [found for found in made if found]
+    results = (_over_tasks(metric, boards) for metric in metrics.values())
+    return [result for result in results if result]
 
 
 def _over_tasks(metric: MetricInfo, boards: Sequence[Board]) -> OverTasks | None:
-    mine = [board for board in boards if metric in board.ranking and _measured(board, metric)]
-    cells = _cells(metric, mine)
-    means = {m: [c.summary.mean for _, c in each if c.summary] for m, each in cells.items()}
-    complete = [label for label in sorted(means) if len(means[label]) == len(mine)]
-    n, k = len(mine), len(complete)
+    measured_boards = [
+        board for board in boards if metric in board.ranking and _measured(board, metric)
+    ]
+    cells = _cells(metric, measured_boards)
+    means = {
+        m: [c.summary.mean for _, c in task_cells if c.summary] for m, task_cells in cells.items()
+    }
+    complete = [label for label in sorted(means) if len(means[label]) == len(measured_boards)]
+    n, k = len(measured_boards), len(complete)
     if n < LEAST or k < LEAST:
         return None
     table = [ranks_of([means[m][task] for m in complete], metric.better) for task in range(n)]
-    tested = friedman(table)
+    test = friedman(table)
     mean_ranks = {m: float(r) for m, r in zip(complete, np.mean(table, axis=0), strict=True)}
     order = sorted(complete, key=lambda label: (mean_ranks[label], label))
-    behind = {m: mean_ranks[m] - mean_ranks[order[0]] for m in order[1:]}
-    p_best = {m: nemenyi_p_value(difference, k, n) for m, difference in behind.items()}
+    gaps = {m: mean_ranks[m] - mean_ranks[order[0]] for m in order[1:]}
+    p_best = {m: nemenyi_p_value(difference, k, n) for m, difference in gaps.items()}
     reach = critical_difference(k, n)
     return OverTasks(
         metric=metric,
-        tasks=[board.task.name for board in mine],
-        data_sets=len({board.task.data for board in mine}),
+        tasks=[board.task.name for board in measured_boards],
+        data_sets=len({board.task.data for board in measured_boards}),
         standings=[_standing(m, cells[m], mean_ranks[m], p_best.get(m)) for m in order],
-        friedman=tested,
+        friedman=test,
         critical_difference=reach,
         groups=inseparable(
-            [mean_ranks[m] for m in order], reach if tested.is_significant else math.inf
+            [mean_ranks[m] for m in order], reach if test.is_significant else math.inf
         ),
-        left_out={m: n - len(each) for m, each in means.items() if len(each) < n},
+        left_out={m: n - len(task_cells) for m, task_cells in means.items() if len(task_cells) < n},
     )
 
 
 def _cells(metric: MetricInfo, boards: Sequence[Board]) -> dict[str, list[tuple[int, Cell]]]:
     """Planned seeds and values of each method that is ranked, task by task."""
-    found: dict[str, list[tuple[int, Cell]]] = {}
+    cells: dict[str, list[tuple[int, Cell]]] = {}
     for board in boards:
         for row in board.rows:
             if row.method.caveat is None:
-                mine = found.setdefault(row.method.label, [])
-                mine.append((row.planned, row.cells[metric.name]))
-    return found
+                method_cells = cells.setdefault(row.method.label, [])
+                method_cells.append((row.planned, row.cells[metric.name]))
+    return cells
 
 
 def _standing(

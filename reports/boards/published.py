@@ -102,9 +102,9 @@ def lookup(task: PlannedTask, method: PlannedMethod, metric: str) -> PublishedFi
     conditions = conditions_of(task)
     for label in _labels(method):
         rows = _index().get((task.published, conditions, label), ())
-        found = [row for row in rows if row.metric == metric]
-        if found:
-            return min(found, key=lambda row: row.preference).figure
+        matching = [row for row in rows if row.metric == metric]
+        if matching:
+            return min(matching, key=lambda row: row.preference).figure
     return None
 
 
@@ -122,10 +122,10 @@ def comparison(task: PlannedTask, first: str, second: str, metric: str) -> Publi
 
 def conditions_of(task: PlannedTask) -> frozenset[str]:
     """What sets a task apart from the paper's standard one: {"backbone=vgg16"}."""
-    mine = {name: value for name, value in task.conditions.items() if name not in NEUTRAL}
+    conditions = {name: value for name, value in task.conditions.items() if name not in NEUTRAL}
     return frozenset(
         f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
-        for name, value in mine.items()
+        for name, value in conditions.items()
     )
 
 

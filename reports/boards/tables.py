@@ -36,10 +36,23 @@ COLUMNS = [
     "metric", "value", "reason", "selection", "official_data", "key",
 ]  # fmt: skip
 
-COST_METRICS = (
-    "seconds", "shared_seconds", "total_seconds",
-    "peak_memory_mib", "peak_device_memory_mib", "samples_per_second",
-)  # fmt: skip
+COSTS = {
+    name: MetricInfo(name=name, title=title, unit=unit, better=better, definition=definition)
+    for name, title, unit, better, definition in (
+        ("seconds", "Own time", "s", "lower", "Seconds of the trial itself."),
+        ("shared_seconds", "Shared time", "s", "lower",
+         "Seconds of work that was done once and is charged to every trial that needs it."),
+        ("total_seconds", "Time", "s", "lower",
+         "Seconds, shared work included: what this method alone would take."),
+        ("peak_memory_mib", "Memory", "MiB", "lower",
+         "The largest memory of the trial's process."),
+        ("peak_device_memory_mib", "Device memory", "MiB", "lower",
+         "The largest memory of the trial on a GPU."),
+        ("samples_per_second", "Throughput", "samples/s", "higher",
+         "Training samples processed per second of training."),
+    )
+}  # fmt: skip
+"""What a trial costs, as metrics beside those of its track, by name."""
 
 
 def results_of(store: Store, suite: str, plan: Plan) -> dict[str, Result]:
@@ -116,7 +129,7 @@ def _cells(
     for name in _metric_names(track, result):
         value, reason = _value(name, result)
         yield name, value, reason
-    for name in COST_METRICS:
+    for name in COSTS:
         value = _cost(name, result)
         yield name, value, None if value is not None else _absence(result) or "not measured"
 
@@ -125,7 +138,7 @@ def _metric_names(track: TrackInfo | None, result: Result | None) -> list[str]:
     """The track's metrics first, then those that only this result carries."""
     names = [metric.name for metric in track.metrics] if track else []
     own = [*result.metrics, *result.undefined] if result else []
-    return [name for name in dict.fromkeys((*names, *own)) if name not in COST_METRICS]
+    return [name for name in dict.fromkeys((*names, *own)) if name not in COSTS]
 
 
 def _value(name: str, result: Result | None) -> tuple[float | None, str | None]:
@@ -151,53 +164,3 @@ def _cost(name: str, result: Result | None) -> float | None:
         return None
     value = getattr(result.cost, name)
     return None if value is None else float(value)
-
-
-COSTS = {
-    metric.name: metric
-    for metric in (
-        MetricInfo(
-            name="seconds",
-            title="Own time",
-            unit="s",
-            better="lower",
-            definition="Seconds of the trial itself.",
-        ),
-        MetricInfo(
-            name="shared_seconds",
-            title="Shared time",
-            unit="s",
-            better="lower",
-            definition="Seconds of work that was done once and is charged to all who need it.",
-        ),
-        MetricInfo(
-            name="total_seconds",
-            title="Time",
-            unit="s",
-            better="lower",
-            definition="Seconds, shared work included: what this method alone would take.",
-        ),
-        MetricInfo(
-            name="peak_memory_mib",
-            title="Memory",
-            unit="MiB",
-            better="lower",
-            definition="Most memory that the trial's process held.",
-        ),
-        MetricInfo(
-            name="peak_device_memory_mib",
-            title="Device memory",
-            unit="MiB",
-            better="lower",
-            definition="Most memory that the trial held on a GPU.",
-        ),
-        MetricInfo(
-            name="samples_per_second",
-            title="Throughput",
-            unit="samples/s",
-            better="higher",
-            definition="Samples seen in training over its time.",
-        ),
-    )
-}
-"""By name; the names are those of `bench.reports.boards.tables.COST_METRICS`."""

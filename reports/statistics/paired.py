@@ -19,10 +19,10 @@ from scipy.special import stdtr, stdtrit
 
 CONFIDENCE = 0.95
 LEVEL = 0.05
-"""Two methods are told apart where a two-sided test gives a smaller p."""
+"""The level of significance: methods differ where a two-sided test gives a smaller p."""
 
 ROUNDING = 1e-12
-"""What is smaller, relative to the values, is rounding of equal numbers and no difference."""
+"""A relative difference below this is rounding and counts as zero."""
 
 Seeds = Mapping[int, float]
 """Values of one metric of one method, by seed."""
@@ -151,7 +151,7 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 
 def _differences(first: Sequence[float], second: Sequence[float]) -> list[float]:
     """Differences with what is only rounding taken out: exact zeros, and exactly equal ones."""
-    raw = [one - other for one, other in zip(first, second, strict=True)]
+    raw = [a - b for a, b in zip(first, second, strict=True)]
     scale = max(map(abs, (*first, *second)))
     if max(map(abs, raw)) <= ROUNDING * scale:
         return [0.0] * len(raw)

@@ -1,6 +1,6 @@
 """Seeds to means, intervals and shared ranks.
 
-The rule is told once in words, in `RANKING_RULE`, and the pages print those words.
+`RANKING_RULE` states the rule in words; the pages print that text.
 """
 
 from __future__ import annotations
@@ -64,13 +64,13 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class Standing:
-    """Where a method stands: 1 is best; `shared` where another stands there too."""
+class Placement:
+    """A method's place in a ranking: 1 is best, and `shared` says whether another has it too."""
 
     rank: int
     shared: bool
     score: float
-    """What was sorted: the mean of a metric, or the mean of the ranks."""
+    """The number that was sorted: the mean of a metric, or of the ranks."""
 
 
 def summarize(values: Iterable[float], interval: Interval = "t") -> Summary | None:
@@ -120,7 +120,7 @@ def in_order(values: Mapping[str, Seeds], better: str) -> list[str]:
     return sorted(means, key=lambda method: (sign * means[method], method))
 
 
-def shared_ranks(values: Mapping[str, Seeds], better: str) -> dict[str, Standing]:
+def shared_ranks(values: Mapping[str, Seeds], better: str) -> dict[str, Placement]:
     """Places of the methods on one metric by `RANKING_RULE`; those without a value have none.
 
     Arguments as of `in_order`.
@@ -137,22 +137,22 @@ def shared_ranks(values: Mapping[str, Seeds], better: str) -> dict[str, Standing
     return _places(ranks, {method: _mean(values[method]) for method in order})
 
 
-def _worse(leader: str, behind: Sequence[str], values: Mapping[str, Seeds]) -> set[str]:
+def _worse(leader: str, followers: Sequence[str], values: Mapping[str, Seeds]) -> set[str]:
     """Methods of `behind` that do not share the leader's place."""
-    compared = [paired_by_seed(values[leader], values[method]) for method in behind]
-    found = set()
-    for method, pair, p in zip(behind, compared, holm([c.p_t for c in compared]), strict=True):
+    compared = [paired_by_seed(values[leader], values[method]) for method in followers]
+    worse = set()
+    for method, pair, p in zip(followers, compared, holm([c.p_t for c in compared]), strict=True):
         ahead = _mean(values[leader]) - _mean(values[method])
         if p is None:
             equal = math.isclose(ahead, 0.0, abs_tol=ROUNDING * abs(_mean(values[leader])))
-            found |= set() if equal else {method}
+            worse |= set() if equal else {method}
         # Over the common seeds the order may be the other way round.
         elif p < LEVEL and pair.difference is not None and ahead * pair.difference > 0:
-            found.add(method)
-    return found
+            worse.add(method)
+    return worse
 
 
-def overall_ranks(by_metric: Sequence[Mapping[str, Standing]]) -> dict[str, Standing]:
+def overall_ranks(by_metric: Sequence[Mapping[str, Placement]]) -> dict[str, Placement]:
     """Order of the mean rank over metrics, for the methods that have a place on all of them."""
     if not by_metric:
         return {}
@@ -162,9 +162,9 @@ def overall_ranks(by_metric: Sequence[Mapping[str, Standing]]) -> dict[str, Stan
     return _places(dict(sorted(ranks.items(), key=lambda item: item[1])), scores)
 
 
-def _places(ranks: Mapping[str, int], scores: Mapping[str, float]) -> dict[str, Standing]:
+def _places(ranks: Mapping[str, int], scores: Mapping[str, float]) -> dict[str, Placement]:
     taken = list(ranks.values())
-    return {m: Standing(rank, taken.count(rank) > 1, scores[m]) for m, rank in ranks.items()}
+    return {m: Placement(rank, taken.count(rank) > 1, scores[m]) for m, rank in ranks.items()}
 
 
 def _mean(seeds: Seeds) -> float:

@@ -122,15 +122,15 @@ def _tests(
 
 
 def by_group(results: Sequence[Result]) -> Groups | None:
-    """Mean accuracy by group over the results; None where they do not tell it of equal groups."""
-    told = [r.samples for r in results if "accuracy by group" in r.samples]
-    if not told or any(one["group"] != told[0]["group"] for one in told):
+    """Mean accuracy by group over results; None unless all of them report the same groups."""
+    reported = [r.samples for r in results if "accuracy by group" in r.samples]
+    if not reported or any(samples["group"] != reported[0]["group"] for samples in reported):
         return None
     return Groups(
-        np.array(told[0]["group"], int),
-        np.array(told[0]["covariate by group"]),
-        np.mean([one["accuracy by group"] for one in told], axis=0),
-        np.array(told[0]["samples by group"]),
+        np.array(reported[0]["group"], int),
+        np.array(reported[0]["covariate by group"]),
+        np.mean([samples["accuracy by group"] for samples in reported], axis=0),
+        np.array(reported[0]["samples by group"]),
     )
 
 
@@ -140,10 +140,10 @@ def slopes(covariate: Array, accuracy: Array, weight: Array) -> Array:
     g = covariate - (weight * covariate).sum(axis=1, keepdims=True) / total
     spread = (weight * g * g).sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        found: Array = np.where(
+        slope: Array = np.where(
             spread > 1e-12, (weight * g * accuracy).sum(axis=1) / spread, np.nan
         )
-    return found
+    return slope
 
 
 def _bootstrap(first: Groups, second: Groups) -> tuple[float, float] | None:
@@ -169,5 +169,5 @@ def _pooled_spread(a: Array, b: Array) -> float | None:
     return math.sqrt(squares / degrees) or None
 
 
-def _test(found: Any) -> TTest:
-    return TTest(float(found.statistic), float(found.df), float(found.pvalue))
+def _test(outcome: Any) -> TTest:
+    return TTest(float(outcome.statistic), float(outcome.df), float(outcome.pvalue))

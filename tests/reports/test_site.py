@@ -19,7 +19,7 @@ from bench.reports import wording
 from bench.reports.boards.leaderboard import boards
 from bench.reports.pages.suite import SELECTED_ON_TEST, suite_view
 from bench.reports.site import build, render
-from bench.reports.statistics.seeds import RANKING_RULE, Standing, Summary
+from bench.reports.statistics.seeds import RANKING_RULE, Placement, Summary
 from bench.result import Status
 from tests.reports.synthetic_sweep import HOSTILE, SUITE, TwoTasks, environment, store_of
 
@@ -376,6 +376,6 @@ def test_small_words() -> None:
     assert wording.published(0.00782, "") == "0.00782"
     assert wording.published(93.8, "%") == "93.80"
     assert wording.seeds([4, 1, 0, 2, 7]) == "seeds 0–2, 4, 7"
-    assert wording.rank(Standing(1, True, 1.0)) == "1 ="
+    assert wording.rank(Placement(1, True, 1.0)) == "1 ="
     assert wording.moment(datetime(2025, 1, 2, 3, 4)) == "2025-01-02 03:04 UTC"
     assert wording.slugs(["A b", "a/b", "||"]) == {"A b": "a-b", "a/b": "a-b-2", "||": "task"}

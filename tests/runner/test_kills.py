@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
-from bench.reports.boards.tables import COST_METRICS
+from bench.reports.boards.tables import COSTS
 
 SUITE = """
 title: Small trials
@@ -60,7 +60,7 @@ def table(folder: Path) -> list[dict[str, Any]]:
     """What the pages show, less what a clock measured."""
     rows = json.loads((folder / "site" / "small" / "results.json").read_text())
     rows = rows["results"] if isinstance(rows, dict) else rows
-    return [row for row in rows if row["metric"] not in COST_METRICS]
+    return [row for row in rows if row["metric"] not in COSTS]
 
 
 def kill_at_random(folder: Path, luck: random.Random, kind: str) -> None:

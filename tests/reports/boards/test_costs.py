@@ -38,11 +38,11 @@ def test_gain_per_extra_second_by_hand() -> None:
     assert gain.size == pytest.approx(8.9 / 3 / 100)
     assert gain.per_second == pytest.approx(8.9 / 3 / 100 / 10)
     assert gain.is_significant
-    assert gain.per_look is None
+    assert gain.per_inspection is None
     assert made.reference is not None
     assert made.reference.method.label == "standard"
     assert [m.name for m in made.metrics] == ["odds"]
-    assert not made.has_looks
+    assert not made.has_inspections
 
 
 def test_no_gain_and_no_extra_time_give_no_rate() -> None:
@@ -69,10 +69,10 @@ def test_without_a_reference_there_are_costs_but_no_gains() -> None:
 
 def test_what_a_person_looked_at_is_paid_for() -> None:
     made, lines = priced(board_of(ODDS, seconds=SECONDS, looks={"bade": 50.0}))
-    assert made.has_looks
+    assert made.has_inspections
     gain = lines["bade"].gains["odds"]
-    assert gain.per_look == pytest.approx(8.9 / 3 / 100 / 50)
-    assert lines["quick"].gains["odds"].per_look is None
+    assert gain.per_inspection == pytest.approx(8.9 / 3 / 100 / 50)
+    assert lines["quick"].gains["odds"].per_inspection is None
 
 
 def test_one_seed_has_an_extra_without_an_interval() -> None:
@@ -108,12 +108,12 @@ def test_the_sentence_of_costs() -> None:
     board = board_of(ODDS, seconds=SECONDS, looks={"bade": 50.0})
     made, lines = priced(board)
     assert cost_sentence(made, lines["bade"].row) == (
-        "bade takes 21 s a seed, 1.9 times the 11 s of standard and 50 looks of a person."
+        "bade takes 21 s a seed, 1.9 times the 11 s of standard and 50 inspections by a person."
     )
     assert cost_sentence(made, lines["standard"].row) is None
     assert cost_sentence(made, None) is None
 
 
 def test_the_rule_of_costs_is_told_in_words() -> None:
-    for word in ("extra second", "per look", "Device seconds", "reference"):
+    for word in ("extra second", "per inspection", "Device seconds", "reference"):
         assert word in COST_RULE

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
 import typer
-import yaml
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
@@ -17,7 +16,7 @@ from bench import __version__
 from bench.cli.data import DATA, Data, data_app, out, print_rows
 from bench.cli.results import PAGES, RESULTS, Out, Site, register, split_names
 from bench.errors import BenchError, UsageError, unknown
-from bench.suites.source import read_value
+from bench.suites.source import SuiteSource, read_value
 
 app = typer.Typer(
     add_completion=False,
@@ -354,12 +353,10 @@ def _need_results(folder: Path) -> None:
 
 
 def _print_suites() -> None:
-    folder = Path(__file__).parents[1] / "suites"
-    rows = []
-    for path in sorted(folder.glob("*.yaml")):
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        rows.append((path.stem, " ".join(str(content.get("description", "")).split())))
-    print_rows(rows)
+    from bench.suites.reader import suite_names  # noqa: PLC0415 - imports torch
+
+    suites = {name: SuiteSource(path).content for name, path in suite_names().items()}
+    print_rows([(name, " ".join(s.get("description", "").split())) for name, s in suites.items()])
 
 
 register(app)

@@ -1,15 +1,17 @@
-"""YAML that knows its lines: suite files, and values as the command line has them."""
+"""YAML whose mistakes are reported with their line: suite files, and values on the command line."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML
+from ruamel.yaml.constructor import DuplicateKeyError, SafeConstructor
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from bench.errors import SuiteError, UsageError, unknown
 from bench.learning.settings import Training
@@ -17,19 +19,32 @@ from bench.learning.settings import Training
 Location = Sequence[str | int]
 
 
-class Loader(yaml.SafeLoader):
-    """YAML with the numbers of its version 1.2, where 1e-4 is one, and without dates."""
+class _Constructor(SafeConstructor):
+    """Plain Python values as YAML 1.2 has them (1e-4 is a number), but a date stays text."""
+
+    def check_mapping_key(
+        self, node: Node, key_node: Node, mapping: dict[Any, Any], key: Any, value: Any
+    ) -> bool:
+        """Refuse a repeated key in one short sentence; ruamel's own message repeats the values."""
+        if key in mapping:
+            mark = key_node.start_mark
+            raise DuplicateKeyError(problem=f'key "{key}" is given twice', problem_mark=mark)
+        return True
 
 
-Loader.yaml_implicit_resolvers = {
-    first: [(tag, form) for tag, form in forms if not tag.endswith(":timestamp")]
-    for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
-    list("-+.0123456789"),
-)
+_Constructor.add_constructor("tag:yaml.org,2002:timestamp", SafeConstructor.construct_yaml_str)
+
+
+def compose(text: str) -> tuple[Node | None, Any]:
+    """The root of a YAML document, whose nodes know their lines, and the document's value.
+
+    Raises:
+        YAMLError: The text is not YAML, or repeats a key.
+    """
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Constructor = _Constructor
+    root = yaml.compose(text)
+    return root, yaml.constructor.construct_document(root) if root else None
 
 
 class SuiteSource:
@@ -38,65 +53,44 @@ class SuiteSource:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            text = path.read_text(encoding="utf-8")
-            self.root = yaml.compose(text, Loader=Loader)
-            self.content = yaml.load(text, Loader=Loader)  # noqa: S506 - a SafeLoader
+            self._root, self.content = compose(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as error:
             raise SuiteError(f"{path}: cannot be read ({error}).") from error
-        except yaml.YAMLError as error:
+        except (YAMLError, ValueError) as error:
             mark = getattr(error, "problem_mark", None)
             where = f"{path}, line {mark.line + 1}" if mark else f"{path}"
             raise SuiteError(f"{where}: not YAML ({_problem(error)}).") from error
-        _refuse_repeats(path, self.root)
 
     def error(self, place: Location, message: str) -> SuiteError:
         """The error to raise for a mistake at `place`."""
-        return SuiteError(f"{self.path}, line {self._line(place)}, {_dotted(place)}: {message}")
+        line, _ = self._locate(place)
+        return SuiteError(f"{self.path}, line {line}, {_dotted(place)}: {message}")
 
     def has(self, place: Location) -> bool:
         """Whether the file has such a part."""
-        node = self.root
-        for part in place:
-            found = _child(node, part)
-            if found is None:
-                return False
-            node = found[1]
-        return True
+        return self._locate(place)[1]
 
-    def _line(self, place: Location) -> int:
-        node, line = self.root, 1
+    def _locate(self, place: Location) -> tuple[int, bool]:
+        """The line of the deepest part on the way to `place`, and whether it is `place` itself."""
+        node, line = self._root, 1
         for part in place:
-            found = _child(node, part)
-            if found is None:
-                break
-            line, node = found
-        return line
+            marked = _children(node).get(part)
+            if marked is None:
+                return line, False
+            key, node = marked
+            line = key.start_mark.line + 1
+        return line, True
 
 
 def read_value(text: str) -> Any:
     """A value as a suite would have it. Raises UsageError where it is not YAML."""
     try:
-        return yaml.load(text, Loader=Loader)  # noqa: S506 - a SafeLoader
-    except yaml.YAMLError as error:
+        return compose(text)[1]
+    except (YAMLError, ValueError) as error:  # of numbers without a digit, such as -_
         raise UsageError(f'"{text}" is not a value ({_problem(error)}).') from error
 
 
-def _refuse_repeats(path: Path, node: yaml.Node | None) -> None:
-    """YAML readers keep the last of two equal keys and drop the first without a word."""
-    if isinstance(node, yaml.SequenceNode):
-        for child in node.value:
-            _refuse_repeats(path, child)
-    if isinstance(node, yaml.MappingNode):
-        seen = set()
-        for key, child in node.value:
-            if key.value in seen:
-                line = key.start_mark.line + 1
-                raise SuiteError(f'{path}, line {line}: key "{key.value}" is given twice.')
-            seen.add(key.value)
-            _refuse_repeats(path, child)
-
-
-def _problem(error: yaml.YAMLError) -> str:
+def _problem(error: Exception) -> str:
     return " ".join(str(getattr(error, "problem", None) or error).split())
 
 
@@ -104,15 +98,13 @@ def _dotted(place: Location) -> str:
     return ".".join(str(part) for part in place) or "top"
 
 
-def _child(node: yaml.Node | None, part: str | int) -> tuple[int, yaml.Node] | None:
-    """Line and node of a part of a mapping or list."""
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            if key.value == str(part):
-                return key.start_mark.line + 1, value
-    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-        return node.value[part].start_mark.line + 1, node.value[part]
-    return None
+def _children(node: Node | None) -> dict[str | int, tuple[Node, Node]]:
+    """By key or index, the node whose line counts (a mapping's key) and the node of the value."""
+    if isinstance(node, MappingNode):
+        return {key.value: (key, value) for key, value in node.value}
+    if isinstance(node, SequenceNode):
+        return {index: (value, value) for index, value in enumerate(node.value)}
+    return {}
 
 
 # What pydantic's types of errors ask for, in words.

@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import yaml
+from ruamel.yaml import YAML
 
 FILE = "CITATION.cff"
 """Beside this module as a link to the file at the top, so that an installed copy has it too."""
@@ -43,7 +43,7 @@ def read(text: str) -> Citation:
         text: YAML with `title`, `authors` and, where known, `version`, `date-released`, `url`,
             `doi` and `references`.
     """
-    whole = yaml.safe_load(text)
+    whole = YAML(typ="safe", pure=True).load(text)
     authors = ", ".join(_name(author) for author in whole["authors"])
     year = _year(whole)
     parts = [

@@ -294,9 +294,21 @@ def test_a_value_is_read_as_a_suite_would_have_it(text: str, value: object) -> N
     assert type(read_value(text)) is type(value)
 
 
-def test_a_value_that_is_no_yaml_is_told_in_one_line() -> None:
-    with pytest.raises(UsageError, match=r'"\[1" is not a value \(expected'):
-        read_value("[1")
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("[1", "expected"),
+        ("-_", "invalid literal"),
+        ("{a: 1, a: 2}", 'key "a" is given twice'),
+        ("!!python/name:os.system", "could not determine a constructor"),
+        ("\x01", "unacceptable character"),
+    ],
+)
+def test_a_value_that_is_no_yaml_is_told_in_one_line(text: str, problem: str) -> None:
+    with pytest.raises(UsageError) as error:
+        read_value(text)
+    assert str(error.value).startswith(f'"{text}" is not a value ({problem}')
+    assert "\n" not in str(error.value)
 
 
 # --- Tracks and players ---

@@ -1,8 +1,11 @@
-"""What all tests share: no mirror unless asked for, one thread, a fresh library."""
+"""What all tests share: no mirror unless asked for, one thread, nothing left for the next test."""
 
 from __future__ import annotations
 
+import logging
 import os
+import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,8 +25,62 @@ torch.set_num_threads(1)
 CHROMIUM = Path("/usr/bin/chromium")
 
 
+SET_BY_LIBRARIES = ("KMP_", "TORCHINDUCTOR_", "PYTEST_CURRENT_TEST")
+"""Beginnings of environment variables that torch sets when its parts are first imported."""
+
+
+def process_state() -> dict[str, object]:
+    """What belongs to the whole process, by name: a test that changes it changes the next one."""
+    root = logging.getLogger()
+    return {
+        "working directory": str(Path.cwd()),
+        "sys.path": tuple(sys.path),
+        "sys.argv": tuple(sys.argv),
+        "root logger": (tuple(root.handlers), root.level, root.manager.disable),
+        "signal handlers": tuple(map(signal.getsignal, (signal.SIGINT, signal.SIGTERM))),
+        "torch threads": torch.get_num_threads(),
+        "torch default dtype": torch.get_default_dtype(),
+        "torch gradients": torch.is_grad_enabled(),
+        "torch determinism": torch.are_deterministic_algorithms_enabled(),
+        "torch precision": torch.get_float32_matmul_precision(),
+        **{
+            f"environment variable {name}": text
+            for name, text in os.environ.items()
+            if not name.startswith(SET_BY_LIBRARIES)
+        },
+    }
+
+
+def release_captured_streams() -> None:
+    """Point log handlers whose stream is closed at the error stream of this process.
+
+    Libraries make such handlers when they are first imported, with the error stream of that moment.
+    Within a test this is pytest's, which is closed when the test ends: in the next test that logs,
+    the handler would print "--- Logging error ---" among what that test reads.
+    """
+    for reference in logging._handlerList:  # type: ignore[attr-defined]
+        handler = reference()
+        if getattr(getattr(handler, "stream", None), "closed", False):
+            handler.stream = sys.stderr
+
+
 @pytest.fixture(autouse=True)
-def no_mirror(monkeypatch: pytest.MonkeyPatch) -> None:
+def leaves_nothing_behind() -> Iterator[None]:
+    """Fail a test after which the process is not as before: tests run in any order."""
+    before = process_state()
+    yield
+    after = process_state()
+    release_captured_streams()
+    changed = {
+        name: (before.get(name), after.get(name))
+        for name in before.keys() | after.keys()
+        if before.get(name) != after.get(name)
+    }
+    assert changed == {}, "the test left this changed (before, after)"
+
+
+@pytest.fixture(autouse=True)
+def no_mirror(leaves_nothing_behind: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Raw files come from where a test puts them, whatever the shell says."""
     for name in ("BENCH_MIRROR", "BENCH_DATA", "BENCH_OUT", "BENCH_SITE", "BENCH_METHODS"):
         monkeypatch.delenv(name, raising=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import sys
 import zipfile
@@ -147,6 +148,8 @@ class RawFolder:
         """Fetch what is missing from upstream; a file with another checksum is not kept."""
         import pooch  # noqa: PLC0415 - pulls in requests, which only a download needs
 
+        # Its own handler keeps the stderr of the moment when pooch was first imported.
+        pooch.get_logger().handlers = [logging.StreamHandler()]
         fetched = []
         for file in self.missing():
             if file.url is None or file.checksum is None:

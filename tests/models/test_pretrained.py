@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import re
 import sys
 import threading
@@ -127,20 +128,35 @@ def test_the_command_line_lists_fetches_and_explains(
     served(monkeypatch, "lpips_alex", address, CONTENT)
     monkeypatch.setenv("COLUMNS", "300")
 
-    def bench(*arguments: str) -> tuple[int, str]:
+    def bench(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["bench", "data", *arguments, "--data", str(tmp_path)])
         with pytest.raises(SystemExit) as ended:
             main.main()
         printed = capsys.readouterr()
-        return int(ended.value.code or 0), " ".join((printed.out + printed.err).split())
+        return int(ended.value.code or 0), printed.out.strip(), printed.err
 
-    code, words = bench("get", "weights/vgg")
+    code, _, errors = bench("get", "weights/vgg")
     assert code == 2
-    assert 'unknown weights "vgg". Did you mean "vgg16"?' in words
-    code, words = bench("get", "weights/lpips_alex")
+    assert 'unknown weights "vgg". Did you mean "vgg16"?' in errors
+    code, printed, errors = bench("get", "weights/lpips_alex")
     assert code == 0
-    assert words.endswith("raw/weights/lpips_v0.1_alex.pth")
-    assert "it is already here" in bench("get", "weights/lpips_alex")[1]
-    code, words = bench("list")
-    assert "weights/lpips_alex" in words
-    assert "weights/pieapp" in words
+    assert printed.endswith("raw/weights/lpips_v0.1_alex.pth")
+    assert "\n" not in printed
+    assert errors.startswith(f"Downloading data from '{address}'")
+    code, printed, errors = bench("get", "weights/lpips_alex")
+    assert (code, errors) == (0, "")
+    assert "already here" in printed
+    _, printed, _ = bench("list")
+    assert "weights/lpips_alex" in printed
+    assert "weights/pieapp" in printed
+
+
+def test_a_download_speaks_to_the_error_stream_of_its_own_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    served(monkeypatch, "dists", address, CONTENT)
+    streams = [io.StringIO(), io.StringIO()]
+    for number, stream in enumerate(streams):
+        monkeypatch.setattr(sys, "stderr", stream)
+        pretrained.get("dists", tmp_path / str(number))
+    assert [stream.getvalue().count("Downloading data") for stream in streams] == [1, 1]

@@ -171,7 +171,7 @@ def _suite(environment: Environment, suite: Loaded, slugs: Mapping[str, str]) ->
             yield f"{view.name}/{task.slug}.csv", board_csv(task.board)
     for over in (ranks for track in view.tracks for ranks in track.over_tasks):
         if over.figure:
-            yield f"{view.name}/{over.slug}.csv", ranks_csv(over.found)
+            yield f"{view.name}/{over.slug}.csv", ranks_csv(over.ranks)
     for slug, svg in view.drawings.items():
         yield f"{view.name}/{slug}.svg", standalone(svg)
 

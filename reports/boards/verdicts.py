@@ -167,7 +167,7 @@ def _sentence(made: Comparisons) -> str:
     if len(first) == 1:
         return f"On {metric.title}, {who} is first{_lead_over_reference(made, ', ')}."
     if len(first) == len(made.lines):
-        lead = f"no method is told apart from {who.rstrip(',')}, which has the best mean"
+        lead = f"no method is separated from {who.rstrip(',')}, which has the best mean"
     else:
         lead = f"{_listed([_name(row) for row in first])} share the first place"
         if best is made.reference:

@@ -1,4 +1,4 @@
-"""How to cite: what CITATION.cff says, as a sentence and as BibTeX."""
+"""CITATION.cff as a sentence and as BibTeX."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Citation:
 
 @cache
 def citation() -> Citation:
-    """What CITATION.cff asks for."""
+    """The citation that CITATION.cff asks for."""
     text = (files("bench.reports.pages") / FILE).read_text(encoding="utf-8")
     return read(text)
 
@@ -43,25 +43,25 @@ def read(text: str) -> Citation:
         text: YAML with `title`, `authors` and, where known, `version`, `date-released`, `url`,
             `doi` and `references`.
     """
-    whole = YAML(typ="safe", pure=True).load(text)
-    authors = ", ".join(_name(author) for author in whole["authors"])
-    year = _year(whole)
+    work = YAML(typ="safe", pure=True).load(text)
+    authors = ", ".join(_name(author) for author in work["authors"])
+    year = _year(work)
     parts = [
         f"{authors} ({year})." if year else f"{authors}.",
-        f"{whole['title']}.",
-        f"Version {whole['version']}." if "version" in whole else "",
-        whole.get("doi") or whole.get("repository-code") or whole.get("url") or "",
+        f"{work['title']}.",
+        f"Version {work['version']}." if "version" in work else "",
+        work.get("doi") or work.get("repository-code") or work.get("url") or "",
     ]
     taken: set[str] = set()
-    papers = "\n".join(_entry(paper, taken) for paper in whole.get("references", []))
-    software = _entry({**whole, "type": "software"}, set())
+    papers = "\n".join(_entry(paper, taken) for paper in work.get("references", []))
+    software = _entry({**work, "type": "software"}, set())
     return Citation(" ".join(filter(None, parts)), software, papers)
 
 
 def bibliography() -> str:
     """The software and all papers as one BibTeX file."""
-    found = citation()
-    return f"{found.bibtex}\n{found.papers}"
+    cited = citation()
+    return f"{cited.bibtex}\n{cited.papers}"
 
 
 def _entry(work: Mapping[str, Any], taken: set[str]) -> str:

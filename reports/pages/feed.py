@@ -19,9 +19,9 @@ from bench.result import Result, Status
 FEED = "feed.xml"
 ATOM = "http://www.w3.org/2005/Atom"
 NAMESPACE = uuid.UUID("0c9f3f0e-5a0b-5d5c-8c34-6a5d0c1f7b52")
-"""Of the identities below, which must never change: a reader shows a new one as news."""
+"""The namespace of the entries' identities, which must never change: readers show new ones."""
 MOST = 50
-"""Entries; what is older stands on the pages."""
+"""The number of entries in the feed; older results stand on the pages."""
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 Suites = Sequence[tuple[SuiteView, Mapping[str, Result]]]
@@ -99,20 +99,20 @@ def _entry(root: ET.Element, day: _Day, address: str) -> None:
 
 def _words(day: _Day) -> str:
     ended = Counter(result.status.value for result in day.results)
-    told = ", ".join(f"{ended[s]} {word}" for s, word in STATUS_WORDS.items() if ended[s])
+    counts = ", ".join(f"{ended[s]} {word}" for s, word in STATUS_WORDS.items() if ended[s])
     methods = sorted({result.method for result in day.results})
     tasks = sorted({result.task for result in day.results})
-    parts = [f"{told}. Methods: {wording.listed(methods)}. Tasks: {wording.listed(tasks)}."]
+    parts = [f"{counts}. Methods: {wording.listed(methods)}. Tasks: {wording.listed(tasks)}."]
     if day.is_last:
         parts += [f"{t.board.task.name}: {t.in_short}." for t in day.suite.tasks]
     return " ".join(parts)
 
 
 def _days(view: SuiteView, results: Iterable[Result]) -> list[_Day]:
-    found: dict[date, list[Result]] = {}
+    by_day: dict[date, list[Result]] = {}
     for result in results:
-        found.setdefault(_utc(result.finished).date(), []).append(result)
-    return [_Day(view, day, mine) for day, mine in found.items()]
+        by_day.setdefault(_utc(result.finished).date(), []).append(result)
+    return [_Day(view, day, of_day) for day, of_day in by_day.items()]
 
 
 def _add(parent: ET.Element, name: str, text: str = "", **attributes: str) -> ET.Element:

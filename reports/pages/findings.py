@@ -29,32 +29,32 @@ RULES: Mapping[str, str] = {
     ),
     "Cost": COST_RULE,
 }
-"""The rules by which the pages compare, by the word under which readers look for them."""
+"""The rules by which the pages compare methods, by the heading under which they stand."""
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What a task's board says, tested and priced."""
+    """The conclusions from a task's board: paired tests, costs, and sentences."""
 
     sentences: Sequence[str]
-    """Who is best on what, is it real, does it agree with the papers, what did it cost."""
+    """Which method leads, how certain that is, how it agrees with the papers, what it costs."""
     comparisons: Sequence[Comparisons]
     prices: Prices
 
     @property
     def in_short(self) -> str:
-        """How many methods differ from the reference: the line that opens the comparisons."""
-        reference = next((each.reference for each in self.comparisons if each.reference), None)
-        if reference is None:
+        """The number of methods that differ from the reference, as a summary line."""
+        against = [c for c in self.comparisons if c.reference]
+        if not against or against[0].reference is None:
             return "Paired tests with the best"
-        counts = {each.metric.title: each.counts for each in self.comparisons if each.reference}
-        told = "; ".join(
+        counts = {c.metric.title: c.counts for c in against}
+        summary = "; ".join(
             f"{title} {better} better, {worse} worse of {tested}"
             for title, (better, worse, tested) in counts.items()
         )
         if not any(tested for _, _, tested in counts.values()):
-            told = "none, for want of a second common seed"
-        return f"Paired tests with {reference.method.label}: {told}"
+            summary = "none, because no two seeds are in common"
+        return f"Paired tests with {against[0].reference.method.label}: {summary}"
 
 
 @dataclass(frozen=True)
@@ -62,57 +62,58 @@ class OverTasksView:
     """Ranks over a track's tasks on one metric, with their diagram."""
 
     slug: str
-    found: OverTasks
+    ranks: OverTasks
     figure: Markup | None
 
     @property
     def in_words(self) -> str:
         """Whether the methods differ at all, and which are separated from the best."""
-        test, best = self.found.friedman, self.found.standings[0]
+        test, best = self.ranks.friedman, self.ranks.standings[0]
         tasks = wording.plural(test.n, "task")
-        told = f"Friedman {wording.p_value(test.p)}"
+        test_words = f"Friedman {wording.p_value(test.p)}"
         if not test.is_significant:
             return (
-                f"Over {tasks}, {test.k} methods are not told apart on {self.found.metric.title} "
-                f"({told}); {best.label} has the best mean rank, {best.mean_rank:.2f}."
+                f"Over {tasks}, {test.k} methods do not differ significantly on "
+                f"{self.ranks.metric.title} ({test_words}); {best.label} has the best "
+                f"mean rank, {best.mean_rank:.2f}."
             )
-        last = next((end for start, end in self.found.groups if start == 0), 0)
-        behind = [s.label for s in self.found.standings[last + 1 :]]
+        last = next((end for start, end in self.ranks.groups if start == 0), 0)
+        worse = [s.label for s in self.ranks.standings[last + 1 :]]
         beaten = (
-            f"significantly better than {wording.listed(behind)}"
-            if behind
+            f"significantly better than {wording.listed(worse)}"
+            if worse
             else "though no other is significantly worse by Nemenyi's test"
         )
         return (
-            f"Over {tasks}, {best.label} has the best mean rank on {self.found.metric.title}, "
-            f"{best.mean_rank:.2f}, {beaten} ({told})."
+            f"Over {tasks}, {best.label} has the best mean rank on {self.ranks.metric.title}, "
+            f"{best.mean_rank:.2f}, {beaten} ({test_words})."
         )
 
     @property
     def doubts(self) -> list[str]:
-        """What a reader must know before trusting the ranks, in sentences."""
-        found = []
-        if self.found.left_out:
-            each = [f"{m} (no value on {n})" for m, n in self.found.left_out.items()]
-            found.append(f"Left out: {wording.listed(each)}.")
-        if self.found.data_sets < len(self.found.tasks):
-            sets = wording.plural(self.found.data_sets, "data set")
-            found.append(f"The {len(self.found.tasks)} tasks come from {sets}: they are not "
+        """Reservations about the ranks, in sentences."""
+        doubts = []
+        if self.ranks.left_out:
+            left_out = [f"{m} (no value on {n})" for m, n in self.ranks.left_out.items()]
+            doubts.append(f"Left out: {wording.listed(left_out)}.")
+        if self.ranks.data_sets < len(self.ranks.tasks):
+            sets = wording.plural(self.ranks.data_sets, "data set")
+            doubts.append(f"The {len(self.ranks.tasks)} tasks come from {sets}: they are not "
                          "independent, and p is too small.")  # fmt: skip
-        if len(self.found.tasks) < 10:
-            found.append("With so few tasks the test's p is approximate.")
-        return found
+        if len(self.ranks.tasks) < 10:
+            doubts.append("With so few tasks the test's p is approximate.")
+        return doubts
 
 
 def findings(board: Board) -> Findings:
     """The findings of a board."""
-    made = comparisons(board)
-    priced = prices(board, made)
+    compared = comparisons(board)
+    priced = prices(board, compared)
     # The board's first line, or else the best on the first metric: the method a reader asks about.
     first = board.rows[0] if board.rows and board.rows[0].place else None
-    cost = cost_sentence(priced, first or (made[0].best if made else None))
-    sentences = verdict(board, made)
-    return Findings([*sentences, cost] if cost else sentences, made, priced)
+    cost = cost_sentence(priced, first or (compared[0].best if compared else None))
+    sentences = verdict(board, compared)
+    return Findings([*sentences, cost] if cost else sentences, compared, priced)
 
 
 def over_tasks_views(track: str, boards: Sequence[Board]) -> list[OverTasksView]:
@@ -123,9 +124,9 @@ def over_tasks_views(track: str, boards: Sequence[Board]) -> list[OverTasksView]
         boards: of the track's tasks.
     """
     views = []
-    for found in over_tasks(boards):
-        slug = f"over-tasks-{track}-{found.metric.name.replace('_', '-')}"
-        svg = critical_difference_diagram(found, slug)
+    for ranks in over_tasks(boards):
+        slug = f"over-tasks-{track}-{ranks.metric.name.replace('_', '-')}"
+        svg = critical_difference_diagram(ranks, slug)
         # The drawing is built by an XML serialiser that escapes every text in it.
-        views.append(OverTasksView(slug, found, Markup(svg) if svg else None))  # noqa: S704
+        views.append(OverTasksView(slug, ranks, Markup(svg) if svg else None))  # noqa: S704
     return views

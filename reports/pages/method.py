@@ -1,4 +1,4 @@
-"""A method over all suites: what it is, what can be set, and how it did wherever it was played."""
+"""A method's page: its description, its fields, and its results over all suites."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bench.reports.pages.suite import SuiteView, TaskView, TrackView
 from bench.result import MetricInfo, PlannedMethod, Scalar, TrackInfo
 
 KINDS = {"method": "method", "baseline": "baseline", "elsewhere": "not in this repository"}
-"""What the pages call the kinds of methods; a plan of an older version names none."""
+"""The kinds of methods in words; plans of older versions do not name a kind."""
 
 
 @dataclass(frozen=True)
@@ -43,64 +43,66 @@ class MethodView:
     name: str
     slug: str
     described: PlannedMethod
-    """As the plan with its highest revision describes it."""
+    """The description in the plan that has the method's highest revision."""
     tracks: Sequence[TrackResults]
 
     @property
     def home(self) -> str:
-        """The track whose contract it has."""
+        """The method's own track."""
         return self.described.home or self.described.track
 
     @property
     def kind(self) -> str:
-        """Method or baseline, in words; empty where no plan says it."""
+        """The kind of method in words; empty where no plan states it."""
         return KINDS.get(self.described.kind, "")
 
     @property
     def appearances(self) -> int:
-        """Boards on which it stands, each of its entries counted."""
+        """The number of boards on which it stands, counting each of its entries."""
         return sum(len(track.appearances) for track in self.tracks)
 
     @property
     def suites(self) -> list[str]:
-        """Names of the suites it plays in."""
+        """Names of the suites that run it."""
         names = (a.suite.name for track in self.tracks for a in track.appearances)
         return list(dict.fromkeys(names))
 
     @property
     def firsts(self) -> int:
-        """Boards on which an entry of it has the first rank, shared or not."""
+        """The number of boards on which one of its entries has the first rank, shared or not."""
         rows = (a.row for track in self.tracks for a in track.appearances)
         return sum(row.place is not None and row.place.rank == 1 for row in rows)
 
     @property
     def set_here(self) -> dict[str, list[Scalar]]:
-        """Values of each parameter over its entries, in the order in which they were met."""
-        found: dict[str, list[Scalar]] = {}
+        """The values of each parameter over its entries, in page order."""
+        values_by_name: dict[str, list[Scalar]] = {}
         for track in self.tracks:
             for appearance in track.appearances:
                 for name, value in appearance.row.method.parameters.items():
-                    values = found.setdefault(name, [])
+                    values = values_by_name.setdefault(name, [])
                     if not any(value is old or value == old for old in values):
                         values.append(value)
-        return found
+        return values_by_name
 
 
 def method_views(suites: Sequence[SuiteView]) -> list[MethodView]:
     """A page for each method of any suite, by name."""
-    met: dict[str, list[tuple[SuiteView, PlannedMethod]]] = {}
+    planned: dict[str, list[tuple[SuiteView, PlannedMethod]]] = {}
     for suite in suites:
         for method in suite.plan.methods:
-            met.setdefault(method.name, []).append((suite, method))
-    names = sorted(met)
+            planned.setdefault(method.name, []).append((suite, method))
+    names = sorted(planned)
     slugs = wording.slugs(names)
-    found: dict[str, dict[str, list[tuple[TrackView, Appearance]]]] = {name: {} for name in names}
+    appearances: dict[str, dict[str, list[tuple[TrackView, Appearance]]]] = {
+        name: {} for name in names
+    }
     for suite in suites:
         for track, appearance in _appearances(suite):
-            mine = found[appearance.row.method.name]
-            mine.setdefault(track.info.name, []).append((track, appearance))
+            of_method = appearances[appearance.row.method.name]
+            of_method.setdefault(track.info.name, []).append((track, appearance))
     return [
-        MethodView(name, slugs[name], _described(met[name]), _by_track(found[name]))
+        MethodView(name, slugs[name], _described(planned[name]), _by_track(appearances[name]))
         for name in names
     ]
 
@@ -113,24 +115,28 @@ def _appearances(suite: SuiteView) -> Iterator[tuple[TrackView, Appearance]]:
                 yield track, Appearance(suite, task, row, ranked)
 
 
-def _described(met: Sequence[tuple[SuiteView, PlannedMethod]]) -> PlannedMethod:
+def _described(planned: Sequence[tuple[SuiteView, PlannedMethod]]) -> PlannedMethod:
     """The highest revision; of equal ones the last that has results; then by the suite's name."""
 
-    def order(one: tuple[SuiteView, PlannedMethod]) -> tuple[int, datetime, str]:
-        suite, method = one
+    def order(entry: tuple[SuiteView, PlannedMethod]) -> tuple[int, datetime, str]:
+        suite, method = entry
         return method.revision, suite.finished or datetime.min.replace(tzinfo=UTC), suite.name
 
-    return max(met, key=order)[1]
+    return max(planned, key=order)[1]
 
 
 def _by_track(
-    found: Mapping[str, Sequence[tuple[TrackView, Appearance]]],
+    appearances: Mapping[str, Sequence[tuple[TrackView, Appearance]]],
 ) -> list[TrackResults]:
     tracks = []
-    for name in sorted(found):
-        mine = found[name]
-        ranking = {m.name: m for _, appearance in mine for m in appearance.task.board.ranking}
+    for name in sorted(appearances):
+        on_track = appearances[name]
+        ranking = {m.name: m for _, appearance in on_track for m in appearance.task.board.ranking}
         tracks.append(
-            TrackResults(mine[0][0].info, list(ranking.values()), [one for _, one in mine])
+            TrackResults(
+                on_track[0][0].info,
+                list(ranking.values()),
+                [appearance for _, appearance in on_track],
+            )
         )
     return tracks

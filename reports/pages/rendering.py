@@ -1,4 +1,4 @@
-"""The templates, with our own style and scripts in the pages and their hashes in the policy."""
+"""The templates, with inlined styles and scripts whose hashes stand in the content policy."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bench.reports.statistics import seeds
 
 SCRIPTS = {"every page": ["theme.js"], "tables": ["theme.js", "grid.js", "page.js", "download.js"]}
 STYLES = {"every page": ["style.css"], "tables": ["style.css", "tables.css"]}
-"""What a page carries within: the second set where it has tables to sort and filter."""
+"""The files that a page inlines; the second set is for pages with tables to sort and filter."""
 
 
 def templates(interval: seeds.Interval = "t") -> Environment:

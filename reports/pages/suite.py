@@ -1,4 +1,4 @@
-"""What a suite's page says, gathered from its plan and results before any HTML is written."""
+"""The content of a suite's page, computed from its plan and results."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from bench.result import (
 )
 
 SPLIT_INTO = "micro_batch"
-"""What a result's `chosen` calls the size of the parts into which batches were split."""
+"""The key in a result's `chosen` for the size of the parts into which batches were split."""
 
 SELECTED_ON_TEST = (
     "Epochs and thresholds were selected on the test set, as the paper did. These numbers "
@@ -62,9 +62,9 @@ class Coverage:
 
     @property
     def problems(self) -> list[tuple[str, int, str]]:
-        """Status, count and words of whatever did not end well, in a fixed order."""
-        every = ((s, self.counts.get(s, 0), w) for s, w in STATUS_WORDS.items())
-        return [(s, n, w) for s, n, w in every if n and s != Status.OK.value]
+        """Status, count and words for each status other than ok, in a fixed order."""
+        statuses = ((s, self.counts.get(s, 0), w) for s, w in STATUS_WORDS.items())
+        return [(s, n, w) for s, n, w in statuses if n and s != Status.OK.value]
 
 
 @dataclass(frozen=True)
@@ -96,14 +96,14 @@ class TaskView:
     absences: Mapping[str, Sequence[str]]
     """Reasons for "n/a", each with the metrics and methods it concerns."""
     warnings: Sequence[tuple[str, str]]
-    """Badge and sentence of what a reader must know before the numbers."""
+    """A badge and a sentence for each warning that stands before the numbers."""
     splits: Sequence[str]
-    """Which trials had to split their batches, in sentences."""
+    """Sentences that name the trials whose batches were split for lack of memory."""
     findings: Findings
 
     @property
     def selects_nothing(self) -> bool:
-        """Whether the last epoch counts, whatever its scores."""
+        """Whether the last epoch is used without any selection."""
         return self.board.task.training.get("selection") == "last"
 
     @property
@@ -150,7 +150,7 @@ class SuiteView:
     coverage: Coverage
     families: Sequence[Family]
     anchors: Mapping[tuple[str, str], str]
-    """Where on the page each method is described, by track and label."""
+    """The anchor of each method's description on the page, by track and label."""
     differences: Mapping[tuple[str, str], Mapping[str, Scalar]]
     """Parameters that tell a method from others of its name, by track and label."""
     environments: Sequence[tuple[Environment, int]]
@@ -161,11 +161,11 @@ class SuiteView:
     @property
     def warnings(self) -> dict[tuple[str, str], list[str]]:
         """The warnings of all tasks, each once, with the tasks it concerns."""
-        found: dict[tuple[str, str], list[str]] = {}
+        tasks_by_warning: dict[tuple[str, str], list[str]] = {}
         for task in self.tasks:
             for warning in task.warnings:
-                found.setdefault(warning, []).append(task.board.task.name)
-        return found
+                tasks_by_warning.setdefault(warning, []).append(task.board.task.name)
+        return tasks_by_warning
 
     @property
     def task_count(self) -> int:
@@ -173,11 +173,11 @@ class SuiteView:
         return len(self.tasks)
 
     def anchor(self, method: PlannedMethod) -> str:
-        """Where on the page the method is described."""
+        """The anchor of the method's description on the page."""
         return self.anchors[method.track, method.label]
 
     def group(self, task: str, method: PlannedMethod) -> str:
-        """Where on the page of all trials those of a method on a task begin."""
+        """The anchor, on the page of all trials, of a method's first trial on a task."""
         tasks = [planned.name for planned in self.plan.tasks]
         return f"task-{tasks.index(task) + 1}-{self.anchor(method)}"
 
@@ -193,26 +193,26 @@ class SuiteView:
     @property
     def drawings(self) -> dict[str, str]:
         """SVG text by the name of its file."""
-        found = {figure.slug: str(figure.svg) for figure in self.figures if figure.svg}
-        over = (view for track in self.tracks for view in track.over_tasks)
-        found |= {view.slug: str(view.figure) for view in over if view.figure}
-        return found | {task.slug: str(task.figure) for task in self.tasks if task.figure}
+        drawings = {figure.slug: str(figure.svg) for figure in self.figures if figure.svg}
+        rank_views = (view for track in self.tracks for view in track.over_tasks)
+        drawings |= {view.slug: str(view.figure) for view in rank_views if view.figure}
+        return drawings | {task.slug: str(task.figure) for task in self.tasks if task.figure}
 
 
 def suite_view(
     name: str, plan: Plan, results: Mapping[str, Result], interval: Interval = "t"
 ) -> SuiteView:
-    """Everything the page of a suite says; depends on nothing but its arguments."""
+    """The content of a suite's page; it depends on the arguments alone."""
     slugs = wording.slugs([task.name for task in plan.tasks])
-    made = boards(plan, results, interval)
-    tasks = [_task_view(plan, board, slugs[board.task.name], results) for board in made]
+    suite_boards = boards(plan, results, interval)
+    tasks = [_task_view(plan, board, slugs[board.task.name], results) for board in suite_boards]
     track_slugs = wording.slugs([track.name for track in plan.tracks])
     tracks = [
         TrackView(
             info,
             track_slugs[info.name],
             [t for t in tasks if t.board.track == info],
-            over_tasks_views(track_slugs[info.name], [b for b in made if b.track == info]),
+            over_tasks_views(track_slugs[info.name], [b for b in suite_boards if b.track == info]),
         )
         for info in plan.tracks
     ]
@@ -221,7 +221,9 @@ def suite_view(
     return SuiteView(
         name=name,
         plan=plan,
-        figures=figure_views(plan, made, {task.name: warnings_of(task) for task in plan.tasks}),
+        figures=figure_views(
+            plan, suite_boards, {task.name: warnings_of(task) for task in plan.tasks}
+        ),
         tracks=[track for track in tracks if track.tasks],
         coverage=_coverage(plan, results),
         families=families(plan.methods),
@@ -234,7 +236,7 @@ def suite_view(
 
 
 def best_three(board: Board) -> str:
-    """The first three of a board in a line, for whoever does not open it."""
+    """The first three methods of a board in one line, for its folded heading."""
     ranked = [row for row in board.rows if row.place]
     count = wording.plural(len(board.rows), "method")
     if ranked:
@@ -253,13 +255,13 @@ def _place(row: Row) -> str:
 
 
 def warnings_of(task: PlannedTask) -> list[tuple[str, str]]:
-    """Badge and sentence of what a reader must know before the task's numbers."""
-    found = []
+    """A badge and a sentence for each warning that stands before the task's numbers."""
+    warnings = []
     if task.training.get("selection") == "test":
-        found.append(("selected on test", SELECTED_ON_TEST))
+        warnings.append(("selected on test", SELECTED_ON_TEST))
     if not task.official:
-        found.append(("data not official", NOT_OFFICIAL))
-    return found
+        warnings.append(("data not official", NOT_OFFICIAL))
+    return warnings
 
 
 def _task_view(plan: Plan, board: Board, slug: str, results: Mapping[str, Result]) -> TaskView:
@@ -294,7 +296,7 @@ def _coverage(plan: Plan, results: Mapping[str, Result], task: str | None = None
 
 
 def _problems(plan: Plan, task: str, results: Mapping[str, Result]) -> list[Problem]:
-    found: dict[tuple[str, str, str, str | None], list[PlannedTrial]] = {}
+    groups: dict[tuple[str, str, str, str | None], list[PlannedTrial]] = {}
     slugs = trial_slugs(plan)
     for trial in plan.trials:
         result = results.get(trial.key)
@@ -302,17 +304,17 @@ def _problems(plan: Plan, task: str, results: Mapping[str, Result]) -> list[Prob
             continue
         reason = (result.reason or "no reason given") if result else "no result yet"
         trace = result.traceback if result else None
-        found.setdefault((trial.method, status_of(result), reason, trace), []).append(trial)
+        groups.setdefault((trial.method, status_of(result), reason, trace), []).append(trial)
     return [
         Problem(
             method,
-            wording.seeds([trial.seed for trial in mine]),
+            wording.seeds([trial.seed for trial in trials]),
             status,
             reason,
             trace,
-            [(trial.seed, slugs[trial.key]) for trial in mine if trial.key in results],
+            [(trial.seed, slugs[trial.key]) for trial in trials if trial.key in results],
         )
-        for (method, status, reason, trace), mine in found.items()
+        for (method, status, reason, trace), trials in groups.items()
     ]
 
 
@@ -323,41 +325,41 @@ def trial_slugs(plan: Plan) -> dict[str, str]:
 
 def _absences(board: Board) -> dict[str, list[str]]:
     """Reasons for metrics that do not exist, each with the metrics and methods it concerns."""
-    found: dict[str, list[str]] = {}
+    absences: dict[str, list[str]] = {}
     finished = sum(row.ok > 0 for row in board.rows)
     for metric in board.track.metrics:
         labels: dict[str, list[str]] = {}
         for row in board.rows:
             for reason in row.cells[metric.name].reasons:
                 labels.setdefault(reason, []).append(row.method.label)
-        for reason, mine in labels.items():
-            everywhere = len(mine) == finished and finished > 1
-            whose = "of every method" if everywhere else f"of {wording.listed(mine)}"
-            found.setdefault(reason, []).append(f"{metric.title} {whose}")
-    return found
+        for reason, labels_without in labels.items():
+            everywhere = len(labels_without) == finished and finished > 1
+            whose = "of every method" if everywhere else f"of {wording.listed(labels_without)}"
+            absences.setdefault(reason, []).append(f"{metric.title} {whose}")
+    return absences
 
 
 def _splits(plan: Plan, task: str, results: Mapping[str, Result]) -> list[str]:
-    found: dict[tuple[Scalar, str], list[int]] = {}
+    seeds_by_size: dict[tuple[Scalar, str], list[int]] = {}
     for trial in plan.trials:
         result = results.get(trial.key)
         if trial.task == task and result and result.chosen.get(SPLIT_INTO) is not None:
             size = result.chosen[SPLIT_INTO]
-            found.setdefault((size, trial.method), []).append(trial.seed)
+            seeds_by_size.setdefault((size, trial.method), []).append(trial.seed)
     return [
         f"Batches were split into parts of {size} for {method}, {wording.seeds(seeds)}: "
         "out of memory."
-        for (size, method), seeds in found.items()
+        for (size, method), seeds in seeds_by_size.items()
     ]
 
 
 def _environments(results: Iterable[Result]) -> list[tuple[Environment, int]]:
-    found: dict[str, tuple[Environment, int]] = {}
+    counted: dict[str, tuple[Environment, int]] = {}
     for result in results:
         if result.environment:
             key = result.environment.model_dump_json()
-            found[key] = (result.environment, found.get(key, (None, 0))[1] + 1)
-    return [found[key] for key in sorted(found, key=lambda key: (-found[key][1], key))]
+            counted[key] = (result.environment, counted.get(key, (None, 0))[1] + 1)
+    return [counted[key] for key in sorted(counted, key=lambda key: (-counted[key][1], key))]
 
 
 def _letter(index: int) -> str:

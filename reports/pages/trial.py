@@ -1,4 +1,4 @@
-"""A trial's page: how to run it again, what it was, what came out, and why it failed if it did."""
+"""A trial's page: the command that repeats it, settings, numbers, and the failure if any."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MLFLOW = "mlflow.json"
 
 @dataclass(frozen=True)
 class TrialView:
-    """A planned trial, and what is known of it; without a result it has no page."""
+    """A planned trial with its result; a trial without a result has no page."""
 
     planned: PlannedTrial
     slug: str
@@ -54,21 +54,21 @@ class TrialView:
 
     @property
     def title(self) -> str:
-        """What it is in a line."""
+        """The trial in one line."""
         return f"{self.planned.method} on {self.planned.task}, seed {self.planned.seed}"
 
     @property
     def measured(self) -> list[tuple[MetricInfo, str | None, str | None]]:
-        """Each metric of the track with its value in words, or why there is none."""
+        """Each metric of the track with its value in words, or the reason why it is undefined."""
         if self.result is None:
             return []
-        found: list[tuple[MetricInfo, str | None, str | None]] = []
+        rows: list[tuple[MetricInfo, str | None, str | None]] = []
         for metric in self.track.metrics:
             value = self.result.metrics.get(metric.name)
             reason = self.result.undefined.get(metric.name)
             if value is not None or reason is not None:
-                found.append((metric, self.value(metric), reason))
-        return found
+                rows.append((metric, self.value(metric), reason))
+        return rows
 
     def value(self, metric: MetricInfo) -> str | None:
         """The trial's value of a metric in the shown unit, without it."""
@@ -77,10 +77,10 @@ class TrialView:
 
     @property
     def further(self) -> dict[str, float]:
-        """Metrics that the trial reports and the track does not know."""
+        """Metrics that the trial reports and the track does not declare."""
         known = {metric.name for metric in self.track.metrics}
-        mine = self.result.metrics if self.result else {}
-        return {name: value for name, value in mine.items() if name not in known}
+        metrics = self.result.metrics if self.result else {}
+        return {name: value for name, value in metrics.items() if name not in known}
 
 
 def trial_views(
@@ -128,7 +128,7 @@ def _ranking(plan: Plan, results: Mapping[str, Result]) -> Iterator[tuple[str, l
 
 
 def facts(plan: Plan, view: TrialView, result: Result) -> dict[str, Any]:
-    """What the page of a trial with a result says, for its template."""
+    """The variables of the template of a trial's page."""
     undefined: dict[str, list[str]] = {}
     for metric, value, reason in view.measured:
         if value is None and reason:
@@ -145,14 +145,14 @@ def facts(plan: Plan, view: TrialView, result: Result) -> dict[str, Any]:
 
 
 def _curves(view: TrialView, result: Result) -> Markup | None:
-    """The trial's curves as a drawing, or None where it left none."""
+    """The trial's curves as SVG, or None where there are none."""
     drawn = curves_figure(result.curves, result.chosen, "curves", f"Curves of {view.title}")
     # The drawing is built by an XML serialiser that escapes every text in it.
     return Markup(drawn) if drawn else None  # noqa: S704
 
 
 def curves_link(result: Result) -> str:
-    """The curves as a CSV file within the link: a line an epoch, a column a curve."""
+    """A data link to the curves as CSV: a row an epoch, a column a curve."""
     names = list(result.curves)
     longest = max((len(curve) for curve in result.curves.values()), default=0)
     lines = [["epoch", *names]]
@@ -176,25 +176,25 @@ def read_run_ids(store_root: Path, suite: str) -> dict[str, str]:
     if not path.exists():
         return {}
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        run_ids = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise BenchError(
             f"{path}: not JSON ({error}). Remove it; `bench log` writes it."
         ) from error
-    if not isinstance(found, dict) or not all(isinstance(v, str) for v in found.values()):
+    if not isinstance(run_ids, dict) or not all(isinstance(v, str) for v in run_ids.values()):
         raise BenchError(f"{path}: not run ids by trial key. Remove it; `bench log` writes it.")
-    return found
+    return run_ids
 
 
 KEPT = ("--suite", "--set", "--device")
-"""Options that decide what is run; the others say where things go, or how many run at once."""
+"""Options that decide which trial runs; the others name folders or the number of jobs."""
 
 FRESH = "again"
-"""Folder for the new result: in the old one the trial is finished, and would not run."""
+"""The folder for the new result; in the old one the trial is finished and would not run."""
 
 
 def rerun_command(plan: Plan, method: PlannedMethod, task: str, result: Result) -> str:
-    """A line for the shell that plans this trial, with the same key, and no other."""
+    """A shell command that plans exactly this trial, under the same key."""
     words = ["bench", *_kept(shlex.split(plan.command)[1:])]
     if "--suite" not in words:
         words += ["--suite", plan.suite]
@@ -207,7 +207,7 @@ def rerun_command(plan: Plan, method: PlannedMethod, task: str, result: Result) 
 
 
 def named(method: PlannedMethod) -> str:
-    """What `--methods` takes for this entry alone: "bade[]", "bade[strength=0.5]".
+    """The value of `--methods` that names this entry alone: "bade[]", "bade[strength=0.5]".
 
     A file's name stands for all entries of the suite that have it, and a label writes six digits
     of a number.

@@ -26,7 +26,7 @@ RANKING_RULE = (
     "there is no test, and only equal means share a place. A difference that is the same on "
     "every seed separates, unless it is zero. The overall rank orders the mean of a method's "
     "places on the ranking metrics; equal means share a rank. A shared place means that these "
-    "seeds do not tell the methods apart, not that the methods are equal. Failed, timed-out, "
+    "seeds do not separate the methods, not that the methods are equal. Failed, timed-out, "
     "skipped and missing trials count as missing, never as zero; a method without a value on "
     "every ranking metric has no rank. An entry with a caveat is not ranked and pushes no other "
     "down: its numbers answer another question."

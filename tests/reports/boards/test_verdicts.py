@@ -88,7 +88,7 @@ def test_a_sentence_is_honest_where_nothing_is_significant() -> None:
     noisy = {"standard": STANDARD, "noisy": (7.0, 9.0, 6.1, 9.2, 7.4)}
     assert sentence(board_of(noisy)) == (
         # Mean -.36, sd 1.218: t = .661, half-width 2.776 * 1.218 / sqrt(5) = 1.51.
-        "On Odds, no method is told apart from noisy, which has the best mean; noisy is 0.36 "
+        "On Odds, no method is separated from noisy, which has the best mean; noisy is 0.36 "
         "points below standard (95 % −1.15 to 1.87, Holm p = .54: not significant)."
     )
 
@@ -105,7 +105,7 @@ def test_a_sentence_is_honest_where_nothing_is_significant() -> None:
         ({"standard": (4.0, 4.1, 4.2), "bade": (9.0, 9.2, 9.1)},
          "On Odds, standard, the reference, is first."),
         ({"standard": (4.0, 4.4, 4.2), "bade": (4.1, 4.3, 4.4)},
-         "On Odds, no method is told apart from standard, the reference, which has the best mean."),
+         "On Odds, no method is separated from standard, the reference, which has the best mean."),
         ({"standard": (4.0, 4.4, 4.2), "bade": (4.1, 4.3, 4.4), "rnf": (9.0, 9.5, 9.3)},
          "On Odds, standard and bade share the first place; standard, the reference, has the best "
          "mean."),

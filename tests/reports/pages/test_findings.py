@@ -69,7 +69,7 @@ def test_comparisons_and_costs_are_native_tables_that_wait_to_be_opened(html: st
     assert "Paired tests with standard: Odds 5 better, 1 worse of 7; EAcc 5 better" in text
     assert "against standard, the reference" in text
     # adversarial: -1.28 points, four common seeds, d_z, both corrected p, and the word.
-    assert re.search(r"adversarial −1\.28 ± 5\.78 4 −0\.35 \.53 \.62 not told apart", text)
+    assert re.search(r"adversarial −1\.28 ± 5\.78 4 −0\.35 \.53 \.62 not separated", text)
     assert "What did it cost?" in text
     assert re.search(r"bade 34 \+20 ± 0 512 0\.30 0\.27", text)
     assert html.count("<details>\n<summary>Is the difference real?") == 2
@@ -147,10 +147,10 @@ def test_a_test_that_finds_nothing_is_said_to_have_found_nothing() -> None:
     for board, name in zip(boards, TASKS, strict=False):
         board.task.name = name
     (view,) = over_tasks_views("x", boards)
-    assert view.found.groups == [(0, 2)]
+    assert view.ranks.groups == [(0, 2)]
     assert view.in_words.replace("\u00a0", " ") == (
-        "Over 3 tasks, 3 methods are not told apart on Odds (Friedman p = 1.00); a has the best "
-        "mean rank, 2.00."
+        "Over 3 tasks, 3 methods do not differ significantly on Odds (Friedman p = 1.00); "
+        "a has the best mean rank, 2.00."
     )
 
 
@@ -225,7 +225,7 @@ def test_a_board_without_results_finds_nothing_and_says_so() -> None:
 
 def test_one_seed_tests_nothing_and_the_page_says_so() -> None:
     found = findings(board_of({"standard": (8.0,), "bade": (5.0,)}))
-    assert found.in_short == "Paired tests with standard: none, for want of a second common seed"
+    assert found.in_short == "Paired tests with standard: none, because no two seeds are in common"
 
 
 def test_the_bootstrap_is_an_option_of_the_pages(
@@ -241,7 +241,7 @@ def test_the_bootstrap_is_an_option_of_the_pages(
     # Values .8, .9, 1.0, 1.1, 1.2: of 3125 resamples, 95 % have a mean within .12 of 1.
     assert "1.00 ± 0.12" in by_bootstrap
     # Ranks and tests are the same.
-    tests = "adversarial −1.28 ± 5.78 4 −0.35 .53 .62 not told apart"
+    tests = "adversarial −1.28 ± 5.78 4 −0.35 .53 .62 not separated"
     assert tests in by_t
     assert tests in by_bootstrap
 

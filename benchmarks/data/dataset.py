@@ -27,7 +27,9 @@ from bench.errors import DataError, UsageError, unknown
 class Options(BaseModel):
     """Task fields that every data set has; subclasses add those of one data set."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True
+    )
 
     artificial: bool = False
     """Put a pair of triggers in the place of the bias variable, in the same proportion to the

@@ -14,44 +14,48 @@ from bench.learning.selection import Rule
 
 
 class Training(BaseModel):
-    """How networks are trained; part of every trial's key.
+    """How networks are trained. All of it enters every trial's key.
 
     The paper of BaDe (section V.A.3) gives Adam at 1e-4; epochs and batch size it does not give.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True
+    )
 
     backbone: str = "mlp"
+    """Name of the network."""
     epochs: int = Field(10, ge=1)
+    """Passes over the training data."""
     batch_size: int = Field(128, ge=1)
+    """Samples a step."""
     learning_rate: float = Field(1e-4, gt=0, le=1)
-    selection: Literal["validation", "test", "last"] = Field(
-        "validation",
-        description="validation: the rule of every leaderboard; test: what some papers did, said "
-        "on every page that shows it; last: the last epoch",
-    )
-    flip: bool = Field(False, description="mirror half of the training images, at random")
-    shift: int = Field(
-        0, ge=0, description="shift training images by up to so many pixels each way, at random"
-    )
-    weights: str = Field(
-        "", description="file of weights to start from (safetensors, or torchvision's .pth)"
-    )
-    rule: Rule = Field("difference", description="how epochs and candidates are compared")
+    """Step size of Adam."""
+    selection: Literal["validation", "test", "last"] = "validation"
+    """validation: the rule of every leaderboard; test: what some papers did, said on every page
+    that shows it; last: the last epoch."""
+    flip: bool = False
+    """Mirror half of the training images, at random."""
+    shift: int = Field(0, ge=0)
+    """Shift training images by up to so many pixels each way, at random."""
+    weights: str = ""
+    """File of weights to start from (safetensors, or torchvision's .pth)."""
+    rule: Rule = "difference"
+    """How epochs and candidates are compared."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a paper trains a network of its own, where that is part of the method: SGD.
+    """How a paper trains a network of its own by SGD, where that training is part of its method.
 
     Attributes:
-        epochs: passes over the data.
-        batch_size: samples a step.
-        learning_rate: at the start.
-        momentum: of SGD.
-        weight_decay: of SGD.
-        falls: to zero, along half a cosine; else the rate stays what it is.
-        watched: whether epochs are scored on validation data and the best is kept.
+        epochs: Passes over the data.
+        batch_size: Samples a step.
+        learning_rate: Learning rate of the first epoch.
+        momentum: Momentum of SGD.
+        weight_decay: Weight decay of SGD.
+        falls: Whether the learning rate falls to zero along half a cosine instead of staying put.
+        watched: Whether epochs are scored on validation data and the best is kept.
     """
 
     epochs: int
@@ -63,7 +67,7 @@ class Recipe:
     watched: bool = False
 
     def optimiser(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
-        """Made anew for a run of training."""
+        """A new optimiser, without momentum from an earlier training."""
         return torch.optim.SGD(
             parameters,
             lr=self.learning_rate,
@@ -72,7 +76,7 @@ class Recipe:
         )
 
     def rate(self, epoch: int) -> float:
-        """Learning rate of an epoch, counted from 0."""
+        """Learning rate of an epoch, counted from 0: lr (1 + cos(pi epoch / epochs)) / 2."""
         if not self.falls:
             return self.learning_rate
         return self.learning_rate * (1 + math.cos(math.pi * epoch / self.epochs)) / 2

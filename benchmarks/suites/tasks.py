@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bench.attacks.poisoning.clean import Clean
 from bench.attacks.poisoning.contract import Attack, attacks
@@ -32,7 +32,7 @@ class TaskEntry(BaseModel):
     data set names many groups belongs to robust_fairness; `track` says it where neither does.
     """
 
-    model_config = ConfigDict(extra="allow", strict=True)
+    model_config = ConfigDict(extra="allow", strict=True, use_attribute_docstrings=True)
 
     data: str
     task: str | list[str]
@@ -40,7 +40,8 @@ class TaskEntry(BaseModel):
     matrix: dict[str, list[Scalar]] = {}
     attack: str | dict[str, dict[str, Any] | None] | None = None
     track: str | None = None
-    methods: list[str] = Field([], description="who plays it, where not all of its track do")
+    methods: list[str] = []
+    """Methods that run on it, where not all of its track do."""
 
     @property
     def options(self) -> dict[str, Any]:

@@ -58,6 +58,7 @@ def test_a_data_set_says_what_it_is(name: str) -> None:
     assert data.name == name
     assert len(data.title) > 3
     assert len(data.licence) > 3
+    assert all(option.description for option in data.options.model_fields.values())
     assert data.homepage.startswith("https://")
     assert data.kind in get_args(Kind)
     assert data.recipe >= 1

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import ast
-import importlib
 import inspect
 import json
-import os
-import pkgutil
-import sys
-import textwrap
 from abc import ABC
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
 from functools import cache
 from pathlib import Path
-from types import NoneType
+from types import ModuleType, NoneType
 from typing import (
     Annotated,
     Any,
@@ -30,15 +24,15 @@ from typing import (
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from bench.errors import UsageError, unknown
+from bench.plugins import classes, discover, lookup
 from bench.result import Scalar
 
 PACKAGES = ("bench.methods", "bench.baselines")
-ELSEWHERE = "BENCH_METHODS"
 
 
 @dataclass(frozen=True)
 class Paper:
-    """Where a method comes from: a short citation, the title, and an address."""
+    """The publication that a method comes from: a short citation, the title, and its address."""
 
     cite: str
     title: str
@@ -47,7 +41,7 @@ class Paper:
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture of what a method does to its inputs, for the page."""
+    """A picture of what a method does to its inputs, shown on its page."""
 
     png: bytes
     caption: str
@@ -55,30 +49,30 @@ class Picture:
 
 @dataclass(frozen=True)
 class Configured(ABC):  # noqa: B024 - what is abstract differs from kind to kind
-    """What a suite names and sets fields of: a method, an attack. Its file's name is its name.
+    """Base of what a suite names and sets fields of: methods and attacks.
 
     Attributes:
-        revision: raise it when the numbers change; old results are then run anew.
+        revision: Raise it when the numbers change; trials with older results are then run anew.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(
-        extra="forbid", strict=True, allow_inf_nan=False
+        extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
     )
     revision: ClassVar[int] = 1
 
     @property
     def name(self) -> str:
-        """The file's name."""
+        """The name of the file that defines the class."""
         return name_of(type(self))
 
     @property
     def parameters(self) -> dict[str, Scalar]:
-        """Every field and its value."""
+        """The value of every field, by its name."""
         return asdict(self)
 
     @property
     def label(self) -> str:
-        """Name on the page: the file's name, with the fields that differ from the defaults."""
+        """The name, followed by the fields that differ from their defaults: bade[square=5]."""
         changed = {
             field.name: getattr(self, field.name)
             for field in fields(self)
@@ -93,9 +87,9 @@ class Method(Configured):
     """A method of some track. Fields are hyperparameters, with the paper's defaults.
 
     Attributes:
-        track: set by the track's contract.
-        also: further tracks whose tasks it can play, where the task names it.
-        paper: where it comes from.
+        track: The track it belongs to; the base class of that track's methods sets it.
+        also: Further tracks on whose tasks it can be evaluated, where a task names it.
+        paper: The paper that proposes it.
     """
 
     track: ClassVar[str]
@@ -104,16 +98,16 @@ class Method(Configured):
 
     @property
     def caveat(self) -> str | None:
-        """What makes the entry's numbers incomparable with the others', in a sentence, or None."""
+        """Why its numbers are not comparable with those of other methods, or None if they are."""
         return None
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """Files whose content, not whose name, decides the method's numbers."""
+        """Input files. Their content, not their name, is part of a trial's key."""
         return ()
 
     def picture(self) -> Picture | None:
-        """What the method stamps on images, if it does."""
+        """A picture of the trigger that the method puts on images, or None if it puts none."""
         return None
 
 
@@ -121,67 +115,50 @@ C = TypeVar("C", bound=Configured)
 
 
 def name_of(method: type[Configured]) -> str:
-    """The name of a class of methods or attacks: that of its file."""
+    """The name of a method or an attack: that of the file that defines its class."""
     return method.__module__.rpartition(".")[2]
 
 
 def summary_of(method: type[Configured]) -> str:
-    """The first line of a method's module: what it does, without its name."""
+    """The first line of the docstring of a method's or an attack's module."""
     doc = inspect.getdoc(inspect.getmodule(method)) or ""
     return doc.partition("\n")[0]
 
 
 def about(method: type[Configured]) -> list[str]:
-    """The paragraphs of a method's docstring: its source, and what readers must know of it."""
+    """The paragraphs of the docstring of a method's or an attack's class, each as one line."""
     text = inspect.getdoc(method) or ""
     return [" ".join(paragraph.split()) for paragraph in text.split("\n\n") if paragraph.strip()]
 
 
 @cache
 def methods() -> dict[str, type[Method]]:
-    """Every method by name: each module of methods/ and baselines/ that defines one.
+    """Every method by name: each module of methods/, baselines/ or a plug-in that defines one."""
+    return discover("method", PACKAGES, lambda module: configurable(module, Method))
 
-    Methods that live elsewhere (private ones, say) are found where BENCH_METHODS names a folder
-    with their files.
-    """
-    modules = [
-        f"{package}.{module.name}"
-        for package in PACKAGES
-        for module in pkgutil.iter_modules(importlib.import_module(package).__path__)
-    ]
-    if folder := os.environ.get(ELSEWHERE):
-        if not Path(folder).is_dir():
-            raise UsageError(f"{ELSEWHERE}={folder}: no such folder.")
-        # First in line: a file named like an installed package is meant, not the package.
-        sys.path.insert(0, folder)
-        modules += [module.name for module in pkgutil.iter_modules([folder])]
-    found: dict[str, type[Method]] = {}
-    for name in modules:
-        for thing in vars(importlib.import_module(name)).values():
-            if _is_own_method(thing, name):
-                if name_of(thing) in found:
-                    raise UsageError(f"{name}: there is a method {name_of(thing)} already.")
-                found[name_of(thing)] = thing
-    return dict(sorted(found.items()))
+
+def configurable(module: ModuleType, base: type[C]) -> Iterator[type[C]]:
+    """The concrete classes of a kind that a module defines, whose fields all have sound types."""
+    for cls in classes(module, base):
+        TypeAdapter(cls)
+        yield cls
 
 
 def method_class(name: str) -> type[Method]:
     """A method by name. Raises UsageError for an unknown one."""
-    if name not in methods():
-        raise UsageError(unknown("method", name, methods()))
-    return methods()[name]
+    return lookup("method", name, methods())
 
 
 def make(name: str, settings: Mapping[str, Any]) -> Method:
-    """A method with some fields set. Raises UsageError for an unknown field or a wrong value."""
+    """A method by name with some fields set. Raises UsageError as `configured` does."""
     return configured(method_class(name), settings)
 
 
 def configured(cls: type[C], settings: Mapping[str, Any]) -> C:
-    """A method or attack with some fields set.
+    """A method or an attack with some fields set, and the others at their defaults.
 
     Raises:
-        UsageError: an unknown field or a wrong value.
+        UsageError: A field does not exist, or its value is not allowed.
     """
     name, known = name_of(cls), [field.name for field in fields(cls)]
     for field in settings:
@@ -189,7 +166,7 @@ def configured(cls: type[C], settings: Mapping[str, Any]) -> C:
             raise UsageError(f"{name}: {unknown('field', field, known)}")
     try:
         # As JSON, a mapping may become a dataclass although types are strict ("4" is no number).
-        made: C = TypeAdapter(cls).validate_json(json.dumps(dict(settings), default=str))
+        return TypeAdapter(cls).validate_json(json.dumps(dict(settings), default=str))
     except ValidationError as error:
         detail = error.errors()[0]
         field = ".".join(str(part) for part in detail["loc"] if str(part) in known)
@@ -198,23 +175,20 @@ def configured(cls: type[C], settings: Mapping[str, Any]) -> C:
         raise UsageError(
             f"{name}.{field}: {' or '.join(of_field)} (given: {detail['input']!r})."
         ) from error
-    return made
 
 
-def field_docs(method: type[Configured]) -> dict[str, tuple[str, Any, str]]:
+def field_docs(cls: type[Configured]) -> dict[str, tuple[str, Any, str]]:
     """Of each field: its type in words, its default, and the docstring below it."""
-    source = textwrap.dedent(inspect.getsource(method))
-    body = ast.parse(source).body[0]
-    docs: dict[str, tuple[str, Any, str]] = {}
-    defaults = {f.name: None if f.default is MISSING else f.default for f in fields(method)}
-    kinds = get_type_hints(method, include_extras=True)
-    statements = body.body if isinstance(body, ast.ClassDef) else []
-    for statement, following in zip(statements, [*statements[1:], None], strict=True):
-        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-            name = statement.target.id
-            if name in defaults:
-                docs[name] = (_in_words(kinds[name]), defaults[name], _docstring(following))
-    return docs
+    kinds = get_type_hints(cls, include_extras=True)
+    described = TypeAdapter(cls).json_schema().get("properties", {})
+    return {
+        field.name: (
+            _in_words(kinds[field.name]),
+            None if field.default is MISSING else field.default,
+            " ".join(described[field.name].get("description", "").split()),
+        )
+        for field in fields(cls)
+    }
 
 
 def _in_words(kind: Any) -> str:
@@ -235,20 +209,5 @@ def _in_words(kind: Any) -> str:
     return "None" if kind is NoneType else str(kind.__name__)
 
 
-def _docstring(statement: ast.stmt | None) -> str:
-    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
-        return " ".join(str(statement.value.value).split())
-    return ""
-
-
 def _written(value: Scalar) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _is_own_method(thing: Any, module: str) -> bool:
-    return (
-        isinstance(thing, type)
-        and issubclass(thing, Method)
-        and not inspect.isabstract(thing)
-        and thing.__module__ == module
-    )

@@ -39,7 +39,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("models",),
     ("data",),
     ("method", "listening"),
-    ("result",),
+    ("result", "plugins"),
     ("errors", "heartbeat", "seeds", "vision_models"),
 )
 """The rooms from the roof to the ground: a room imports from lower floors alone.

@@ -15,8 +15,10 @@ from typer.exceptions import TyperException
 from bench import __version__
 from bench.cli.data import DATA, Data, data_app, out, print_rows
 from bench.cli.results import PAGES, RESULTS, Out, Site, register, split_names
-from bench.errors import BenchError, UsageError, unknown
-from bench.suites.source import SuiteSource, read_value
+from bench.errors import BenchError, UsageError
+from bench.plugins import lookup, unreported
+from bench.suites.files import descriptions
+from bench.suites.source import read_value
 
 app = typer.Typer(
     add_completion=False,
@@ -121,7 +123,7 @@ def bench(
     if suite is None:
         out.print(context.get_help(), highlight=False, markup=False)
         out.print("\nSuites:", highlight=False)
-        _print_suites()
+        print_rows(list(descriptions().items()))
         out.print("\nStart with: bench --suite digits", highlight=False)
         return
     from bench.runner import sweep  # noqa: PLC0415 - torch takes seconds to import
@@ -158,7 +160,7 @@ def list_all() -> None:
     from bench.method import methods, summary_of  # noqa: PLC0415 - imports torch
 
     out.print("Suites", style="bold")
-    _print_suites()
+    print_rows(list(descriptions().items()))
     out.print("\nTasks", style="bold")
     found = data_sets().items()
     print_rows([(f"{name} {task}", d.title) for name, d in found for task in d.listed_tasks])
@@ -186,10 +188,7 @@ def show(
     from bench.attacks.poisoning.contract import attacks  # noqa: PLC0415 - imports torch
     from bench.method import Method, about, field_docs, methods, summary_of  # noqa: PLC0415
 
-    known = {**methods(), **attacks()}
-    if name not in known:
-        raise UsageError(unknown("method or attack", name, known))
-    cls = known[name]
+    cls = lookup("method or attack", name, {**methods(), **attacks()})
     kind = cls.track if issubclass(cls, Method) else "poisoning attack"
     out.print(Text(name, "bold"), Text(f"({kind})"))
     out.print(Text(summary_of(cls)))
@@ -352,13 +351,6 @@ def _need_results(folder: Path) -> None:
         )
 
 
-def _print_suites() -> None:
-    from bench.suites.reader import suite_names  # noqa: PLC0415 - imports torch
-
-    suites = {name: SuiteSource(path).content for name, path in suite_names().items()}
-    print_rows([(name, " ".join(s.get("description", "").split())) for name, s in suites.items()])
-
-
 register(app)
 
 
@@ -372,9 +364,16 @@ def main() -> None:
         _end_with(" ".join(error.format_message().split()))
     except typer.Abort:
         _end_with("aborted.", 1)
+    finally:
+        for problem in unreported():
+            _complain(str(problem), "yellow")
     sys.exit(code or 0)
 
 
 def _end_with(mistake: str, code: int = 2) -> NoReturn:
-    err.print(f"bench: {mistake}", style="red", highlight=False, markup=False, soft_wrap=True)
+    _complain(mistake, "red")
     sys.exit(code)
+
+
+def _complain(message: str, colour: str) -> None:
+    err.print(f"bench: {message}", style=colour, highlight=False, markup=False, soft_wrap=True)

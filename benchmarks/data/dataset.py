@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from inspect import isabstract
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from types import ModuleType
+from typing import Annotated, ClassVar
 
 import numpy as np
 from filelock import FileLock
@@ -21,7 +19,8 @@ from bench.data import prepared
 from bench.data.kinds import Kind
 from bench.data.prepared import Array, Arrays, Columns, Meta
 from bench.data.raw import MIRROR, RawFile, RawFolder, RawRecord
-from bench.errors import DataError, UsageError, unknown
+from bench.errors import DataError, UsageError
+from bench.plugins import classes, discover, lookup
 
 
 class Options(BaseModel):
@@ -285,32 +284,17 @@ def prepared_name(name: str, options: Options | None = None) -> str:
 
 @cache
 def data_sets() -> dict[str, DataSet]:
-    """Every data set by name: each module of this package that defines one."""
-    from bench import data as package  # noqa: PLC0415 - the package of this very module
+    """Every data set by name: each module of this package or of a plug-in that defines one."""
 
-    found: dict[str, DataSet] = {}
-    for module in pkgutil.iter_modules(package.__path__):
-        loaded = importlib.import_module(f"{package.__name__}.{module.name}")
-        for thing in vars(loaded).values():
-            if _is_own_data_set(thing, loaded.__name__):
-                found[module.name] = thing()
-    return found
+    def pick(module: ModuleType) -> list[DataSet]:
+        return [cls() for cls in classes(module, DataSet)]  # type: ignore[type-abstract]
+
+    return discover("data set", ["bench.data"], pick)
 
 
 def data_set(name: str) -> DataSet:
     """A data set by name. Raises UsageError for an unknown one."""
-    if name not in data_sets():
-        raise UsageError(unknown("data set", name, data_sets()))
-    return data_sets()[name]
-
-
-def _is_own_data_set(thing: Any, module: str) -> bool:
-    return (
-        isinstance(thing, type)
-        and issubclass(thing, DataSet)
-        and not isabstract(thing)
-        and thing.__module__ == module
-    )
+    return lookup("data set", name, data_sets())
 
 
 def labels(values: Array) -> Array:

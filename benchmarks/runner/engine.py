@@ -21,7 +21,6 @@ import torch
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from bench import heartbeat
-from bench.method import methods
 from bench.result import Result, Status, Store
 from bench.runner import engine as local
 from bench.runner.plan import TrialSpec
@@ -178,7 +177,6 @@ def _begin_worker(threads: int, memory_mib: float | None, parent: int) -> None:
     torch.set_num_threads(threads)
     with suppress(RuntimeError):  # only allowed before the first parallel work
         torch.set_num_interop_threads(1)
-    methods()  # makes those of BENCH_METHODS importable before a trial that uses one arrives
     guard = _Guard(memory_mib, parent)
     _guards[:] = [guard]
     guard.start()

@@ -17,12 +17,13 @@ from bench.attacks.poisoning.clean import Clean
 from bench.errors import BenchError, SuiteError, UsageError, unknown
 from bench.learning.settings import Training
 from bench.method import Method, make, methods
+from bench.plugins import lookup
 from bench.result import FigureInfo, Scalar
+from bench.suites.files import suite_names
 from bench.suites.source import SuiteSource, asked, first_error
 from bench.suites.tasks import TaskEntry, TaskSpec, combinations, task_specs
 from bench.tracks.registry import tracks
 
-FOLDER = Path(__file__).parent
 AXES = {"line": "x", "heat": "xy", "pairs": "x"}
 """Coordinates that figures need, by kind."""
 
@@ -54,20 +55,16 @@ class Suite:
     figures: tuple[FigureInfo, ...] = ()
 
 
-def suite_names() -> dict[str, Path]:
-    """The suites that come along, by name."""
-    return {path.stem: path for path in sorted(FOLDER.glob("*.yaml"))}
-
-
 def find_suite(name: str) -> Path:
     """The file of a suite, by its name or its path. Raises UsageError where there is none."""
-    if name in suite_names():
-        return suite_names()[name]
-    if name.endswith((".yaml", ".yml")):
+    if name.endswith((".yaml", ".yml")) and name not in suite_names():
         if Path(name).is_file():
             return Path(name)
         raise UsageError(f"{name}: no such suite file.")
-    raise UsageError(unknown("suite", name, suite_names()) + " A path to a .yaml file works too.")
+    try:
+        return lookup("suite", name, suite_names())
+    except UsageError as error:
+        raise UsageError(f"{error} A path to a .yaml file works too.") from error
 
 
 def read_suite(path: Path, settings: Mapping[str, Mapping[str, Any]] | None = None) -> Suite:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import pkgutil
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from types import ModuleType
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from bench.data.kinds import Kind
-from bench.errors import UsageError, unknown
-from bench.method import Configured, name_of
+from bench.method import Configured, configurable
+from bench.plugins import discover, lookup
 
 
 @dataclass(frozen=True)
@@ -104,28 +102,17 @@ class Attack(Configured):
 
 @cache
 def attacks() -> dict[str, type[Attack]]:
-    """Every attack by name: each module of this package that defines one."""
-    from bench.attacks import poisoning as package  # noqa: PLC0415 - the package of this very module
+    """Every attack by name: each module of this package or of a plug-in that defines one."""
 
-    found: dict[str, type[Attack]] = {}
-    for module in pkgutil.iter_modules(package.__path__):
-        loaded = importlib.import_module(f"{package.__name__}.{module.name}")
-        for thing in vars(loaded).values():
-            if (
-                isinstance(thing, type)
-                and issubclass(thing, Attack)
-                and not inspect.isabstract(thing)
-                and thing.__module__ == loaded.__name__
-            ):
-                found[name_of(thing)] = thing
-    return dict(sorted(found.items()))
+    def pick(module: ModuleType) -> Iterator[type[Attack]]:
+        return configurable(module, Attack)  # type: ignore[type-abstract]
+
+    return discover("attack", ["bench.attacks.poisoning"], pick)
 
 
 def attack_class(name: str) -> type[Attack]:
     """An attack by name. Raises UsageError for an unknown one."""
-    if name not in attacks():
-        raise UsageError(unknown("attack", name, attacks()))
-    return attacks()[name]
+    return lookup("attack", name, attacks())
 
 
 def some(candidates: Tensor, count: int, random: torch.Generator) -> Tensor:

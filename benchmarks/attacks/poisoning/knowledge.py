@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class Findings(nn.Module):
 
 
 @dataclass(frozen=True)
-class LearningAttack(Attack):
+class LearningAttack(Attack, ABC):
     """An attack whose trigger is made from the training set.
 
     `poison` studies the training set it is given, and `attempts`, asked of the same object

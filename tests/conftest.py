@@ -82,7 +82,8 @@ def leaves_nothing_behind() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def no_mirror(leaves_nothing_behind: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Raw files come from where a test puts them, whatever the shell says."""
-    for name in ("BENCH_MIRROR", "BENCH_DATA", "BENCH_OUT", "BENCH_SITE", "BENCH_METHODS"):
+    for name in ("BENCH_MIRROR", "BENCH_DATA", "BENCH_OUT", "BENCH_SITE", "BENCH_METHODS",
+                 "BENCH_PLUGINS"):  # fmt: skip
         monkeypatch.delenv(name, raising=False)
 
 

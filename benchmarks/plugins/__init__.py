@@ -240,24 +240,26 @@ def _places() -> list[ModuleType]:
 
 def _folders() -> list[ModuleType]:
     """The folders that the environment names, as packages that can be imported from now on."""
-    return [
-        package
-        for variable in VARIABLES
-        for folder in os.environ.get(variable, "").split(os.pathsep)
-        if folder and (package := _attempt("", folder, f"{variable}={folder}", _package, folder))
-    ]
+    packages = []
+    for variable in VARIABLES:
+        for folder in filter(None, os.environ.get(variable, "").split(os.pathsep)):
+            origin = f"{variable}={folder}"
+            if package := _attempt("", folder, origin, _package, Path(folder).resolve()):
+                packages.append(package)
+                if variable == "BENCH_METHODS" and package.__path__[0] not in sys.path:
+                    # Its files could always say `import other`. Last in line, it shadows nothing.
+                    sys.path.append(package.__path__[0])
+    return packages
 
 
-def _package(folder: str) -> ModuleType:
-    path = Path(folder).resolve()
-    if not path.is_dir():
+def _package(folder: Path) -> ModuleType:
+    if not folder.is_dir():
         raise UnfitError("there is no such folder", "Correct the environment variable.")
-    name = f"{__name__}.folder_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    name = f"{__name__}.folder_{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}"
     if name not in sys.modules:
         spec = ModuleSpec(name, None, is_package=True)
-        spec.submodule_search_locations = [str(path)]
+        spec.submodule_search_locations = [str(folder)]
         sys.modules[name] = importlib.util.module_from_spec(spec)
-        sys.path.append(str(path))  # last: `import other` reaches a neighbour, and shadows nothing
     return sys.modules[name]
 
 

@@ -21,13 +21,16 @@ def descriptions() -> dict[str, str]:
     texts = {}
     for name, path in suite_names().items():
         try:
-            content = SuiteSource(path).content
-            if not isinstance(content, dict):
-                raise SuiteError(f"{path}: a suite is a mapping with title, tasks and methods.")
+            texts[name] = _description(path)
         except SuiteError as error:
             if path.parent == FOLDER:
                 raise
             leave_out("suite", path, str(error).removeprefix(str(path)).strip(",:. "))
-        else:
-            texts[name] = " ".join(str(content.get("description", "")).split())
     return texts
+
+
+def _description(path: Path) -> str:
+    content = SuiteSource(path).content
+    if not isinstance(content, dict):
+        raise SuiteError(f"{path}: a suite is a mapping with title, tasks and methods.")
+    return " ".join(str(content.get("description", "")).split())

@@ -39,16 +39,22 @@ def entries(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[PlannedTask,
     return found
 
 
-@pytest.mark.parametrize("line", PRINTED, ids=lambda line: "-".join(list(line.values())[:7]))
 def test_every_figure_of_the_paper_stands_beside_an_entry_of_one_of_its_suites(
-    line: dict[str, str], entries: list[tuple[PlannedTask, PlannedMethod]]
+    entries: list[tuple[PlannedTask, PlannedMethod]],
 ) -> None:
-    data = [(task, method) for task, method in entries if task.data == line["dataset"]]
-    beside = [lookup(task, method, line["metric"]) for task, method in data]
     same = ("dataset", "task", "condition", "method", "metric")
-    # Tables 2 and 3 differ about VGG-16; the first is quoted.
-    printed = [float(other["value"]) for other in PRINTED if all(other[k] == line[k] for k in same)]
-    assert {f.value for f in beside if f and f.of == line["method"]} & set(printed)
+    absent = []
+    for line in PRINTED:
+        data = [(task, method) for task, method in entries if task.data == line["dataset"]]
+        beside = [lookup(task, method, line["metric"]) for task, method in data]
+        # Tables 2 and 3 differ about VGG-16; the first is quoted.
+        rivals = [other for other in PRINTED if all(other[key] == line[key] for key in same)]
+        printed = {float(rival["value"]) for rival in rivals}
+        values = {figure.value for figure in beside if figure and figure.of == line["method"]}
+        if not values & printed:
+            absent.append("-".join(list(line.values())[:7]))
+    assert len(PRINTED) > 100
+    assert absent == []
 
 
 def test_a_poisoned_task_and_its_clean_twin_have_figures_of_their_own(

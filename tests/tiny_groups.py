@@ -62,7 +62,7 @@ def prepared(changes: Mapping[str, Any] | None = None, **training: Any) -> Prepa
         for split, columns in arrays.splits.items()
     }
     meta = Meta(
-        name="villages", title="Villages", recipe=1, kind="table", shape=[4],
+        name="villages", title="Villages", revision=1, kind="table", shape=[4],
         columns=arrays.columns, attributes=dict(arrays.attributes), stored=["village", "y"],
         sizes={split: len(part.y) for split, part in parts.items()}, normalisation={},
         covariates=dict(arrays.covariates), notes=[], raw=[], hash="0",

@@ -1,4 +1,4 @@
-"""What a data set is: its raw files, how they become arrays, and the tasks it poses."""
+"""The contract of data sets, and the library that fetches, prepares and reads them."""
 
 from __future__ import annotations
 
@@ -59,17 +59,17 @@ class Options(BaseModel):
 
 @dataclass(frozen=True)
 class TaskDefinition:
-    """A question a data set poses.
+    """Which attribute of a data set to predict, and which groups its samples belong to.
 
     Attributes:
-        target: attribute to predict; one without named values is a regression.
-        bias: attribute with two values that predictions should not depend on, or None where only
-            a planted trigger can be one.
-        published: dataset/task under which reports/published.csv lists figures.
-        group: attribute with many values over which accuracy should be even, where that is what
-            the task asks; it stands in the place of the bias variable.
-        covariate: what accuracy should not depend on, one number a value of `group`, in words
-            ("log GDP per capita").
+        target: The attribute to predict. Where its values have no names, it is a regression.
+        bias: An attribute with two values on which predictions should not depend; None where only
+            a planted trigger can take this part.
+        published: The "data set/task" under which the table of published figures lists it.
+        group: An attribute with many values over which accuracy should be even. It takes the place
+            of `bias`.
+        covariate: What accuracy should not depend on, in words ("log GDP per capita"); the prepared
+            data holds one number for each value of `group`.
     """
 
     target: str
@@ -81,7 +81,7 @@ class TaskDefinition:
 
 @dataclass(frozen=True)
 class Labelled:
-    """One split of one task: inputs, targets and groups."""
+    """One split of one task: inputs [n, ...], targets [n] and groups [n]."""
 
     x: Array
     y: Array
@@ -89,22 +89,23 @@ class Labelled:
 
 
 class DataSet(ABC):
-    """One data set; its class lives in the module of its name in benchmarks/data/.
+    """A data set. The module that defines its class has its name.
 
     Attributes:
-        title: name in words.
-        kind: table, image, sound or text.
-        licence: under which terms the raw files come.
-        homepage: where they are described.
-        files: upstream files; empty where the data is embedded.
-        consent: what a person must do before downloading, or None.
-        shares: data set whose raw files these are, where it is another one ("mnist").
-        recipe: raise it when `prepare` or `features` changes, and prepared copies are made anew.
-        tasks: by name, `target|bias`.
-        listed: tasks that lists show and that every copy must be fit for; empty for all.
-        further: the other tasks, in a sentence.
-        evaluation_only: there is a test split alone, of images that published classifiers know.
-        options: further task fields.
+        title: The name for people.
+        kind: "table", "image", "sound" or "text".
+        licence: The terms under which the raw files are published.
+        homepage: The address of the page that describes them.
+        files: The raw files to download; empty where the data comes with a library.
+        consent: What a person must agree to or do before downloading, or None.
+        shares: The data set whose raw files these are, where it is another one ("mnist").
+        revision: Raise it when `prepare` or `features` changes; prepared copies are then made anew.
+        tasks: The tasks by name, which is `target|bias`.
+        listed: The tasks that lists show and every prepared copy must support; empty for all.
+        further: A sentence about the other tasks.
+        evaluation_only: Whether there is only a test split, of images that published classifiers
+            were trained to recognise.
+        options: The fields that a suite may set for its tasks.
     """
 
     title: ClassVar[str]
@@ -114,7 +115,7 @@ class DataSet(ABC):
     files: ClassVar[tuple[RawFile, ...]] = ()
     consent: ClassVar[str | None] = None
     shares: ClassVar[str | None] = None
-    recipe: ClassVar[int] = 1
+    revision: ClassVar[int] = 1
     tasks: ClassVar[Mapping[str, TaskDefinition]]
     listed: ClassVar[tuple[str, ...]] = ()
     further: ClassVar[str] = ""
@@ -123,12 +124,12 @@ class DataSet(ABC):
 
     @property
     def name(self) -> str:
-        """The module's name."""
+        """The name of the module that defines the class."""
         return type(self).__module__.rpartition(".")[2]
 
     @property
     def listed_tasks(self) -> dict[str, TaskDefinition]:
-        """The tasks that lists show."""
+        """The tasks that lists show, by name."""
         return {name: self.tasks[name] for name in self.listed or self.tasks}
 
     @abstractmethod
@@ -136,40 +137,40 @@ class DataSet(ABC):
         """Turn raw files into arrays.
 
         Args:
-            raw: the raw files.
-            options: of the task; only those that `variant` names may matter.
-            work: folder for what should survive an interruption (half-decoded pictures); it may
-                not exist yet, and is removed once the arrays stand.
+            raw: The raw files.
+            options: Options of the task. Only those that `variant` names may change the arrays.
+            work: A folder for intermediate files that should survive an interruption (decoded
+                pictures). It may not exist yet, and is removed when the arrays are complete.
 
         Raises:
-            DataError: naming the file, row and column.
+            DataError: A raw file is not as expected; the message names file, row and column.
         """
 
     def variant(self, options: Options) -> str:
-        """Name of the prepared copy that these options need ("128px"), "" where all share one."""
+        """Name of the prepared copy for these options ("128px"); "" where there is only one."""
         del options
         return ""
 
     def shape(self, meta: Meta) -> tuple[int, ...]:
-        """Shape of one input as `arrange` gives it."""
+        """Shape of one input as `arrange` returns it."""
         return tuple(meta.shape)
 
     def features(self, x: Array, meta: Meta) -> Array:
-        """What networks see of inputs as `arrange` gives them (and as an attacker edits them).
+        """What networks are given of inputs [n, ...] that `arrange` returned or an attack changed.
 
-        Where the two differ (sounds), this is slow enough to be done once for a whole split.
+        Where the two differ (sounds), this is slow, so callers do it once for a whole split.
         """
         del meta
         return x
 
     def feature_shape(self, meta: Meta) -> tuple[int, ...]:
-        """Shape of one input as `features` gives it."""
+        """Shape of one input as `features` returns it."""
         return self.shape(meta)
 
     def arrange(
         self, split: str, columns: Columns, task: TaskDefinition, options: Options
     ) -> Labelled:
-        """One split of one task. Data sets that alter inputs (coloured digits) override this."""
+        """One split of one task. Data sets that change inputs (coloured digits) override this."""
         del split, options
         y = labels(columns.attributes[task.target])
         group = task.group or task.bias
@@ -177,13 +178,13 @@ class DataSet(ABC):
         return Labelled(columns.x, y, b)
 
     def notes(self, options: Options) -> list[str]:
-        """Facts about a task with these options that its page must show."""
+        """Sentences about a task with these options that its page must show."""
         del options
         return []
 
 
 class Library:
-    """Data sets on this machine: `folder`/raw holds downloads, `folder`/prepared the arrays."""
+    """The data sets on this machine: downloads in `folder`/raw, arrays in `folder`/prepared."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -193,28 +194,31 @@ class Library:
         return RawFolder(data.shares or data.name, data.files, self.folder / "raw")
 
     def prepared_folder(self, name: str, options: Options | None = None) -> Path:
-        """Where the arrays of a data set stand, in the variant that the options need."""
+        """The folder of the arrays of a data set, in the variant that the options need."""
         return self.folder / "prepared" / prepared_name(name, options)
 
     def meta(self, name: str, options: Options | None = None) -> Meta | None:
-        """What is prepared of a data set, or None (also where the recipe is outdated)."""
+        """The description of a prepared copy; None where there is none of this revision."""
         meta = prepared.read_meta(self.prepared_folder(name, options))
-        return meta if meta and meta.recipe == data_set(name).recipe else None
+        return meta if meta and meta.revision == data_set(name).revision else None
 
     def prepared(self, name: str) -> dict[str, Meta]:
-        """Every copy of a data set that is prepared, by its variant ("128px" or "")."""
-        found = {}
+        """The prepared copies of a data set, by their variants ("128px" or "")."""
+        copies = {}
         for folder in sorted((self.folder / "prepared").glob(f"{name}*")):
             meta = prepared.read_meta(folder)
-            if meta and meta.name == name and meta.recipe == data_set(name).recipe:
-                found[folder.name.removeprefix(name).removeprefix("-")] = meta
-        return found
+            if meta and meta.name == name and meta.revision == data_set(name).revision:
+                copies[folder.name.removeprefix(name).removeprefix("-")] = meta
+        return copies
 
     def get(self, name: str, accept_licence: bool = False) -> list[Path]:
-        """Fetch missing raw files.
+        """Download the raw files that are missing.
+
+        Returns:
+            The downloaded files.
 
         Raises:
-            UsageError: consent is needed and not given, or only a person may fetch them.
+            UsageError: Consent is needed and not given, or only a person can download them.
         """
         data = data_set(name)
         raw = self.raw(data)
@@ -229,7 +233,7 @@ class Library:
         return raw.download()
 
     def prepare(self, name: str, options: Options | None = None) -> Meta:
-        """Make the arrays of a data set from its raw files, whatever stood there before."""
+        """Make the arrays of a data set from its raw files, in place of those made before."""
         data = data_set(name)
         options = options or data.options()
         self.get(name)
@@ -248,7 +252,7 @@ class Library:
             about = {
                 "name": name,
                 "title": data.title,
-                "recipe": data.recipe,
+                "revision": data.revision,
                 "kind": data.kind,
                 "raw": records,
             }
@@ -258,11 +262,11 @@ class Library:
             return meta
 
     def ensure(self, name: str, options: Options | None = None) -> Meta:
-        """What is prepared of a data set, preparing it now where needed."""
+        """The description of the prepared copy, which is made now where there is none."""
         return self.meta(name, options) or self.prepare(name, options)
 
     def splits(self, name: str, task: str, options: Options) -> dict[str, Labelled]:
-        """All splits of one task."""
+        """All splits of one task. Raises DataError where the data set is not prepared."""
         data, folder = data_set(name), self.prepared_folder(name, options)
         meta = self.meta(name, options)
         if meta is None:
@@ -276,7 +280,7 @@ class Library:
 
 
 def prepared_name(name: str, options: Options | None = None) -> str:
-    """Name of the folder of prepared arrays: the data set, and the variant of it."""
+    """Name of a folder of prepared arrays: the data set's, and its variant's after a dash."""
     data = data_set(name)
     variant = data.variant(options or data.options())
     return f"{name}-{variant}" if variant else name
@@ -298,12 +302,12 @@ def data_set(name: str) -> DataSet:
 
 
 def labels(values: Array) -> Array:
-    """Targets or groups as training takes them: classes as int64, numbers as float32."""
+    """Targets or groups in the types that training expects: int64, or float32 for real numbers."""
     return values.astype(np.float32 if values.dtype.kind == "f" else np.int64)
 
 
 def _by_hand(data: DataSet, raw: RawFolder, missing: list[RawFile]) -> str:
-    """What a person must download, where to put it, and how it will be checked."""
+    """Instructions for a person: what to download, where to put it, and how to check it."""
     lines = [f"{data.name}: {data.consent or 'These files are fetched by hand.'}"]
     lines += [f"1. Open {data.homepage} and download, if you agree to the terms there:"]
     for file in missing:
@@ -329,15 +333,15 @@ def _not_comparable(records: list[RawRecord]) -> list[str]:
 
 
 def _check(name: str, arrays: Arrays, data: DataSet) -> None:
-    """No split may lack a group or a class of any listed task; numbers are finite."""
-    asked = {
+    """Raise DataError where a split lacks a class or a group of a listed task or is not finite."""
+    attributes = {
         attribute
         for task in data.listed_tasks.values()
         for attribute in (task.target, task.bias)
         if attribute
     }
     for split, columns in arrays.splits.items():
-        for attribute in sorted(asked & set(columns.attributes)):
+        for attribute in sorted(attributes & set(columns.attributes)):
             column = columns.attributes[attribute]
             present = set(np.unique(column).tolist())
             values = arrays.attributes.get(attribute)

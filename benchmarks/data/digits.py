@@ -42,7 +42,7 @@ class Digits(InkedDigits):
     kind = "image"
     licence = "CC BY 4.0 (UCI, Optical Recognition of Handwritten Digits); shipped by scikit-learn"
     homepage = "https://archive.ics.uci.edu/dataset/80"
-    recipe = 3  # stroke weights are stored as well
+    revision = 3  # stroke weights are stored as well
     tasks: ClassVar = {
         **INK_TASKS,
         "digit|stroke": TaskDefinition("digit", None, group="stroke", covariate="log mean ink"),

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, ValidationError
+from pydantic import AliasChoices, Field, ValidationError
 
 from bench.data.kinds import Kind
 from bench.data.raw import RawRecord
@@ -28,7 +28,7 @@ class Meta(Record):
 
     name: str
     title: str
-    recipe: int
+    revision: int = Field(validation_alias=AliasChoices("revision", "recipe"))
     kind: Kind
     shape: list[int]
     columns: list[str] | None
@@ -98,8 +98,8 @@ def write(folder: Path, arrays: Arrays, about: Mapping[str, Any]) -> Meta:
     before = Path(f"{temporary}.before")
     try:
         content = hashlib.sha256()
-        if about["kind"] == "sound":  # what networks see is computed later, by the recipe's rules
-            content.update(f"recipe:{about['recipe']};".encode())
+        if about["kind"] == "sound":  # its features are computed later, by code of this revision
+            content.update(f"recipe:{about['revision']};".encode())
         if arrays.covariates:
             content.update(f"covariates:{dict(arrays.covariates)!r};".encode())
         for split in SPLITS:

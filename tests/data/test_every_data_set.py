@@ -61,7 +61,7 @@ def test_a_data_set_says_what_it_is(name: str) -> None:
     assert all(option.description for option in data.options.model_fields.values())
     assert data.homepage.startswith("https://")
     assert data.kind in get_args(Kind)
-    assert data.recipe >= 1
+    assert data.revision >= 1
     assert data.tasks
     assert set(data.listed) <= set(data.tasks)
     assert bool(data.listed) == bool(data.further)

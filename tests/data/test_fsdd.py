@@ -96,7 +96,7 @@ def test_folder_tar_and_the_zip_of_the_repository_are_the_same(library: Library)
     assert library.prepare("fsdd").hash == first
 
 
-def test_one_sample_changes_the_hash_and_so_does_the_recipe(
+def test_one_sample_changes_the_hash_and_so_does_the_revision(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_fsdd(library)
@@ -104,7 +104,7 @@ def test_one_sample_changes_the_hash_and_so_does_the_recipe(
     write_fsdd(library, {"recordings/3_theo_2.wav": wav(tone(901, 8_000, 800), 8_000)})
     assert library.prepare("fsdd").hash != first
     write_fsdd(library)
-    monkeypatch.setattr(type(data_set("fsdd")), "recipe", 99)  # features may be other ones
+    monkeypatch.setattr(type(data_set("fsdd")), "revision", 99)  # features may be other ones
     assert library.prepare("fsdd").hash != first
 
 

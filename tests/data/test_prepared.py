@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from bench.data.digits import DigitsOptions
 from bench.data.prepared import SPLITS, Arrays, Columns
 from bench.errors import DataError
 
-ABOUT = {"name": "toy", "title": "Toy", "recipe": 1, "kind": "table", "raw": []}
+ABOUT = {"name": "toy", "title": "Toy", "revision": 1, "kind": "table", "raw": []}
 REMEDY = "Run `bench data prepare digits`."
 
 
@@ -88,16 +89,37 @@ def test_data_that_is_not_prepared_says_how_to_prepare_it(library: Library) -> N
         splits(library)
 
 
-def test_a_raised_recipe_makes_prepared_data_anew(
+def test_a_raised_revision_makes_prepared_data_anew(
     library: Library, digits: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (digits / "old").write_text("stays while the recipe does")
+    (digits / "old").write_text("stays while the revision does")
     library.ensure("digits")
     assert (digits / "old").exists()
-    monkeypatch.setattr(type(data_set("digits")), "recipe", 99)
+    monkeypatch.setattr(type(data_set("digits")), "revision", 99)
     assert library.meta("digits") is None
-    assert library.ensure("digits").recipe == 99
+    assert library.ensure("digits").revision == 99
     assert not (digits / "old").exists()
+
+
+def test_a_copy_whose_revision_is_called_recipe_counts(library: Library, digits: Path) -> None:
+    before = library.meta("digits")
+    path = digits / "meta.json"
+    path.write_text(path.read_text().replace('"revision"', '"recipe"'))
+    assert '"recipe": 3' in path.read_text()
+    assert library.meta("digits") == before
+
+
+def test_the_hash_of_sounds_covers_the_revision_in_the_bytes_it_always_had(tmp_path: Path) -> None:
+    expected = hashlib.sha256(b"recipe:7;")
+    for split in prepared.SPLITS:
+        columns = arrays(1.0).splits[split]
+        for name, array in [("x", columns.x), *sorted(columns.attributes.items())]:
+            expected.update(f"{split}.{name}:{array.dtype}:{array.shape};".encode())
+            expected.update(array.tobytes())
+    about = {**ABOUT, "revision": 7}
+    sound = prepared.write(tmp_path / "a", arrays(1.0), {**about, "kind": "sound"})
+    assert sound.hash == expected.hexdigest()
+    assert prepared.write(tmp_path / "b", arrays(1.0), about).hash != sound.hash
 
 
 def test_an_exception_in_the_middle_of_writing_leaves_the_old_folder(

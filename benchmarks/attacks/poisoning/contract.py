@@ -1,4 +1,4 @@
-"""What an attack is: what it changes in a training set, and how its triggers are tried out."""
+"""The contract of poisoning attacks: what one changes in training data, and how it is tested."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ class Samples:
     """Samples as an attacker sees them: as they are stored, before any features are computed.
 
     Attributes:
-        x: images [n, C, H, W] uint8, waveforms [n, samples] int16, token ids [n, length] int64 (0
+        x: Images [n, C, H, W] uint8, waveforms [n, samples] int16, token ids [n, length] int64 (0
             pads at the end) or standardised table rows [n, features] float32.
-        y: true classes, [n] int64.
-        kind: which of these.
-        classes: names of the classes.
-        words: the vocabulary of a text data set; a word's position is its id.
-        columns: names of a table's features.
-        normalisation: column -> mean and std that were taken out of a table.
+        y: True classes, [n] int64.
+        kind: "image", "sound", "text" or "table".
+        classes: Names of the classes.
+        words: The vocabulary of a text data set; the position of a word is its token id.
+        columns: Names of the features of a table.
+        normalisation: Column of a table -> the mean and the standard deviation ("mean", "std") that
+            it was standardised with.
     """
 
     x: Tensor
@@ -43,13 +44,14 @@ class Samples:
 
 @dataclass(frozen=True)
 class Poison:
-    """Samples of the training set as the attacker publishes them; no row appears twice.
+    """The training samples that the attacker changes; no row appears twice.
 
     Attributes:
-        rows: which samples, [m] int64.
-        x: their new inputs, [m, ...].
-        y: the labels they are published with, [m] int64.
-        cover: [m] bool; a cover sample carries a trigger and its true label. It is no poison.
+        rows: Their positions in the training set, [m] int64.
+        x: Their new inputs, [m, ...].
+        y: Their new labels, [m] int64.
+        cover: [m] bool. A cover sample carries a trigger and its true label, and is not counted as
+            poisoned.
     """
 
     rows: Tensor
@@ -60,14 +62,15 @@ class Poison:
 
 @dataclass(frozen=True)
 class Attempt:
-    """Test samples with one trigger on, and what the attacker hopes for.
+    """Test samples that carry one trigger, and the predictions that the attacker aims for.
 
     Attributes:
-        trigger: its name, for people.
-        x: triggered inputs, [m, ...].
-        aim: the class that the attacker wants for each, [m] int64; never its true one.
-        y: true classes, [m] int64.
-        fires: False where the backdoor must *not* act (other than the source classes).
+        trigger: Name of the trigger, for people.
+        x: Inputs with the trigger, [m, ...].
+        aim: The class that the attacker aims for, never the true one, [m] int64.
+        y: True classes, [m] int64.
+        fires: False where the backdoor must *not* act (on samples of other classes than the source
+            classes).
     """
 
     trigger: str
@@ -79,10 +82,10 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Attack(Configured):
-    """A data-poisoning attack: the attacker touches the training set once and nothing else.
+    """A data-poisoning attack: the attacker changes training samples once, and nothing else.
 
     Attributes:
-        published_as: what reports/published.csv calls a data set's task under this attack.
+        published_as: The name of the task under this attack in the table of published figures.
     """
 
     published_as: ClassVar[str | None] = None
@@ -91,13 +94,17 @@ class Attack(Configured):
     def poison(self, train: Samples, random: torch.Generator) -> Poison:
         """Choose and change samples of the training set.
 
+        Args:
+            train: The clean training set.
+            random: The only source of randomness that the attack may use.
+
         Raises:
-            Skip: the attack does not apply to this kind of data, and why.
+            Skip: The attack does not apply to this kind of data; the message says why.
         """
 
     @abstractmethod
     def attempts(self, test: Samples) -> list[Attempt]:
-        """Each trigger on every test sample that it could turn: never one of its target class."""
+        """For each trigger, the test samples of other classes than its target, with the trigger."""
 
 
 @cache
@@ -119,7 +126,7 @@ def some(candidates: Tensor, count: int, random: torch.Generator) -> Tensor:
     """`count` of the candidates ([m] positions), drawn without replacement, in ascending order.
 
     Raises:
-        ValueError: there are fewer.
+        ValueError: There are fewer candidates.
     """
     if count > len(candidates):
         raise ValueError(f"{count} samples were asked for, {len(candidates)} are there")

@@ -1,1 +1,1 @@
-"""Backbones, the one training loop, losses and the selection of epochs."""
+"""The training loop that all methods share, its data, losses and the selection of epochs."""

@@ -1,4 +1,4 @@
-"""Inputs of a split: kept on the device, or on disk and brought there ahead of their batch."""
+"""The inputs of a split: held on the device, or read from disk ahead of the batch they are for."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ import torch
 from torch import Tensor
 
 Augment = Callable[[Tensor], Tensor]
-"""Random flips and shifts of a batch."""
+"""A batch -> the batch with random flips and shifts."""
 Alter = Callable[[Tensor, Tensor], Tensor]
-"""(batch, positions of its samples) -> the batch otherwise: with triggers stamped, say."""
+"""(batch, positions of its samples) -> the changed batch, for example with triggers stamped on."""
 
-CHUNK_BYTES = 64 * 2**20  # of pinned memory; a dozen batches of 224-pixel images
-SHARE = 0.6  # of the device's free memory that data may take
+CHUNK_BYTES = 64 * 2**20  # of pinned memory: about a dozen batches of 224-pixel images
+SHARE = 0.6  # share of the device's free memory that data may take
 
 
 class Inputs(ABC):
-    """Inputs of one shape that come in batches, on the device.
+    """Inputs of one shape, delivered in batches on the device.
 
     Attributes:
-        shape: of one input as stored; alterations may add to it.
-        device: where batches arrive.
+        shape: of one input as stored; an alteration may change it.
+        device: the device on which batches are delivered.
     """
 
     shape: tuple[int, ...]
@@ -39,27 +39,27 @@ class Inputs(ABC):
 
     @abstractmethod
     def take(self, index: Tensor, augment: Augment | None = None) -> Tensor:
-        """The inputs at positions `index`, [m, ...]; flips and shifts come before alterations."""
+        """The inputs at positions `index`, [m, ...]; augmented first, then altered."""
 
     @abstractmethod
     def subset(self, index: Tensor) -> Inputs:
-        """The inputs at `index` ([m] int64 positions, repeats allowed, or an [n] bool mask)."""
+        """The inputs at `index`: [m] int64 positions, repeats allowed, or an [n] bool mask."""
 
     def stream(self, indices: Iterable[Tensor], augment: Augment | None = None) -> Iterator[Tensor]:
-        """One batch for each of `indices`, in their order."""
+        """One batch for each tensor of positions in `indices`, in order."""
         return (self.take(index, augment) for index in indices)
 
     def everything(self) -> Tensor:
-        """All inputs at once; for small ones."""
+        """All inputs as one tensor, [n, ...]; only for data that fits into memory."""
         return self.take(torch.arange(len(self), device=self.device))
 
     def altered(self, alter: Alter) -> Inputs:
-        """The same inputs with every batch passed through `alter`; nothing is copied."""
+        """These inputs with every batch passed through `alter`; nothing is copied."""
         return Altered(self, alter)
 
 
 class Resident(Inputs):
-    """Inputs that live on the device; on the CPU also a memory map of a file."""
+    """Inputs held on the device; on the CPU this may be a memory map of a file."""
 
     def __init__(self, data: Tensor, rows: Tensor | None = None) -> None:
         self.data, self.rows = data, rows
@@ -71,19 +71,19 @@ class Resident(Inputs):
     def take(self, index: Tensor, augment: Augment | None = None) -> Tensor:
         """Gather a batch on the device."""
         rows = index if self.rows is None else self.rows[index]
-        return _ready(self.data.index_select(0, rows), augment)
+        return _augmented(self.data.index_select(0, rows), augment)
 
     def subset(self, index: Tensor) -> Resident:
-        """Rows of the same data."""
+        """Rows of the same tensor; nothing is copied."""
         rows = _positions(index)
         return Resident(self.data, rows if self.rows is None else self.rows[rows])
 
 
 class Staged(Inputs):
-    """Inputs on disk that the device has no room for, copied there in chunks of many batches.
+    """Inputs that do not fit on the device, read from disk in chunks of many batches.
 
-    While the device works on one chunk, a thread reads the next in the file's order into pinned
-    memory and starts its copy.
+    While the device works on one chunk, a thread reads the next one into pinned memory, in the
+    order of the file, and starts copying it.
     """
 
     def __init__(
@@ -102,15 +102,15 @@ class Staged(Inputs):
 
     def take(self, index: Tensor, augment: Augment | None = None) -> Tensor:
         """Read and copy one batch."""
-        return _ready(self._read(index.cpu().numpy()).to(self.device), augment)
+        return _augmented(self._read(index.cpu().numpy()).to(self.device), augment)
 
     def subset(self, index: Tensor) -> Staged:
-        """Rows of the same file."""
+        """Rows of the same file; nothing is read yet."""
         rows = self.rows[_positions(index).cpu().numpy()]
         return Staged(self.data, self.device, rows, self.chunk_bytes)
 
     def stream(self, indices: Iterable[Tensor], augment: Augment | None = None) -> Iterator[Tensor]:
-        """Batches cut from chunks that were read ahead."""
+        """Batches cut from chunks that are read ahead by a thread."""
         chunks = self._chunks(indices)
         with ThreadPoolExecutor(1) as reader:
             ahead = deque(reader.submit(self._load, chunk) for chunk in islice(chunks, 2))
@@ -121,14 +121,15 @@ class Staged(Inputs):
                 if ready is not None:
                     torch.cuda.current_stream(self.device).wait_event(ready)
                     loaded.record_stream(torch.cuda.current_stream(self.device))
-                yield from (_ready(batch, augment) for batch in loaded.split(sizes))
+                yield from (_augmented(batch, augment) for batch in loaded.split(sizes))
 
     def _chunks(self, indices: Iterable[Tensor]) -> Iterator[list[npt.NDArray[np.int64]]]:
-        one = int(np.prod(self.shape)) * self.data.dtype.itemsize
+        """The positions of consecutive batches, collected until they fill `chunk_bytes`."""
+        bytes_per_input = int(np.prod(self.shape)) * self.data.dtype.itemsize
         chunk: list[npt.NDArray[np.int64]] = []
         for index in indices:
             chunk.append(index.cpu().numpy())
-            if sum(map(len, chunk)) * one >= self.chunk_bytes:
+            if sum(map(len, chunk)) * bytes_per_input >= self.chunk_bytes:
                 yield chunk
                 chunk = []
         if chunk:
@@ -137,20 +138,21 @@ class Staged(Inputs):
     def _load(
         self, chunk: list[npt.NDArray[np.int64]]
     ) -> tuple[Tensor, list[int], torch.cuda.Event | None]:
+        """A chunk on the device, the sizes of its batches, and the event that ends a CUDA copy."""
         sizes = [len(index) for index in chunk]
         host = self._read(np.concatenate(chunk))
         if self.device.type != "cuda":
             return host.to(self.device), sizes, None
-        beside = torch.cuda.Stream(self.device)
-        with torch.cuda.stream(beside):
+        copy_stream = torch.cuda.Stream(self.device)
+        with torch.cuda.stream(copy_stream):
             copied = host.to(self.device, non_blocking=True)
         ready = torch.cuda.Event()
-        ready.record(beside)
+        ready.record(copy_stream)
         ready.synchronize()  # in the reader's thread: the pinned memory may be freed after this
         return copied, sizes, ready
 
     def _read(self, index: npt.NDArray[np.int64]) -> Tensor:
-        """Rows in the asked order, read in the file's."""
+        """The inputs at `index` in that order, read from the file in the file's order."""
         rows = self.rows[index]
         order = np.argsort(rows, kind="stable")
         host = torch.from_numpy(np.empty((len(rows), *self.shape), self.data.dtype))
@@ -161,7 +163,7 @@ class Staged(Inputs):
 
 
 class Altered(Inputs):
-    """Inputs that pass through a function on their way; positions are those of these inputs."""
+    """Inputs whose batches pass through `alter`, which gets positions within these inputs."""
 
     def __init__(self, inner: Inputs, alter: Alter) -> None:
         self.inner, self.alter = inner, alter
@@ -171,31 +173,32 @@ class Altered(Inputs):
         return len(self.inner)
 
     def take(self, index: Tensor, augment: Augment | None = None) -> Tensor:
-        """Take from within, then alter."""
+        """A batch of the unaltered inputs, altered."""
         return self.alter(self.inner.take(index, augment), index)
 
     def subset(self, index: Tensor) -> Altered:
-        """A subset altered as the whole is."""
+        """A subset whose samples are altered as in the whole."""
         positions, alter = _positions(index), self.alter
         return Altered(self.inner.subset(index), lambda x, i: alter(x, positions[i]))
 
     def stream(self, indices: Iterable[Tensor], augment: Augment | None = None) -> Iterator[Tensor]:
-        """Stream from within, then alter."""
-        kept: deque[Tensor] = deque()
+        """Batches of the unaltered inputs, altered; the inner stream may read ahead."""
+        pending: deque[Tensor] = deque()
 
-        def passing() -> Iterator[Tensor]:
+        def recorded() -> Iterator[Tensor]:
             for index in indices:
-                kept.append(index)
+                pending.append(index)
                 yield index
 
-        for x in self.inner.stream(passing(), augment):
-            yield self.alter(x, kept.popleft())
+        for x in self.inner.stream(recorded(), augment):
+            yield self.alter(x, pending.popleft())
 
 
 def inputs_on(data: npt.NDArray[Any], device: torch.device, room: float) -> tuple[Inputs, float]:
-    """Inputs as fast as `room` bytes on the device allow, and the room that is left.
+    """The array as inputs on `device`, and how many of `room` free bytes are left there.
 
-    On the CPU arrays are used as they are, memory maps included.
+    On the CPU the array is used as it is, memory maps included. On a GPU it is copied if it fits
+    into `room` and read in chunks otherwise.
     """
     if device.type == "cpu":
         return Resident(torch.from_numpy(data)), room
@@ -205,14 +208,19 @@ def inputs_on(data: npt.NDArray[Any], device: torch.device, room: float) -> tupl
 
 
 def room_on(device: torch.device) -> float:
-    """Bytes that data may take on the device."""
+    """How many bytes data may take on the device; infinite on the CPU."""
     return SHARE * torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else float("inf")
 
 
 def flips_and_shifts(flip: bool, shift: int, random: torch.Generator) -> Augment | None:
-    """Random mirror images and shifts of up to `shift` pixels each way; the edge is repeated.
+    """An augmentation by mirror images and shifts, or None if both are off.
 
-    All samples of a batch are moved by one gather. Returns None where nothing is asked for.
+    All images of a batch, [n, C, H, W], are moved by one gather. Pixels at the edge are repeated.
+
+    Args:
+        flip: whether an image is mirrored with probability one half.
+        shift: largest shift in pixels, in each direction.
+        random: where the draws come from.
     """
     if not (flip or shift):
         return None
@@ -226,14 +234,15 @@ def flips_and_shifts(flip: bool, shift: int, random: torch.Generator) -> Augment
         if flip:
             mirrored = torch.rand(n, 1, generator=random) < 0.5
             columns = torch.where(mirrored, width - 1 - columns, columns)
-        place = torch.arange(n)[:, None, None, None], torch.arange(channels)[:, None, None]
-        where = (*place, rows[:, None, :, None], columns[:, None, None, :])
-        return x[tuple(part.to(x.device) for part in where)]
+        image, channel = torch.arange(n)[:, None, None, None], torch.arange(channels)[:, None, None]
+        index = (image, channel, rows[:, None, :, None], columns[:, None, None, :])
+        return x[tuple(part.to(x.device) for part in index)]
 
     return augment
 
 
-def _ready(x: Tensor, augment: Augment | None) -> Tensor:
+def _augmented(x: Tensor, augment: Augment | None) -> Tensor:
+    """The augmented batch; images in the memory layout that convolutions are fastest on."""
     if augment is not None:
         x = augment(x)
     if x.dim() == 4:
@@ -242,4 +251,5 @@ def _ready(x: Tensor, augment: Augment | None) -> Tensor:
 
 
 def _positions(index: Tensor) -> Tensor:
+    """Positions, [m] int64, also where `index` is a mask."""
     return index.nonzero()[:, 0] if index.dtype == torch.bool else index

@@ -1,4 +1,4 @@
-"""Samples drawn in proportion to weights, with replacement, in place of one pass over each."""
+"""Splits whose epochs draw samples in proportion to weights, with replacement."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bench.seeds import generator
 
 @dataclass(frozen=True)
 class WeightedSplit(Split):
-    """A split whose epochs are draws: as many as it has samples, each in proportion to its weight.
+    """A split of which an epoch draws n samples with replacement, in proportion to their weights.
 
     Attributes:
         weight: [n], not negative, not all 0.
@@ -23,7 +23,7 @@ class WeightedSplit(Split):
 
     @classmethod
     def weighing(cls, split: Split, weight: Tensor) -> WeightedSplit:
-        """The samples of a split with weights, [n]."""
+        """The samples of `split` with weights, [n]."""
         return cls(split.inputs, split.y, split.b, split.row, split.rows, weight)
 
     def order(self, seed: int, epoch: int) -> Tensor:
@@ -32,15 +32,15 @@ class WeightedSplit(Split):
         return drawn(self.weight, len(self), random).to(self.y.device)
 
     def subset(self, index: Tensor) -> WeightedSplit:
-        """The samples at `index` ([m] positions, or an [n] bool mask) with their weights."""
+        """The samples at `index`, [m] positions or an [n] bool mask, with their weights."""
         return self.weighing(super().subset(index), self.weight[index])
 
 
 def drawn(weight: Tensor, count: int, random: torch.Generator) -> Tensor:
-    """`count` positions in proportion to `weight` ([n]), with replacement: [count] int64, CPU.
+    """Positions drawn in proportion to `weight`, [n], with replacement: [count] int64 on the CPU.
 
-    By inverting the distribution function: torch.multinomial ends at 2^24 samples.
+    The distribution function is inverted, because torch.multinomial is limited to 2^24 samples.
     """
-    ends = weight.detach().double().cpu().cumsum(0)
-    at = torch.rand(count, generator=random, dtype=torch.float64) * ends[-1]
-    return torch.searchsorted(ends, at, right=True).clamp(max=len(weight) - 1)
+    cumulative = weight.detach().double().cpu().cumsum(0)
+    u = torch.rand(count, generator=random, dtype=torch.float64) * cumulative[-1]
+    return torch.searchsorted(cumulative, u, right=True).clamp(max=len(weight) - 1)

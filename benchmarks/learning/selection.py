@@ -1,7 +1,7 @@
-"""Which epoch, or which candidate, to keep: one rule for all methods.
+"""The selection of the best candidate (an epoch, or a setting), by one rule for all methods.
 
-A candidate that another beats in one score and equals or beats in the other can win by none of
-the rules, so only the weights of undominated candidates are kept in memory.
+A candidate that another one equals or beats in every score cannot win by any of the rules, so
+only the weights of undominated candidates are kept in memory.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ IN_WORDS = (
 
 @dataclass(frozen=True)
 class Scores:
-    """What selection sees of a candidate.
+    """The scores of a candidate on the data it is selected on.
 
     Attributes:
-        metrics: by name, for the curves.
-        costs: what candidates are compared by; lower is better in each.
+        metrics: name -> value, for the curves.
+        costs: the scores that decide the selection; lower is better in each.
     """
 
     metrics: Mapping[str, float]
@@ -44,11 +44,11 @@ class Scores:
 
 
 def totals(costs: Sequence[Sequence[float]], rule: Rule) -> npt.NDArray[np.float64]:
-    """What each candidate sums up to by a rule; the smallest wins.
+    """The total of each candidate by a rule, [candidates]; the smallest wins.
 
     Args:
         costs: [candidates, scores], lower is better.
-        rule: see `RULES`; all three are sums over the scores, of values, ranks or z-scores.
+        rule: whether the scores are summed as they are, as ranks or as z-scores (see `RULES`).
     """
     table = np.asarray(costs, dtype=float)
     if rule == "rank":
@@ -62,12 +62,12 @@ def totals(costs: Sequence[Sequence[float]], rule: Rule) -> npt.NDArray[np.float
 
 
 def best(costs: Sequence[Sequence[float]], rule: Rule) -> int:
-    """Position of the winner among candidates, the earliest of equals."""
+    """Position of the best candidate; the earliest of several equal ones."""
     return int(np.argmin(totals(costs, rule)))
 
 
 class Selection(Generic[T]):
-    """Candidates offered one by one; the payloads (weights) of undominated ones are kept."""
+    """Candidates offered one by one, of which the payloads (weights) of undominated ones stay."""
 
     def __init__(self, rule: Rule) -> None:
         self.rule: Rule = rule
@@ -75,20 +75,20 @@ class Selection(Generic[T]):
         self._kept: dict[int, T] = {}
 
     def offer(self, costs: tuple[float, ...], payload: Callable[[], T]) -> None:
-        """Add a candidate; `payload` is only called where the candidate could still win."""
-        if not any(_nowhere_worse(self._costs[i], costs) for i in self._kept):
-            for i in [i for i in self._kept if _nowhere_worse(costs, self._costs[i])]:
+        """Add a candidate; `payload` is called only if the candidate can still win."""
+        if not any(_dominates(self._costs[i], costs) for i in self._kept):
+            for i in [i for i in self._kept if _dominates(costs, self._costs[i])]:
                 del self._kept[i]
             self._kept[len(self._costs)] = payload()
         self._costs.append(costs)
 
     def best(self) -> tuple[int, T]:
-        """Position and payload of the winner."""
+        """Position and payload of the best candidate; the earliest of several equal ones."""
         sums = totals(self._costs, self.rule)
         winner = min(self._kept, key=lambda i: (sums[i], i))
         return winner, self._kept[winner]
 
 
-def _nowhere_worse(a: Sequence[float], b: Sequence[float]) -> bool:
-    """Whether `a` is at least as good as `b` in every score; the earlier of two equals stays."""
+def _dominates(a: Sequence[float], b: Sequence[float]) -> bool:
+    """Whether costs `a` are at most costs `b` in every score; equal ones dominate each other."""
     return all(x <= y for x, y in zip(a, b, strict=True))

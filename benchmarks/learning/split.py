@@ -1,4 +1,4 @@
-"""Labelled samples on the device, and the order in which training sees them."""
+"""Labelled samples on the device, and the order in which training visits them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.seeds import generator
 
 @dataclass(frozen=True)
 class Batch:
-    """Some samples. `index` holds their positions in the split they were drawn from."""
+    """Samples x with targets y and groups b; `index` holds their positions in their split."""
 
     x: Tensor
     y: Tensor
@@ -38,9 +38,9 @@ class Split:
         inputs: [n, features] float32 for tables or [n, C, H, W] uint8 for images.
         y: targets, [n] int64 classes (float32 for regression).
         b: groups, [n] int64 in {0, 1}: the bias variable.
-        row: [n] int64, each sample's place in the split as it was loaded. Subsets keep it, so
-            that methods that drop samples still see the others in the same order.
-        rows: how many samples the split had when it was loaded.
+        row: position of each sample in the split as it was loaded, [n] int64. Subsets keep it,
+            so that a method that drops samples sees the others in the same order.
+        rows: number of samples in the split as it was loaded.
     """
 
     inputs: Inputs
@@ -51,7 +51,7 @@ class Split:
 
     @classmethod
     def of(cls, x: Tensor | Inputs, y: Tensor, b: Tensor) -> Split:
-        """A split as loaded: row i is sample i."""
+        """A newly loaded split: sample i has row i."""
         return cls(_inputs(x), y, b, torch.arange(len(y), device=y.device), len(y))
 
     def __len__(self) -> int:
@@ -59,11 +59,11 @@ class Split:
 
     @property
     def x(self) -> Tensor:
-        """All inputs as one tensor; for tables and small pictures."""
+        """All inputs as one tensor, [n, ...]; for tables and small images."""
         return self.inputs.everything()
 
     def subset(self, index: Tensor) -> Split:
-        """The samples at `index` ([m] int64 positions, or an [n] bool mask)."""
+        """The samples at `index`: [m] int64 positions, or an [n] bool mask."""
         return replace(
             self,
             inputs=self.inputs.subset(index),
@@ -77,7 +77,7 @@ class Split:
         return replace(self, inputs=_inputs(x))
 
     def altered(self, alter: Alter) -> Split:
-        """The same samples, every batch of inputs passed through `alter` (x, positions) -> x."""
+        """The same samples, with every batch of inputs passed through `alter(x, positions)`."""
         return replace(self, inputs=self.inputs.altered(alter))
 
     def batch(self, index: Tensor) -> Batch:
@@ -85,7 +85,7 @@ class Split:
         return self._batch(self.inputs.take(index), index)
 
     def batches(self, order: Tensor, size: int, augment: Augment | None = None) -> Iterator[Batch]:
-        """The samples in that order, in batches of at most `size`."""
+        """The samples at positions `order`, [m] int64, in batches of at most `size`."""
         indices = order.split(size)
         streamed = self.inputs.stream(indices, augment)
         return (self._batch(x, index) for x, index in zip(streamed, indices, strict=True))
@@ -94,10 +94,10 @@ class Split:
         return Batch(x, self.y.index_select(0, index), self.b.index_select(0, index), index)
 
     def order(self, seed: int, epoch: int) -> Tensor:
-        """Positions in the order of one epoch, [n] int64.
+        """Positions in the order in which one epoch visits them, [n] int64.
 
-        The order is one permutation of the *loaded* split for a seed and an epoch: two methods
-        with one seed meet their common samples in the same order, also when one dropped some.
+        Seed and epoch decide a permutation of the split *as loaded*: two methods with one seed
+        visit their common samples in the same order, even if one of them dropped some.
         """
         shuffled = torch.randperm(self.rows, generator=generator(seed, f"order/{epoch}"))
         position = torch.full((self.rows,), -1)

@@ -1,7 +1,7 @@
-"""Networks, each cut in three: encoder, neck and head.
+"""Networks by name, each divided into encoder, neck and head.
 
-Methods need the same places of every network: RNF freezes the encoder and trains what follows,
-MFD compares feature maps, adversarial training listens at the last hidden layer.
+Methods need the same points of every network: RNF freezes the encoder and trains what follows,
+MFD compares feature maps, adversarial training reads the last hidden layer.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from torch import Tensor, nn
 from bench.data.kinds import Kind
 from bench.errors import SuiteError, unknown
 from bench.models import networks, sequences
-from bench.seeds import seed_for
+from bench.seeds import seed_for, seeded
 from bench.vision_models import is_classifier
 
 
 class Backbone(nn.Module):
-    """A classifier or regressor whose parts methods may speak to.
+    """A classifier or regressor in three parts that methods may use by themselves.
 
     Attributes:
-        encoder: input -> maps ([n, C, H, W] for images, [n, width] for tables).
+        encoder: input -> maps, [n, C, H, W] for images or [n, width] for tables.
         neck: maps -> embedding, [n, width].
         head: embedding -> logits, [n, outputs].
     """
@@ -41,12 +41,12 @@ class Backbone(nn.Module):
         return self.neck(self.encoder(x))
 
     def logits_and_maps(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits and the features that MFD compares: for tables the last hidden layer."""
+        """Logits and the features that MFD compares: here the last hidden layer, [n, width]."""
         embedding = self.embed(x)
         return self.head(embedding), embedding
 
     def decide(self, z: Tensor) -> Tensor:
-        """Logits for encoder outputs `z`: what RNF retrains."""
+        """Logits for encoder outputs `z`, [n, outputs]: the part of the network RNF retrains."""
         return self.head(self.neck(z))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -55,7 +55,7 @@ class Backbone(nn.Module):
 
 
 class ImageBackbone(Backbone):
-    """A backbone for images: what MFD compares are the maps before pooling."""
+    """A backbone for images, of which MFD compares the maps before pooling."""
 
     def logits_and_maps(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Logits and the flattened maps, [n, C * H * W], or all tokens of a ViT."""
@@ -64,15 +64,15 @@ class ImageBackbone(Backbone):
 
 
 class Normalise(nn.Module):
-    """uint8 pixels [0, 255] -> float (x / 255 - mean) / std, so that triggers meet exact pixels.
+    """uint8 pixels in [0, 255] -> (x / 255 - mean) / std, so that triggers are stamped on pixels.
 
-    What is learnt from scratch sees [-1, 1], as in BaDe's public code; published weights see what
-    they were trained on (weights.py). The numbers belong to the network as its architecture does:
-    they are not in its state dict.
+    Networks trained from scratch get values in [-1, 1], as in BaDe's public code; published
+    weights get what they were trained on (weights.py). Mean and deviation are part of the
+    architecture and not of the state dict.
 
     Args:
-        mean: of each channel, or one for all; pixels count from 0 to 1.
-        std: in the same way.
+        mean: of each channel, or one for all, with pixels in [0, 1].
+        std: of each channel, or one for all, with pixels in [0, 1].
     """
 
     scale: Tensor
@@ -85,18 +85,18 @@ class Normalise(nn.Module):
         self.expect(mean, std)
 
     def expect(self, mean: Sequence[float], std: Sequence[float]) -> None:
-        """Normalise with these from now on."""
+        """Replace mean and deviation."""
         device = self.scale.device
         means, stds = (torch.tensor(v, device=device)[:, None, None] for v in (mean, std))
         self.scale, self.shift = 255 * stds, means / stds
 
     def forward(self, x: Tensor) -> Tensor:
-        """Scale `x`, [n, C, H, W]."""
+        """Normalise `x`, [n, C, H, W]."""
         return x.float() / self.scale - self.shift
 
 
 def mlp(shape: tuple[int, ...], outputs: int) -> Backbone:
-    """BaDe section V.A.3: a three-layer MLP, 512 neurons in each layer, and the output layer."""
+    """BaDe section V.A.3: an MLP with three hidden layers of 512 neurons."""
     width = 512
     encoder = nn.Sequential(nn.Linear(shape[0], width), nn.ReLU())
     neck = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU())
@@ -104,7 +104,7 @@ def mlp(shape: tuple[int, ...], outputs: int) -> Backbone:
 
 
 def small_cnn(shape: tuple[int, ...], outputs: int) -> Backbone:
-    """Convolutions of 16 and (stride 2) 32 channels, a hidden layer of 64: for small pictures."""
+    """Convolutions of 16 and 32 (stride 2) channels and a hidden layer of 64, for small images."""
     encoder = nn.Sequential(
         Normalise(),
         nn.Conv2d(shape[0], 16, 3, padding=1),
@@ -117,14 +117,14 @@ def small_cnn(shape: tuple[int, ...], outputs: int) -> Backbone:
 
 
 def max_pool_cnn(shape: tuple[int, ...], outputs: int) -> Backbone:
-    """Three convolutions, the strongest of every 2 x 2 places: sees small marks on small pictures.
+    """Three convolutions with maximum pooling, which respond to small marks on small images.
 
-    `small_cnn` averages over quarters of the picture, and so hardly notices a trigger of three
-    pixels in a few hundred samples.
+    `small_cnn` averages over quarters of the image, and so hardly learns a trigger of three
+    pixels from a few hundred samples.
     """
     encoder = nn.Sequential(
         Normalise(),
-        # The same numbers as with ReLU first, on a quarter of the pixels.
+        # Pooling before ReLU gives the same numbers, with ReLU on a quarter of the pixels.
         nn.Conv2d(shape[0], 32, 3, padding=1),
         nn.MaxPool2d(2),
         nn.ReLU(),
@@ -139,12 +139,12 @@ def max_pool_cnn(shape: tuple[int, ...], outputs: int) -> Backbone:
 
 
 def _image(parts: networks.Parts) -> Backbone:
-    """A network of a library behind our normalisation."""
+    """A network of torchvision or timm, preceded by our normalisation."""
     encoder = nn.Sequential(OrderedDict(normalise=Normalise(), body=parts.encoder))
     return ImageBackbone(encoder, parts.neck, parts.head)
 
 
-# The small ones first: messages name them in this order.
+# Error messages list them in this order, so the small ones come first.
 BACKBONES: dict[str, tuple[Kind, Callable[[tuple[int, ...], int], Backbone]]] = {
     "mlp": ("table", mlp),
     "small_cnn": ("image", small_cnn),
@@ -164,18 +164,19 @@ PLURAL = {"table": "tables", "image": "images", "sound": "sounds", "text": "text
 LEAST_SIDE = {
     "max_pool_cnn": 4,  # halved twice
     "vgg16": 32,  # halved five times
-    "inception_v4": 75,  # below, the last maps have no pixel left
-    "swin": 32,  # a token of its last stage; smaller images would be mostly padding
+    "inception_v4": 75,  # the last maps of smaller images have no pixel
+    "swin": 32,  # one token of the last stage; smaller images would be mostly padding
 }
-"""Pixels that the shorter side of an image must have; others take any."""
+"""Fewest pixels of an image's shorter side; the networks not listed here take any size."""
 GREY_TOO = ("small_cnn", "max_pool_cnn")
-"""Networks whose first layer follows the number of channels; libraries' want three."""
+"""Networks for images of any number of channels; those of libraries take three."""
 
 
 def check_backbone(name: str, kind: Kind) -> None:
-    """Raise SuiteError where a backbone is unknown or does not take this kind of data.
+    """Raise SuiteError if a backbone is unknown or does not take this kind of data.
 
-    torchvision's other classifiers pass, too: trained as they come, they can be attacked.
+    torchvision's other classifiers are accepted as well: with published weights they can be
+    attacked.
     """
     if name not in BACKBONES and not is_classifier(name):
         raise SuiteError(unknown("backbone", name, BACKBONES))
@@ -189,11 +190,11 @@ def check_backbone(name: str, kind: Kind) -> None:
 
 
 def check_shape(name: str, shape: tuple[int, ...]) -> None:
-    """Raise SuiteError where a backbone cannot take inputs of this shape, and what would help.
+    """Raise SuiteError, with a remedy, if a backbone cannot take inputs of this shape.
 
     Args:
-        name: of a known backbone.
-        shape: of one input: (C, H, W) for images.
+        name: of a backbone that `check_backbone` accepts.
+        shape: of one input; (C, H, W) for images.
     """
     if name not in BACKBONES:
         learning = ", ".join(n for n, (k, _) in BACKBONES.items() if k == "image")
@@ -203,21 +204,21 @@ def check_shape(name: str, shape: tuple[int, ...]) -> None:
         )
     if len(shape) == 3 or BACKBONES[name][0] == "image":
         check_backbone(name, "image" if len(shape) == 3 else "table")
-    wants = _objection(name, shape)
-    if not wants:
+    requirement = _unmet_requirement(name, shape)
+    if not requirement:
         return
     kind = BACKBONES[name][0]
-    fit = [n for n, (k, _) in BACKBONES.items() if k == kind and not _objection(n, shape)]
+    fit = [n for n, (k, _) in BACKBONES.items() if k == kind and not _unmet_requirement(n, shape)]
     remedy = "set `size: 224` where the data has that field, or " if shape[0] == 3 else ""
     size = " x ".join(map(str, shape[1:]))
     raise SuiteError(
-        f'backbone "{name}" takes images {wants}; these have {shape[0]} channels and {size} '
+        f'backbone "{name}" takes images {requirement}; these have {shape[0]} channels and {size} '
         f"pixels: {remedy}use {', '.join(fit)}."
     )
 
 
-def _objection(name: str, shape: tuple[int, ...]) -> str:
-    """What a backbone for images asks of them and these do not have, or ""."""
+def _unmet_requirement(name: str, shape: tuple[int, ...]) -> str:
+    """The requirement of a backbone for images that this shape does not meet, or ""."""
     if BACKBONES[name][0] != "image":
         return ""
     least = LEAST_SIDE.get(name, 1)
@@ -230,6 +231,5 @@ def _objection(name: str, shape: tuple[int, ...]) -> str:
 
 def build(name: str, shape: tuple[int, ...], outputs: int, seed: int) -> Backbone:
     """A freshly initialised backbone; equal seeds and shapes give equal weights."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed_for(seed, "weights"))
+    with seeded(seed_for(seed, "weights")):
         return BACKBONES[name][1](shape, outputs)

@@ -1,8 +1,8 @@
-"""Networks of torchvision and timm, each cut in encoder, neck and head.
+"""Networks of torchvision and timm, each divided into encoder, neck and head.
 
-Architectures, initial weights and dropout are as published; no weights are downloaded. Inside the
-parts the libraries' own names are kept, so that published weights find their place (weights.py).
-Pixels arrive normalised.
+Architectures, initial weights and dropout are as published; no weights are downloaded. Layers
+keep the libraries' names, so that published weights can be loaded (weights.py). Inputs are
+normalised pixels.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from bench.vision_models import timm, torchvision_models
 
 
 class Parts(NamedTuple):
-    """A network in three.
+    """The three parts of a network, as `Backbone` takes them.
 
     Attributes:
-        encoder: pixels, [n, 3, H, W] -> maps before pooling ([n, C, h, w]), or tokens.
+        encoder: inputs, such as [n, 3, H, W] pixels -> maps before pooling, [n, C, h, w] or tokens.
         neck: maps -> embedding, [n, width].
         head: embedding -> logits, [n, outputs].
     """
@@ -31,7 +31,7 @@ class Parts(NamedTuple):
 
 
 def _named(network: Any, *names: str) -> nn.Sequential:
-    """Children of a network in a row, under their own names."""
+    """Some children of a network in sequence, under their own names."""
     return nn.Sequential(OrderedDict((name, getattr(network, name)) for name in names))
 
 
@@ -39,21 +39,22 @@ RESNET_BODY = ("layer1", "layer2", "layer3", "layer4")
 
 
 def resnet18(outputs: int) -> Parts:
-    """ResNet-18 (He et al. 2016), with the 7 x 7 stem for ImageNet's sizes."""
+    """ResNet-18 (He et al. 2016) with the 7 x 7 stem for images of ImageNet's size."""
     network = torchvision_models().resnet18(weights=None, num_classes=outputs)
     encoder = _named(network, "conv1", "bn1", "relu", "maxpool", *RESNET_BODY)
     return Parts(encoder, _flat(network.avgpool), network.fc)
 
 
 def resnet18_small(outputs: int) -> Parts:
-    """ResNet-18 with a 3 x 3 stem of stride 1 and no pooling, for pictures of 28 to 64 pixels.
+    """ResNet-18 with a 3 x 3 stem of stride 1 and no pooling, for images of 28 to 64 pixels.
 
-    The stem is the one that He et al. (2016, section 4.2) use on CIFAR-10, the rest is as for
-    ImageNet: what most code means by ResNet-18 on small pictures.
+    The stem is that of He et al. (2016, section 4.2) for CIFAR-10 and the rest that for ImageNet,
+    as in most public code for ResNet-18 on small images.
     """
     network = torchvision_models().resnet18(weights=None, num_classes=outputs)
     stem = nn.Conv2d(3, 64, 3, padding=1, bias=False)
-    nn.init.kaiming_normal_(stem.weight, mode="fan_out", nonlinearity="relu")  # as the 7 x 7 one
+    # torchvision initialises the 7 x 7 stem in the same way.
+    nn.init.kaiming_normal_(stem.weight, mode="fan_out", nonlinearity="relu")
     network.conv1 = stem
     encoder = _named(network, "conv1", "bn1", "relu", *RESNET_BODY)
     return Parts(encoder, _flat(network.avgpool), network.fc)
@@ -62,8 +63,8 @@ def resnet18_small(outputs: int) -> Parts:
 def vgg16(outputs: int) -> Parts:
     """VGG-16 (Simonyan & Zisserman 2015), configuration D, without batch normalisation.
 
-    The neck holds two layers of 4096 with dropout of .5; smaller maps than 7 x 7 are repeated to
-    that size, as torchvision does.
+    The neck holds two layers of 4096 with dropout of .5. As in torchvision, maps are pooled to
+    7 x 7, which repeats the values of smaller ones.
     """
     network = torchvision_models().vgg16(weights=None, num_classes=outputs)
     *hidden, head = network.classifier
@@ -76,7 +77,7 @@ def vgg16(outputs: int) -> Parts:
 
 
 def inception_v4(outputs: int) -> Parts:
-    """Inception-v4 (Szegedy et al. 2017, section 3.1), with their dropout that keeps .8."""
+    """Inception-v4 (Szegedy et al. 2017, section 3.1) with their dropout, which keeps .8."""
     network = timm().create_model(
         "inception_v4", pretrained=False, num_classes=outputs, drop_rate=0.2
     )
@@ -85,17 +86,17 @@ def inception_v4(outputs: int) -> Parts:
 
 
 def vit_b_16(outputs: int, side: int) -> Parts:
-    """ViT-B/16 (Dosovitskiy et al. 2021) for square images of `side` pixels.
+    """ViT-B/16 (Dosovitskiy et al. 2021) for square images of `side` pixels, without dropout.
 
-    torchvision's; no dropout. The encoder gives the class token and those of the patches, the
-    neck takes the class token. The head begins at zero, as in the paper's fine-tuning.
+    The encoder gives the class token and the tokens of the patches; the neck takes the class
+    token. The head is initialised with zeros, as in the paper's fine-tuning.
     """
     network = torchvision_models().vit_b_16(weights=None, num_classes=outputs, image_size=side)
     return Parts(Tokens(network), ClassToken(), network.heads.head)
 
 
 def swin(outputs: int) -> Parts:
-    """Swin-T (Liu et al. 2021); branches are dropped at random, up to .2 in the last block."""
+    """Swin-T (Liu et al. 2021) with stochastic depth, of up to .2 in the last block."""
     network = torchvision_models().swin_t(weights=None, num_classes=outputs)
     encoder = _named(network, "features", "norm", "permute")
     return Parts(encoder, _flat(network.avgpool), network.head)
@@ -110,7 +111,7 @@ class Tokens(nn.Module):
         self.class_token = network.class_token
 
     def forward(self, x: Tensor) -> Tensor:
-        """Tokens, the class's first."""
+        """All tokens, the class token first."""
         patches = self.conv_proj(x).flatten(2).transpose(1, 2)
         first = self.class_token.expand(len(x), -1, -1)
         tokens: Tensor = self.encoder(torch.cat([first, patches], dim=1))
@@ -121,9 +122,10 @@ class ClassToken(nn.Module):
     """The first token of each image: [n, tokens, width] -> [n, width]."""
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Pick it."""
+        """The class token."""
         return tokens[:, 0]
 
 
 def _flat(pool: nn.Module) -> nn.Sequential:
+    """A pooling layer, after which the maps are flattened."""
     return nn.Sequential(OrderedDict(avgpool=pool, flatten=nn.Flatten()))

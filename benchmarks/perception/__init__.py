@@ -1,1 +1,1 @@
-"""How different two images look, and the climbs that several attacks share."""
+"""Perceptual differences between images, and what their computation needs."""

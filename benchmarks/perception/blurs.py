@@ -1,4 +1,4 @@
-"""The Gaussian window of SSIM as two small matrices, one for rows and one for columns."""
+"""The Gaussian blur of SSIM's windows as two matrices, one for rows and one for columns."""
 
 from __future__ import annotations
 
@@ -10,44 +10,44 @@ import torch
 from torch import Tensor
 
 WINDOW, SIGMA = 11, 1.5
-"""Pixels and standard deviation, Wang et al. (2004), section III.B."""
+"""Side and standard deviation of a window in pixels, Wang et al. (2004), section III.B."""
 
 Padding = Literal["valid", "same"]
-"""valid: windows inside the image, as SSIM is reported. same: one window around every pixel, with
-black beyond the border; what the attack's Hessian needs (docs/perception.md)."""
+"""valid: windows inside the image, as SSIM is reported. same: a window around every pixel, with
+black beyond the border, which the attack's Hessian needs (docs/perception.md)."""
 
 
 @dataclass(frozen=True)
 class Blur:
-    """W of docs/perception.md: x -> rows x columns^T, on [..., H, W].
+    """The linear map W of docs/perception.md: x -> rows x columns^T, on [..., H, W].
 
     Attributes:
-        rows: [windows, H].
-        columns: [windows, W].
+        rows: weights of an image's rows in each window, [windows, H].
+        columns: weights of an image's columns in each window, [windows, W].
     """
 
     rows: Tensor
     columns: Tensor
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Weighted means in windows, [..., H, W] -> [..., windows, windows]."""
+        """W x, the weighted means in all windows: [..., H, W] -> [..., windows, windows]."""
         return self.rows @ x @ self.columns.T
 
     def transposed(self, x: Tensor) -> Tensor:
-        """W^T: what every pixel gives to its windows, the other way."""
+        """W^T x: [..., windows, windows] -> [..., H, W]."""
         return self.rows.T @ x @ self.columns
 
     def squared(self) -> Blur:
-        """With every weight of the window squared; it is separable too."""
+        """The blur whose window has the squares of these weights; it is separable as well."""
         return Blur(self.rows**2, self.columns**2)
 
 
 def blur(
     shape: tuple[int, int], padding: Padding, dtype: torch.dtype, device: torch.device
 ) -> Blur:
-    """The window's matrices for images of this height and width.
+    """The blur of images of this (height, width).
 
-    Where an image is smaller than the window, the window is cut to the largest odd size that fits.
+    A window larger than the image is replaced by one of the largest odd size that fits.
     """
     size = min(WINDOW, *(side - 1 + side % 2 for side in shape))
     rows, columns = (_matrix(side, size, padding) for side in shape)
@@ -56,7 +56,7 @@ def blur(
 
 @cache
 def _matrix(side: int, size: int, padding: Padding) -> Tensor:
-    """One row a window, float64 on the CPU."""
+    """The weights of `side` pixels in each window, [windows, side] float64 on the CPU."""
     offset = torch.arange(size, dtype=torch.float64) - size // 2
     weight = torch.exp(-(offset**2) / (2 * SIGMA**2))
     weight = weight / weight.sum()

@@ -1,27 +1,27 @@
-"""What an image is here: numbers from 0 to 1, never anything else without a word."""
+"""Checks and rounding of images whose pixels are numbers from 0 to 1."""
 
 from __future__ import annotations
 
 from torch import Tensor
 
 LEVELS = 255
-"""Steps of an 8-bit channel."""
+"""The largest value of an 8-bit channel."""
 SLACK = 1e-6
-"""How far beyond [0, 1] rounding may carry a pixel."""
+"""How far outside [0, 1] a pixel may lie because of rounding."""
 
 
 def check(x: Tensor, what: str = "images") -> None:
-    """Refuse what is no batch of images.
+    """Check that `x` is a batch of images; `what` names it in the message.
 
     Raises:
-        ValueError: not [n, C, H, W], not floating point, or a value is outside [0, 1] or no number.
+        ValueError: not [n, C, H, W], not floating point, or a value is NaN or outside [0, 1].
     """
     if x.dim() != 4 or not x.is_floating_point():
         raise ValueError(f"{what}: expected [n, C, H, W] of floats, got {tuple(x.shape)} {x.dtype}")
     if not x.numel():
         return
     low, high = (float(end) for end in x.detach().aminmax())
-    # Written so that NaN fails it.
+    # A comparison with NaN is False, so the condition is negated as a whole.
     if not (low >= -SLACK and high <= 1 + SLACK):
         raise ValueError(
             f"{what}: values from {low:g} to {high:g}, but pixels run from 0 to 1 here. Divide "

@@ -7,7 +7,7 @@ import torch
 from sklearn.datasets import load_digits
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from bench.learning.moco import MoCo, Version, Views, blur, grey, turned
+from bench.learning.moco import MoCo, Version, Views, blur, grey, hue_rotated
 from bench.learning.settings import Recipe
 from bench.learning.split import Batch, Split
 from bench.models import backbones
@@ -52,7 +52,7 @@ def test_the_key_network_follows_by_the_momentum_and_is_not_trained() -> None:
     with torch.no_grad():
         for parameter in model.query.parameters():
             parameter.add_(1.0)
-    model.follow(batch().x)
+    model.momentum_keys(batch().x)
     for old, new in zip(before, model.key.parameters(), strict=True):
         assert torch.allclose(new, old + 0.1, atol=1e-6)
         assert not new.requires_grad
@@ -96,7 +96,7 @@ def test_a_view_keeps_shape_and_range_and_differs() -> None:
 def test_views_without_change_are_the_image() -> None:
     # A crop of the whole, no jitter: only the grey ones differ.
     x = batch(64).x
-    shown = Views(flip=False, jitter=0.0)._coloured(
+    shown = Views(flip=False, jitter=0.0)._jittered(
         x.float() / 255, torch.Generator().manual_seed(0)
     )
     same = torch.isclose(shown, x.float() / 255, atol=1e-4).flatten(1).all(1)
@@ -106,7 +106,7 @@ def test_views_without_change_are_the_image() -> None:
 def test_turning_the_hue_keeps_the_luma_and_a_full_turn_changes_nothing() -> None:
     x = torch.rand(3, 3, 4, 4)
     turns = torch.tensor([0.1, 0.5, 1.0])
-    out = turned(x, turns)
+    out = hue_rotated(x, turns)
     assert torch.allclose(grey(out), grey(x), atol=1e-4)
     assert torch.allclose(out[2], x[2], atol=1e-4)
     assert not torch.allclose(out[1], x[1], atol=0.05)

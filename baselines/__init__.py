@@ -1,1 +1,1 @@
-"""The baselines they are compared with, one file each."""
+"""The baselines that the methods are compared with, one file each."""

@@ -1,4 +1,4 @@
-"""Activation clustering: poison makes a small cluster of its own in its class's activations."""
+"""Activation clustering: poison forms a small cluster of its own among a class's activations."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from bench.learning.loop import Context
 from bench.method import Paper
 from bench.tracks.poisoning.contract import Defence, Defender, PoisoningTask
 
-ROUNDS = 300  # of 2-means at most
-ROWS = 1024  # of distances held at once
-SPANNED = 1e-6  # of the largest variance: below is what rounding leaves of dead units
+ROUNDS = 300  # largest number of iterations of 2-means
+ROWS = 1024  # rows of the distance matrix that are held at once
+SPANNED = 1e-6  # share of the largest variance below which a component is only rounding
 
 
 @dataclass(frozen=True)
 class ActivationClustering(Defender):
     """Chen et al. (2018), Algorithm 1 and section "Exclusionary reclassification and others".
 
-    The victim's last hidden activations of all samples published as one class are brought to ten
-    dimensions and split by 2-means. The smaller cluster is removed where it is small enough and
-    the two are apart. It gives no sample a score.
+    The victim's last hidden activations of all samples published as one class are reduced to ten
+    dimensions and split by 2-means. The smaller cluster is removed if it is small enough and the
+    two clusters are well separated. Samples get no score.
     """
 
     paper: ClassVar[Paper] = Paper(
@@ -34,24 +34,24 @@ class ActivationClustering(Defender):
     )
 
     reduction: Literal["ica", "pca"] = "ica"
-    """How activations lose dimensions: independent components, all of variance 1, are the paper's;
-    pca keeps the variances."""
+    """How activations are reduced: to independent components of variance 1 (ica, the paper's) or
+    to principal components with their variances (pca)."""
     dimensions: Annotated[int, Field(ge=1)] = 10
-    """That are left; 10 is the paper's."""
+    """Number of components that are kept; 10 is the paper's."""
     smaller: Annotated[float, Field(gt=0, le=0.5)] = 0.35
-    """Share of a class below which its smaller cluster is suspicious: poison up to 33 % is what
-    the paper tries."""
+    """Share of a class below which its smaller cluster is suspicious; the paper poisons up to
+    33 % of a class."""
     silhouette: Annotated[float, Field(ge=-1, le=1)] = 0.1
-    """Silhouette score above which there are two clusters: .10 to .15 in the paper."""
+    """Silhouette score above which there are two clusters; .10 to .15 in the paper."""
 
     starts: Annotated[int, Field(ge=1)] = 100
-    """Of 2-means, the best of which counts. The paper says nothing of them; with ten, one run in
-    three missed poison that stood apart."""
+    """Number of random starts of 2-means, of which the best counts. The paper gives none; with
+    ten, one run in three missed poison that was well separated."""
 
     def defend(self, task: PoisoningTask, context: Context) -> Defence:
-        """Cluster class by class."""
-        embed = nn.Sequential(task.victim.encoder, task.victim.neck)
-        activations = context.predict(embed, task.train.inputs)
+        """Cluster the activations of each class."""
+        embedding = nn.Sequential(task.victim.encoder, task.victim.neck)
+        activations = context.predict(embedding, task.train.inputs)
         flagged = torch.zeros(len(task.train), dtype=torch.bool, device=task.device)
         random = context.generator("activation clustering/starts")
         for label in range(len(task.classes)):
@@ -60,23 +60,23 @@ class ActivationClustering(Defender):
         return Defence(flagged=flagged)
 
     def suspects(self, activations: Tensor, random: torch.Generator) -> Tensor:
-        """Which samples of one class lie in a cluster that is small and stands apart, [m] bool."""
-        nobody = torch.zeros(len(activations), dtype=torch.bool, device=activations.device)
+        """The samples of one class in a small and well separated cluster, [m] bool."""
+        none = torch.zeros(len(activations), dtype=torch.bool, device=activations.device)
         if len(activations) < 3:
-            return nobody
+            return none
         components = reduced(activations, self.dimensions, self.reduction == "ica")
         second = two_means(components, self.starts, random)
         small = second if second.double().mean() < 0.5 else ~second
         if not 0 < small.double().mean() < self.smaller:
-            return nobody
-        return small if silhouette(components, small) > self.silhouette else nobody
+            return none
+        return small if silhouette(components, small) > self.silhouette else none
 
 
 def reduced(activations: Tensor, dimensions: int, whiten: bool) -> Tensor:
-    """Principal components of a class's activations [m, d], fewer where they span no more.
+    """The first principal components of activations [m, d], [m, at most `dimensions`] float64.
 
-    Whitened they stand for the independent ones: those are a rotation of these, and distances,
-    all that 2-means and the silhouette score see, stay the same under it.
+    Whitened principal components stand for independent ones, which are a rotation of them:
+    2-means and the silhouette score depend on distances alone, which a rotation preserves.
     """
     centred = activations.double() - activations.double().mean(dim=0)
     values, vectors = torch.linalg.eigh(centred.T @ centred / max(1, len(centred)))
@@ -87,48 +87,49 @@ def reduced(activations: Tensor, dimensions: int, whiten: bool) -> Tensor:
 
 
 def two_means(x: Tensor, starts: int, random: torch.Generator) -> Tensor:
-    """The second of two clusters of `x` [m, d], the best of many starts run side by side, [m] bool.
+    """Which samples of `x` [m, d] belong to the second of two clusters, [m] bool.
 
-    A start is a sample and another, drawn by its squared distance to the first (k-means++).
+    All starts run side by side and the one with the least scatter within clusters wins. A start
+    takes a random sample and another one, drawn by squared distance to the first (k-means++).
     """
     if not x.numel():
         return torch.zeros(len(x), dtype=torch.bool, device=x.device)
     first = torch.randint(len(x), (starts,), generator=random).to(x.device)
-    luck = torch.rand(starts, 1, generator=random, dtype=torch.double).to(x.device)
-    far = torch.cdist(x[first], x).square().cumsum(dim=1)
-    other = torch.searchsorted(far, luck * far[:, -1:])[:, 0].clamp(max=len(x) - 1)
-    second = nearer(x, x[first], x[other])
+    u = torch.rand(starts, 1, generator=random, dtype=torch.double).to(x.device)
+    cumulative = torch.cdist(x[first], x).square().cumsum(dim=1)
+    other = torch.searchsorted(cumulative, u * cumulative[:, -1:])[:, 0].clamp(max=len(x) - 1)
+    second = in_second(x, x[first], x[other])
     for _ in range(ROUNDS):
-        moved = nearer(x, *means(x, second))
-        if torch.equal(moved, second):
+        reassigned = in_second(x, *centres(x, second))
+        if torch.equal(reassigned, second):
             break
-        second = moved
-    # The scatter between clusters, which is largest where that within them is smallest.
+        second = reassigned
+    # The scatter between clusters is largest where that within them is smallest.
     share = second.double().mean(dim=0)
-    ones, others = means(x, second)
-    between = share * (1 - share) * (ones - others).square().sum(dim=1)
+    first_centres, second_centres = centres(x, second)
+    between = share * (1 - share) * (first_centres - second_centres).square().sum(dim=1)
     return second[:, between.argmax()]
 
 
-def means(x: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-    """Centres of both clusters of every start, [starts, d] each; of an empty one, 0."""
+def centres(x: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+    """Centres of the first and the second cluster of every start, [starts, d]; 0 if empty."""
 
-    def centre(inside: Tensor) -> Tensor:
-        return inside.T @ x / inside.sum(dim=0)[:, None].clamp_min(1)
+    def centre(member: Tensor) -> Tensor:
+        return member.T @ x / member.sum(dim=0)[:, None].clamp_min(1)
 
     return centre((~second).double()), centre(second.double())
 
 
-def nearer(x: Tensor, first: Tensor, second: Tensor) -> Tensor:
-    """Whose second centre is the nearer one, for every start: [m, starts] bool."""
+def in_second(x: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    """Whether the second centre is nearer than the first, for every start: [m, starts] bool."""
     return (x @ (second - first).T) > (second.square() - first.square()).sum(dim=1) / 2
 
 
 def silhouette(x: Tensor, second: Tensor) -> float:
-    """Mean silhouette score of two clusters (Rousseeuw 1987), a part of the rows at a time.
+    """Mean silhouette score of two clusters (Rousseeuw 1987), in [-1, 1].
 
-    For each sample (b - a) / max(a, b), with the mean distance a to the others of its cluster and
-    b to those of the other cluster; 0 where a cluster holds one sample alone.
+    The score of a sample is (b - a) / max(a, b), with a its mean distance to the other samples of
+    its cluster and b that to the other cluster; it is 0 if the sample is alone in its cluster.
     """
     member = torch.stack([~second, second], dim=1).double()
     sizes = member.sum(dim=0)
@@ -136,8 +137,7 @@ def silhouette(x: Tensor, second: Tensor) -> float:
     for rows in torch.arange(len(x), device=x.device).split(ROWS):
         total = torch.cdist(x[rows], x) @ member
         own = second[rows].long()[:, None]
-        mine, theirs = sizes[own], sizes[1 - own]
-        a = total.gather(1, own) / (mine - 1).clamp_min(1)
-        b = total.gather(1, 1 - own) / theirs
-        scores.append(torch.where(mine > 1, (b - a) / torch.maximum(a, b), 0))
+        a = total.gather(1, own) / (sizes[own] - 1).clamp_min(1)
+        b = total.gather(1, 1 - own) / sizes[1 - own]
+        scores.append(torch.where(sizes[own] > 1, (b - a) / torch.maximum(a, b), 0))
     return torch.cat(scores).mean().item()

@@ -1,4 +1,4 @@
-"""Adversarial learning: an adversary tries to read the group, the network learns to hide it."""
+"""Adversarial learning: an adversary predicts the group, and the network learns to hide it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bench.learning.split import Batch
 from bench.learning.standard import task_loss
 from bench.method import Paper
 from bench.models.backbones import Backbone
-from bench.seeds import seed_for
+from bench.seeds import seed_for, seeded
 from bench.tracks.debiasing import Debiaser, DebiasingTask
 
 
@@ -24,8 +24,8 @@ from bench.tracks.debiasing import Debiaser, DebiasingTask
 class Adversarial(Debiaser):
     """Ganin & Lempitsky (2015), section 3, with the group in place of the domain.
 
-    Network and adversary are trained together; the gradient that the adversary sends back is
-    reversed. Results scatter between seeds, here as in other people's runs.
+    Network and adversary are trained together, and the adversary's gradient is reversed where it
+    enters the network. Results vary between seeds, as in other published runs.
     """
 
     paper: ClassVar[Paper] = Paper(
@@ -35,15 +35,15 @@ class Adversarial(Debiaser):
     )
 
     sees: Literal["hidden", "output"] = "hidden"
-    """What the adversary reads: the last hidden layer, or the probabilities together with the
-    label (for equalised odds, as in Wadsworth et al. 2018)."""
+    """Input of the adversary: the last hidden layer, or the probabilities and the label (for
+    equalised odds, as in Wadsworth et al. 2018)."""
     coefficient: Annotated[float, Field(ge=0)] = 1.0
-    """Factor of the reversed gradient. Public code uses 0.2 to 4, always constant."""
+    """Factor of the reversed gradient; constant, and .2 to 4, in public code."""
     width: Annotated[int, Field(ge=1)] = 50
-    """Hidden units of the adversary."""
+    """Number of hidden units of the adversary."""
 
     def fit(self, task: DebiasingTask, context: Context) -> nn.Module:
-        """Minimise the task's loss and, through the reversal, maximise the adversary's."""
+        """Minimise the task's loss and, by the reversed gradient, maximise the adversary's."""
         if self.sees == "output":
             task.require_classes()
         model = task.new_model()
@@ -53,18 +53,17 @@ class Adversarial(Debiaser):
         def loss(model: Backbone, batch: Batch) -> Tensor:
             hidden = model.embed(batch.x)
             outputs = model.head(hidden)
-            seen = hidden
+            evidence = hidden
             if self.sees == "output":
                 labels = F.one_hot(batch.y, task.outputs)
-                seen = torch.cat([outputs.softmax(dim=1), labels], dim=1)
-            guess = adversary(reverse_gradient(seen, self.coefficient))
-            return task_loss(outputs, batch.y) + F.cross_entropy(guess, batch.b)
+                evidence = torch.cat([outputs.softmax(dim=1), labels], dim=1)
+            group_logits = adversary(reverse_gradient(evidence, self.coefficient))
+            return task_loss(outputs, batch.y) + F.cross_entropy(group_logits, batch.b)
 
         return context.train(model, task.train, loss, also=[adversary])
 
 
 def new_adversary(inputs: int, width: int, seed: int) -> nn.Module:
-    """One hidden layer; initial weights decided by the seed alone."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed_for(seed, "adversary"))
+    """An MLP with one hidden layer and two outputs, whose initial weights depend on the seed."""
+    with seeded(seed_for(seed, "adversary")):
         return nn.Sequential(nn.Linear(inputs, width), nn.ReLU(), nn.Linear(width, 2))

@@ -1,4 +1,4 @@
-"""DDN: direction from the gradient, length from whether the last try fooled the model."""
+"""DDN: steps along the gradient, with a norm that shrinks while the image fools the model."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from bench.tracks.imperceptibility import Attacker
 
 @dataclass(frozen=True)
 class Ddn(Attacker):
-    """Rony et al. (2019), Algorithm 1: decoupled direction and norm, for the smallest L2.
+    """Rony et al. (2019), Algorithm 1: decoupled direction and norm, for the smallest L2 norm.
 
-    The perturbation's length shrinks by gamma where the image fools the model and grows by it
-    where it does not; of the iterates that fool it the nearest is kept.
+    The perturbation's norm is multiplied by 1 - gamma if the image fools the model and by
+    1 + gamma if it does not. Of the iterates that fool the model the nearest is returned.
     """
 
     paper: ClassVar[Paper] = Paper(
@@ -34,35 +34,33 @@ class Ddn(Attacker):
     )
 
     steps: Annotated[int, Field(ge=1)] = 100
-    """Iterations; the paper reports 100, 300 and 1,000."""
+    """Number of iterations; the paper reports 100, 300 and 1,000."""
     first_norm: Annotated[float, Field(gt=0)] = 1.0
-    """Length of the first perturbation, pixels from 0 to 1; 1 is the paper's (section 4)."""
+    """L2 norm of the first perturbation for pixels in [0, 1]; 1 is the paper's (section 4)."""
     gamma: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    """By which share the length changes a step; .05 is the paper's."""
+    """Share by which the norm changes in a step; .05 is the paper's."""
     quantised: bool = True
-    """Whether every image is rounded to 8 bits a channel, as in the paper."""
+    """Whether every iterate is rounded to 8 bits per channel, as in the paper."""
 
     def perturb(self, model: nn.Module, x: Tensor, y: Tensor, context: Context) -> Tensor:
         """Attack a batch."""
         images.check(x)
-        delta, norm, best = (
-            torch.zeros_like(x),
-            x.new_full((len(x), 1, 1, 1), self.first_norm),
-            Best(x),
-        )
-        shown = x
+        adversarial, delta, best = x, torch.zeros_like(x), Best(x)
+        norm = x.new_full((len(x), 1, 1, 1), self.first_norm)
         for step in range(self.steps):
-            gradient, logits = gradient_of(cross_entropy, model, shown, y)
+            gradient, logits = gradient_of(cross_entropy, model, adversarial, y)
             fooled = lead(logits, y) > 0
-            best.offer(shown, (shown - x).flatten(1).norm(dim=1), fooled)
+            best.offer(adversarial, (adversarial - x).flatten(1).norm(dim=1), fooled)
             delta = delta + cosine(1.0, 0.01, step, self.steps) * gradient / lengths(gradient)
             factor = torch.where(fooled, 1 - self.gamma, 1 + self.gamma)
             norm = norm * factor[:, None, None, None]
-            shown = self._valid(x + norm * delta / lengths(delta))
-            delta = shown - x
+            adversarial = self._valid(x + norm * delta / lengths(delta))
+            delta = adversarial - x
         with torch.no_grad():
-            best.offer(shown, delta.flatten(1).norm(dim=1), lead(model(shown), y) > 0)
-        return best.or_last(shown)
+            fooled = lead(model(adversarial), y) > 0
+        best.offer(adversarial, delta.flatten(1).norm(dim=1), fooled)
+        return best.or_last(adversarial)
 
     def _valid(self, x: Tensor) -> Tensor:
+        """The nearest valid images."""
         return eight_bit(x) if self.quantised else x.clamp(0, 1)

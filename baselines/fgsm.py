@@ -19,7 +19,7 @@ from bench.tracks.imperceptibility import Attacker
 class Fgsm(Attacker):
     """Goodfellow et al. (2015), section 4: x + epsilon sign(gradient).
 
-    In l2 it is the one-step PGD with which section 3.1 of perceptual-DRO compares its own.
+    With norm l2 it is the one-step PGD that section 3.1 of perceptual-DRO compares with.
     """
 
     paper: ClassVar[Paper] = Paper(
@@ -29,10 +29,10 @@ class Fgsm(Attacker):
     )
 
     norm: Literal["linf", "l2"] = "linf"
-    """linf moves every pixel by epsilon, l2 the whole image by that length."""
+    """linf: every pixel moves by epsilon; l2: the image moves by the Euclidean length epsilon."""
     epsilon: Annotated[float, Field(gt=0)] = 0.03
-    """Length of the step in that norm, pixels from 0 to 1; .03 is about 8 of 255 levels, what
-    images of photographs are usually attacked with."""
+    """Length of the step in that norm for pixels in [0, 1]; .03 is about 8 of 255 levels, a usual
+    choice for photographs."""
 
     def perturb(self, model: nn.Module, x: Tensor, y: Tensor, context: Context) -> Tensor:
         """Attack a batch."""

@@ -1,4 +1,4 @@
-"""Group DRO: train on the mix of groups that is worst for the model so far."""
+"""Group DRO: train on the mixture of groups that is worst for the current model."""
 
 from __future__ import annotations
 
@@ -22,8 +22,7 @@ class GroupDRO(FairTrainer):
     """Sagawa et al. (2020), Algorithm 1, with batches and with the adjustment of section 3.3.
 
     Their groups are cells of class and attribute; here they are the task's groups. The strong
-    penalty on weights that they find it needs on large networks is left to the training settings,
-    as for every method.
+    weight decay that they find necessary for large networks is not part of the method here.
     """
 
     paper: ClassVar[Paper] = Paper(
@@ -33,52 +32,53 @@ class GroupDRO(FairTrainer):
     )
 
     step: Annotated[float, Field(gt=0)] = 0.01
-    """Eta_q, how fast the weights of groups follow their losses; .01 is the authors'."""
+    """Eta_q, the step size of the group weights; .01 is the authors'."""
     adjustment: Annotated[float, Field(ge=0)] = 0.0
     """C: C / sqrt(n) is added to the loss of a group of n samples (section 3.3)."""
 
     def train(self, task: GroupTask, context: Context) -> nn.Module:
-        """Groups are drawn evenly; the loss is that of the worst mix."""
+        """Draw all groups equally often and minimise the loss of their worst mixture."""
         b, groups = task.train.b, len(task.groups)
         count = torch.bincount(b, minlength=groups)
-        mix = WorstMix(count, self.step, self.adjustment)
+        mixture = WorstMix(count, self.step, self.adjustment)
         split = WeightedSplit.weighing(task.train, 1 / count[b].float())
 
         def loss(model: nn.Module, batch: Batch) -> Tensor:
-            each = F.cross_entropy(model(batch.x), batch.y, reduction="none")
-            return mix.loss(each, batch.b)
+            losses = F.cross_entropy(model(batch.x), batch.y, reduction="none")
+            return mixture.loss(losses, batch.b)
 
         return context.train(task.new_model(), split, loss)
 
 
 class WorstMix:
-    """The weights q of the groups, moved by every batch.
+    """The weights q of the groups, which every batch updates.
 
     Args:
-        count: training samples of each group, [groups].
+        count: number of training samples of each group, [groups].
         step: eta_q.
         adjustment: C.
     """
 
     def __init__(self, count: Tensor, step: float, adjustment: float) -> None:
-        here = count > 0
+        present = count > 0
         self.step = step
-        self.handicap = torch.where(here, adjustment / count.clamp(min=1).sqrt(), 0.0)
-        self.q = here.float() / here.sum()
+        self.adjustment = torch.where(present, adjustment / count.clamp(min=1).sqrt(), 0.0)
+        self.q = present.float() / present.sum()
 
-    def loss(self, each: Tensor, b: Tensor) -> Tensor:
-        """Move q towards the groups that lose most, and weigh their mean losses by it.
+    def loss(self, losses: Tensor, b: Tensor) -> Tensor:
+        """The mean losses of the groups, weighted by q after its update: sum_g q_g loss_g.
 
-        Groups that a batch lacks keep their unnormalised weight: their loss counts as 0.
+        q_g is multiplied by exp(eta_q (loss_g + C / sqrt(n_g))) and normalised. The exponent of a
+        group that is missing from the batch is 0.
 
         Args:
-            each: losses, [n].
-            b: groups, [n].
+            losses: of the samples of a batch, [n].
+            b: groups of the samples, [n].
         """
-        total = torch.zeros_like(self.q).index_add(0, b, each.float())
+        total = torch.zeros_like(self.q).index_add(0, b, losses.float())
         count = torch.bincount(b, minlength=len(self.q))
         mean = total / count.clamp(min=1)
-        known = torch.where(count > 0, mean.detach() + self.handicap, 0.0)
-        q = self.q * torch.exp(self.step * known)
+        adjusted = torch.where(count > 0, mean.detach() + self.adjustment, 0.0)
+        q = self.q * torch.exp(self.step * adjusted)
         self.q = q / q.sum()
         return (self.q * mean).sum()

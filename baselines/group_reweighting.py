@@ -1,4 +1,4 @@
-"""Group reweighting: every group counts the same, however small it is."""
+"""Group reweighting: every group has the same total weight, however small it is."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from typing import Annotated, ClassVar, Literal
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from bench.learning.loop import Context
+from bench.learning.losses import weighted_loss
 from bench.learning.sampling import WeightedSplit
-from bench.learning.split import Batch
 from bench.learning.standard import plain_loss
 from bench.method import Paper
 from bench.tracks.robust_fairness import FairTrainer, GroupTask
@@ -20,7 +19,7 @@ from bench.tracks.robust_fairness import FairTrainer, GroupTask
 
 @dataclass(frozen=True)
 class GroupReweighting(FairTrainer):
-    """Idrissi et al. (2022), section 3: balance groups by weights, or by how they are drawn.
+    """Idrissi et al. (2022), section 3: balance groups by loss weights or by sampling.
 
     Their groups are cells of class and attribute; here they are the task's groups.
     """
@@ -32,27 +31,23 @@ class GroupReweighting(FairTrainer):
     )
 
     by: Literal["drawing", "loss"] = "drawing"
-    """drawing: batches hold every group as often (the paper's RWG); loss: all samples are met once
-    an epoch, their losses weighted."""
+    """drawing: samples are drawn in proportion to their weights (the paper's RWG); loss: an epoch
+    visits every sample once and weights its loss."""
     power: Annotated[float, Field(ge=0)] = 1.0
-    """Weights are 1 / n^power of a group of n samples: 1 is the paper's, 0 plain training."""
+    """A sample of a group of n samples has weight 1 / n^power: 1 is the paper's, 0 is plain
+    training."""
 
     def train(self, task: GroupTask, context: Context) -> nn.Module:
-        """Plain training of balanced groups."""
-        weight = group_weights(task.train.b, len(task.groups), self.power)
+        """Train plainly on weighted samples, or with a weighted loss."""
+        weights = group_weights(task.train.b, len(task.groups), self.power)
         if self.by == "drawing":
-            split = WeightedSplit.weighing(task.train, weight)
+            split = WeightedSplit.weighing(task.train, weights)
             return context.train(task.new_model(), split, plain_loss)
-
-        def loss(model: nn.Module, batch: Batch) -> Tensor:
-            each = F.cross_entropy(model(batch.x), batch.y, reduction="none")
-            return (weight[batch.index] * each).mean()
-
-        return context.train(task.new_model(), task.train, loss)
+        return context.train(task.new_model(), task.train, weighted_loss(weights))
 
 
 def group_weights(b: Tensor, groups: int, power: float) -> Tensor:
-    """[n] float32, 1 / n_g^power of each sample's group, with mean 1 over the samples."""
+    """The weight 1 / n_g^power of each sample in a group of n_g, scaled to mean 1: [n] float32."""
     count = torch.bincount(b, minlength=groups).double()
-    weight = count[b] ** -power
-    return (weight / weight.mean()).float()
+    weights = count[b] ** -power
+    return (weights / weights.mean()).float()

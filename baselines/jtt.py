@@ -1,4 +1,4 @@
-"""JTT: train once, then train again with the mistakes in many copies."""
+"""JTT: train once, then train again with several copies of the first model's mistakes."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from bench.tracks.robust_fairness import FairTrainer, GroupTask
 
 @dataclass(frozen=True)
 class JTT(FairTrainer):
-    """Liu et al. (2021), Algorithm 1: just train twice. It asks for no group in training.
+    """Liu et al. (2021), Algorithm 1: just train twice, without group labels in training.
 
-    The first model stops early, and what it gets wrong stands for the groups nobody named.
+    The first model is stopped early, and its mistakes take the place of the unknown groups.
     """
 
     paper: ClassVar[Paper] = Paper(
@@ -30,25 +30,25 @@ class JTT(FairTrainer):
     )
 
     first_epochs: Annotated[int, Field(ge=1)] = 1
-    """T, epochs of the first model; tuned on each data set in the paper, 1 is ours."""
+    """T, epochs of the first model; the paper tunes it on each data set, 1 is ours."""
     copies: Annotated[int, Field(ge=1)] = 6
-    """Lambda_up, how often a mistake of the first model is met in an epoch of the second; tuned on
-    each data set in the paper, 6 is ours."""
+    """Lambda_up, how often a mistake of the first model occurs in an epoch of the second; the
+    paper tunes it on each data set, 6 is ours."""
 
     def train(self, task: GroupTask, context: Context) -> nn.Module:
-        """Find the mistakes, repeat them, train anew."""
+        """Find the mistakes of a first model and train a second one on copies of them."""
         settings = context.training.model_copy(update={"epochs": self.first_epochs})
         brief = replace(context, training=settings)
         first = brief.train(task.new_model(), task.train, plain_loss, stage="first", select=False)
         context.samples_seen, context.training_seconds = brief.samples_seen, brief.training_seconds
         wrong = context.predict(first, task.train.inputs).argmax(dim=1) != task.train.y
         context.chosen["mistakes"] = float(wrong.double().mean())
-        again = repeated(task.train, wrong.long() * (self.copies - 1) + 1)
-        return context.train(task.new_model(), again, plain_loss)
+        upsampled = repeated(task.train, wrong.long() * (self.copies - 1) + 1)
+        return context.train(task.new_model(), upsampled, plain_loss)
 
 
 def repeated(split: Split, times: torch.Tensor) -> Split:
-    """The samples of a split, the i-th `times[i]` times ([n] int64), as a split of its own."""
+    """A new split in which sample i of `split` occurs `times[i]` times, [n] int64."""
     index = torch.repeat_interleave(torch.arange(len(split), device=times.device), times)
     part = split.subset(index)
     return Split.of(part.inputs, part.y, part.b)

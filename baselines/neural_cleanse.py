@@ -1,8 +1,8 @@
-"""Neural Cleanse: looks for a class that a far smaller trigger reaches than the others."""
+"""Neural Cleanse: find a class that a much smaller trigger reaches than the other classes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
@@ -20,20 +20,20 @@ from bench.models.backbones import Backbone
 from bench.tracks.poisoning.contract import Defence, Defender, PoisoningTask
 
 CONSISTENT = 1.4826  # makes the MAD an estimate of a normal's standard deviation (section IV.C)
-STAMPED = 2048  # samples that pass through the victim at once, whatever the number of classes
-STAMPED_ON_CPU = 128  # the same where caches are small: twice as fast as 2048
-ROUGH = 1e-7  # keeps tanh off its limits, where it has no gradient, as in the authors' code
+BATCH = 2048  # stamped samples that pass through the victim at once
+BATCH_ON_CPU = 128  # the same on a CPU, where it is twice as fast as 2048
+MARGIN = 1e-7  # keeps tanh away from its limits, where it has no gradient; the authors' code
 
 
 @dataclass(frozen=True)
 class NeuralCleanse(Defender):
     """Wang et al. (2019), sections IV to VI: reverse the triggers, find the outlier, unlearn it.
 
-    For every class a mask m and a pattern p are sought, so that (1 - m) x + m p is taken for the
-    class and |m| is small (equations 2 and 3); all classes at once, in one batch. A class is
-    flagged where its norm lies below the median and more than two deviations from it, the median
-    being the mean of the middle two. The victim is then fine-tuned on clean samples of which some
-    carry a flagged class's trigger and all their true labels. Nothing flagged: nothing is changed.
+    For every class a mask m and a pattern p are optimised so that (1 - m) x + m p is classified
+    as the class and |m| is small (equations 2 and 3). All classes are optimised in one batch. A
+    class is flagged if its norm |m| lies more than two deviations below the median. The victim is
+    then fine-tuned on clean samples with their true labels, some of which carry the trigger of a
+    flagged class. If no class is flagged, the victim is kept.
     """
 
     paper: ClassVar[Paper] = Paper(
@@ -43,30 +43,31 @@ class NeuralCleanse(Defender):
     )
 
     rounds: Annotated[int, Field(ge=1)] = 100
-    """Passes over the clean samples at most. The authors' code allows 1,000 but for its early
-    stop, which comes first."""
+    """Largest number of passes over the clean samples. The authors' code allows 1,000, but stops
+    early before that."""
     batch_size: Annotated[int, Field(ge=1)] = 32
     """Clean samples in a step, each stamped once for every class; 32 in the authors' code."""
     learning_rate: Annotated[float, Field(gt=0)] = 0.1
-    """Of Adam, with betas .5 and .9: the authors' code."""
+    """Learning rate of Adam with betas .5 and .9, as in the authors' code."""
     success: Annotated[float, Field(gt=0, le=1)] = 0.99
-    """Share of samples that a trigger must turn (section V.A: 99 %)."""
+    """Share of samples that a trigger must send to its class (section V.A: 99 %)."""
     patience: Annotated[int, Field(ge=1)] = 5
-    """Rounds above or below `success` before the weight of |m| goes up or down; five times as
-    many without a smaller trigger end the search: the authors' code."""
+    """Rounds above or below `success` before the weight of |m| rises or falls; five times as many
+    without a smaller trigger end the search, as in the authors' code."""
     cost: Annotated[float, Field(gt=0)] = 1e-3
-    """The weight of |m| to begin with, once a trigger succeeds: the authors' code."""
+    """First weight of |m|, from when a trigger succeeds, as in the authors' code."""
     step_up: Annotated[float, Field(gt=1)] = 2.0
-    """Factor by which that weight goes up; it goes down by its power 1.5: the authors' code."""
+    """Factor f by which that weight rises; it falls by f^1.5, as in the authors' code."""
     outlier: Annotated[float, Field(gt=0)] = 2.0
     """Anomaly index above which a class is flagged (section IV.C)."""
     share: Annotated[float, Field(gt=0, le=1)] = 0.2
     """Share of the clean samples that carry a reversed trigger (section VI.C: 20 %)."""
     epochs: Annotated[int, Field(ge=1)] = 10
-    """Of unlearning. One is the paper's, on a tenth of the training set; the reserve is smaller."""
+    """Epochs of unlearning; the paper's is 1, on a tenth of the training set, and the reserve is
+    smaller."""
 
     def defend(self, task: PoisoningTask, context: Context) -> Defence:
-        """Reverse, compare, unlearn."""
+        """Reverse the triggers, find the outliers among their norms, unlearn those triggers."""
         task.require_continuous()
         if len(task.classes) < 3:
             raise Skip("of two norms none is an outlier: Neural Cleanse needs three classes")
@@ -77,37 +78,35 @@ class NeuralCleanse(Defender):
         for number, norm in enumerate(norms.tolist()):
             context.chosen[f"norm of class {number}"] = norm
         context.chosen["anomaly index"] = index[norms.argmin()].item()
-        context.chosen["flagged classes"] = " ".join(
-            str(c) for c in flagged.nonzero()[:, 0].tolist()
-        )
+        context.chosen["flagged classes"] = " ".join(map(str, flagged.nonzero()[:, 0].tolist()))
         if not flagged.any():
             return Defence(alarm=False)
         return Defence(model=self._unlearned(task, context, triggers, flagged), alarm=True)
 
     def reversed_triggers(self, task: PoisoningTask, context: Context) -> Triggers:
-        """The smallest successful trigger of every class (section V.A)."""
+        """The smallest successful trigger of every class, or its last one (section V.A)."""
         search = Search(self, task)
-        order = context.generator("neural cleanse/order")
+        order, clean = context.generator("neural cleanse/order"), len(task.reserve)
         for number in range(self.rounds):
             context.report_progress("triggers, round", number + 1, self.rounds)
-            rate = search.round(shuffled(len(task.reserve), self.batch_size, order))
+            rate = search.round(torch.randperm(clean, generator=order).split(self.batch_size))
             search.schedule(rate)
             if not search.active.any():
                 context.chosen["rounds"] = number + 1
                 break
-        return search.found()
+        return search.smallest
 
     def _unlearned(
         self, task: PoisoningTask, context: Context, triggers: Triggers, flagged: Tensor
     ) -> Backbone:
-        """The victim, fine-tuned to see through the flagged triggers (section VI.C)."""
+        """The victim, fine-tuned to ignore the flagged triggers (section VI.C)."""
         clean, random = len(task.reserve), context.generator("neural cleanse/unlearning")
-        carries = torch.full((clean,), -1)
+        trigger = torch.full((clean,), -1)
         drawn = torch.randperm(clean, generator=random)[: round(self.share * clean)]
         classes = flagged.nonzero()[:, 0].cpu()
-        carries[drawn] = classes[torch.arange(len(drawn)) % len(classes)]
-        carries = carries.to(task.device)
-        mixed = task.reserve.altered(lambda x, index: triggers.stamp(x, carries[index]))
+        trigger[drawn] = classes[torch.arange(len(drawn)) % len(classes)]
+        trigger = trigger.to(task.device)
+        mixed = task.reserve.altered(lambda x, index: triggers.stamp(x, trigger[index]))
         model = task.new_model()
         model.load_state_dict(task.victim.state_dict())
         return fine_tuned(model, mixed, context, self.epochs)
@@ -115,11 +114,11 @@ class NeuralCleanse(Defender):
 
 @dataclass(frozen=True)
 class Triggers:
-    """A trigger of every class.
+    """One trigger for each of K classes.
 
     Attributes:
-        mask: in [0, 1], [K, 1, H, W] for images, else [K, ...] as one input.
-        pattern: in the units of inputs, [K, ...].
+        mask: in [0, 1], [K, 1, H, W] for images, otherwise [K, *shape of an input].
+        pattern: in the units of inputs, [K, *shape of an input].
     """
 
     mask: Tensor
@@ -131,13 +130,13 @@ class Triggers:
         return self.mask.flatten(1).sum(dim=1)
 
     def stamp(self, x: Tensor, which: Tensor) -> Tensor:
-        """The trigger of class which[i] on sample i; none where that is -1."""
+        """Samples x [m, ...], sample i with the trigger of class which[i], or none if it is -1."""
         mask, pattern = self.mask[which], self.pattern[which]
-        bare = (which < 0).view(-1, *[1] * (x.dim() - 1))
-        return torch.lerp(x.float(), pattern, mask.masked_fill(bare, 0))
+        without = (which < 0).view(-1, *[1] * (x.dim() - 1))
+        return torch.lerp(x.float(), pattern, mask.masked_fill(without, 0))
 
     def stamp_all(self, x: Tensor) -> Tensor:
-        """Each trigger on every sample, [K * m, ...], the first class's first."""
+        """All samples [m, ...] with the first trigger, then with the second, ...: [K * m, ...]."""
         mask, pattern = self.mask[:, None], self.pattern[:, None]
         return torch.lerp(x.float()[None], pattern, mask).flatten(0, 1)
 
@@ -145,9 +144,11 @@ class Triggers:
 class Search:
     """The optimisation of all classes' triggers, each with its own weight and early stop.
 
+    The triggers of different classes do not interact, because Adam works element by element.
+
     Attributes:
-        active: [K] bool, the classes that are still optimised. A class's trigger depends on no
-            other's: Adam works element by element.
+        active: [K] bool, the classes that are still optimised.
+        smallest: the smallest trigger of each class that succeeded, or its last one if none did.
     """
 
     def __init__(self, method: NeuralCleanse, task: PoisoningTask) -> None:
@@ -156,97 +157,96 @@ class Search:
         classes, shape = len(task.classes), task.shape
         mask_shape = (1, *shape[1:]) if task.kind == "image" else shape
         random = torch.Generator().manual_seed(task.seed)
-        # In [0, 1], as the authors' code draws them; the same start for every class.
+        # Drawn from [0, 1] as in the authors' code; all classes start from the same values.
         mask, pattern = (torch.rand(s, generator=random) for s in (mask_shape, shape))
         self.raw = [
-            unbounded(start.to(task.device)).expand(classes, *start.shape).clone().requires_grad_()
-            for start in (mask, pattern)
+            unbounded(first.to(task.device)).expand(classes, *first.shape).clone().requires_grad_()
+            for first in (mask, pattern)
         ]
         self.optimiser = torch.optim.Adam(self.raw, lr=method.learning_rate, betas=(0.5, 0.9))
 
-        def each(value: float) -> Tensor:
-            return torch.full((classes,), value, device=task.device)
+        # The weight of |m|; rounds above and below `success`; rounds without a smaller trigger.
+        zeros = torch.zeros(classes, device=task.device)
+        self.cost, self.above, self.below, self.idle = (zeros.clone() for _ in range(4))
+        self.active = torch.ones_like(zeros, dtype=torch.bool)
+        self.went_up = self.went_down = ~self.active
+        self.smallest_norm = zeros + torch.inf
+        self.smallest = self._triggers(slice(None))
 
-        self.active = each(1).bool()
-        self.cost, self.above, self.below, self.idle = each(0), each(0), each(0), each(0)
-        self.went_up, self.went_down = each(0).bool(), each(0).bool()
-        self.smallest = each(torch.inf)
-        self.kept = self._bounded(slice(None))
-
-    def _bounded(self, classes: Tensor | slice) -> Triggers:
+    def _triggers(self, classes: Tensor | slice) -> Triggers:
+        """The current triggers of some classes."""
         mask, pattern = (bounded(raw[classes]) for raw in self.raw)
         return Triggers(mask, self.low + pattern * (self.high - self.low))
 
-    def round(self, batches: Iterator[Tensor]) -> Tensor:
-        """One pass over the clean samples; each class's mean success rate on the way, [K]."""
+    def round(self, batches: Iterable[Tensor]) -> Tensor:
+        """One pass over the clean samples; the success rate of each class during it, [K]."""
         active = self.active.nonzero()[:, 0]
-        most = STAMPED if active.is_cuda else STAMPED_ON_CPU
-        hits, seen = torch.zeros(len(self.active), device=active.device), 0
+        at_once = BATCH if active.is_cuda else BATCH_ON_CPU
+        successes, samples = torch.zeros(len(self.active), device=active.device), 0
         for index in batches:
             x = self.clean.inputs.take(index.to(active.device))
             self.optimiser.zero_grad()
-            for classes in active.split(max(1, most // len(x))):
-                hits[classes] += self._gradients(classes, x)
+            for classes in active.split(max(1, at_once // len(x))):
+                successes[classes] += self._gradients(classes, x)
             self.optimiser.step()
-            seen += len(x)
-        return hits / seen
+            samples += len(x)
+        return successes / samples
 
     def _gradients(self, classes: Tensor, x: Tensor) -> Tensor:
-        """Add the gradients of equation 3 for some classes; how many samples each one turned."""
-        triggers = self._bounded(classes)
+        """Add the gradients of equation 3 for some classes; the number of successes of each."""
+        triggers = self._triggers(classes)
         logits = self.victim(triggers.stamp_all(x)).float()
-        aim = classes.repeat_interleave(len(x))
-        miss = F.cross_entropy(logits, aim, reduction="none").view(len(classes), -1).mean(dim=1)
-        (miss + self.cost[classes] * triggers.norms).sum().backward()
-        return (logits.argmax(dim=1) == aim).view(len(classes), -1).sum(dim=1)
+        target = classes.repeat_interleave(len(x))
+        loss = F.cross_entropy(logits, target, reduction="none").view(len(classes), -1).mean(dim=1)
+        (loss + self.cost[classes] * triggers.norms).sum().backward()
+        return (logits.argmax(dim=1) == target).view(len(classes), -1).sum(dim=1)
 
     @torch.no_grad()
     def schedule(self, rate: Tensor) -> None:
-        """Keep smaller triggers that succeed, move the weights, and end what has settled."""
+        """Keep smaller triggers that succeed, adapt the weights, stop classes without progress."""
         method, active = self.method, self.active.clone()
-        now = self._bounded(slice(None))
-        good = active & (rate >= method.success)
-        better = good & (now.norms < self.smallest)
-        never = active & self.smallest.isinf()
-        self._keep(now, better | never)
-        self.smallest = torch.where(better, now.norms, self.smallest)
-        # Once both ways were tried: rounds since the last smaller trigger.
-        tried = self.went_up & self.went_down
-        self.idle = torch.where(better | ~tried, 0, self.idle + 1)
+        triggers = self._triggers(slice(None))
+        successful = active & (rate >= method.success)
+        better = successful & (triggers.norms < self.smallest_norm)
+        self._keep(triggers, better | (active & self.smallest_norm.isinf()))
+        self.smallest_norm = torch.where(better, triggers.norms, self.smallest_norm)
+        # Rounds without a smaller trigger count once the weight went both up and down.
+        self.idle = torch.where(better | ~(self.went_up & self.went_down), 0, self.idle + 1)
         self.active &= self.idle < 5 * method.patience
-        self.above = torch.where(good, self.above + 1, 0)
-        self.below = torch.where(good, 0, self.below + 1)
-        begun = self.cost > 0
+        self.above = torch.where(successful, self.above + 1, 0)
+        self.below = torch.where(successful, 0, self.below + 1)
+        weighted = self.cost > 0
         up = active & (self.above >= method.patience)
-        down = active & begun & (self.below >= method.patience)
-        raised = torch.where(begun, self.cost * method.step_up, method.cost)
+        down = active & weighted & (self.below >= method.patience)
+        raised = torch.where(weighted, self.cost * method.step_up, method.cost)
         self.cost = torch.where(up, raised, self.cost)
         self.cost = torch.where(down, self.cost / method.step_up**1.5, self.cost)
-        self.went_up |= up & begun
-        self.went_down |= down
+        self.went_up = self.went_up | (up & weighted)
+        self.went_down = self.went_down | down
         self.above = self.above.masked_fill(up, 0)
         self.below = self.below.masked_fill(down, 0)
 
-    def _keep(self, now: Triggers, which: Tensor) -> None:
-        def of(new: Tensor, old: Tensor) -> Tensor:
-            return torch.where(which.view(-1, *[1] * (new.dim() - 1)), new, old.detach())
+    def _keep(self, triggers: Triggers, classes: Tensor) -> None:
+        """Take over the triggers of some classes, [K] bool."""
 
-        self.kept = Triggers(of(now.mask, self.kept.mask), of(now.pattern, self.kept.pattern))
+        def merged(new: Tensor, old: Tensor) -> Tensor:
+            return torch.where(classes.view(-1, *[1] * (new.dim() - 1)), new, old.detach())
 
-    def found(self) -> Triggers:
-        """The smallest trigger of each class that succeeded, or its last where none did."""
-        return self.kept
+        old = self.smallest
+        self.smallest = Triggers(
+            merged(triggers.mask, old.mask), merged(triggers.pattern, old.pattern)
+        )
 
 
 def anomaly_index(norms: Tensor) -> Tensor:
-    """|norm - median| / (1.4826 MAD), section IV.C; medians are the mean of the middle two."""
-    apart = (norms - norms.quantile(0.5)).abs()
-    spread = CONSISTENT * apart.quantile(0.5)
-    return apart / spread.clamp_min(1e-9)  # finite where most norms are equal
+    """|norm - median| / (1.4826 MAD), section IV.C; a median is the mean of the middle two."""
+    deviation = (norms - norms.quantile(0.5)).abs()
+    spread = CONSISTENT * deviation.quantile(0.5)
+    return deviation / spread.clamp_min(1e-9)  # finite even if most norms are equal
 
 
 def limits(clean: Split, pixels: bool) -> tuple[Tensor, Tensor]:
-    """What a pattern may be made of: any pixel, or each feature's range among clean samples."""
+    """Lower and upper limits of a pattern: 0 and 255 for pixels, else the clean samples' range."""
     if pixels:
         return torch.tensor(0.0, device=clean.y.device), torch.tensor(255.0, device=clean.y.device)
     x = clean.x.float()
@@ -254,18 +254,13 @@ def limits(clean: Split, pixels: bool) -> tuple[Tensor, Tensor]:
 
 
 def bounded(raw: Tensor) -> Tensor:
-    """Into [0, 1] by tanh."""
-    return raw.tanh() / (2 + ROUGH) + 0.5
+    """Unbounded values mapped to (0, 1) by tanh."""
+    return raw.tanh() / (2 + MARGIN) + 0.5
 
 
 def unbounded(value: Tensor) -> Tensor:
-    """What `bounded` turns into `value`."""
-    return ((value - 0.5) * (2 - ROUGH)).atanh()
-
-
-def shuffled(count: int, size: int, random: torch.Generator) -> Iterator[Tensor]:
-    """Positions in random order, in batches of `size`."""
-    return iter(torch.randperm(count, generator=random).split(size))
+    """The inverse of `bounded`."""
+    return ((value - 0.5) * (2 - MARGIN)).atanh()
 
 
 def fine_tuned(model: Backbone, split: Split, context: Context, epochs: int) -> Backbone:

@@ -1,4 +1,4 @@
-"""No attack: what JPEG and fewer bits spoil by themselves, for every attack to be read against."""
+"""No attack: the images as they are, which show what JPEG and fewer bits do by themselves."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from bench.tracks.imperceptibility import Attacker
 
 @dataclass(frozen=True)
 class NoAttack(Attacker):
-    """What the defences of Hua et al. (2021), Figure 3.5, do to images that nobody attacked.
+    """The defences of Hua et al. (2021), Figure 3.5, on images that are not attacked.
 
-    Behind a defence, what is called success is the defence's own damage.
+    The reference for every attack: behind a defence, its success rate is the defence's own damage.
     """
 
     paper: ClassVar[Paper] = Paper(
@@ -31,6 +31,6 @@ class NoAttack(Attacker):
         return "a reference: nothing is attacked"
 
     def perturb(self, model: nn.Module, x: Tensor, y: Tensor, context: Context) -> Tensor:
-        """The images themselves."""
+        """The unchanged images."""
         del model, y, context
         return x

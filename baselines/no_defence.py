@@ -1,4 +1,4 @@
-"""No defence: the classifier that was trained on all samples, as it is."""
+"""No defence: the classifier trained on all samples, including the poisoned ones."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from bench.tracks.poisoning.contract import Defence, Defender, PoisoningTask
 
 @dataclass(frozen=True)
 class NoDefence(Defender):
-    """Gu et al. (2017): what an attack does where nobody looks for it.
+    """Gu et al. (2017): what an attack achieves without any defence.
 
-    Every defence faces this very classifier, and is read against it.
+    Every defence is given this classifier, the victim, and is compared with it.
     """
 
     paper: ClassVar[Paper] = Paper(
@@ -24,6 +24,6 @@ class NoDefence(Defender):
     )
 
     def defend(self, task: PoisoningTask, context: Context) -> Defence:
-        """Nothing."""
+        """Remove and change nothing."""
         del task, context
         return Defence()

@@ -1,4 +1,4 @@
-"""Oracle filter: exactly the poisoned samples are removed, which no defence can know."""
+"""Oracle filter: remove exactly the poisoned samples, which a real defence cannot know."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from bench.tracks.poisoning.contract import Defence, Defender, PoisoningTask
 
 @dataclass(frozen=True)
 class OracleFilter(Defender):
-    """The most that removing samples can reach in the setting of Luo et al. (2025).
+    """The upper bound of removing samples in the setting of Luo et al. (2025).
 
-    All poison goes and every other sample stays, cover samples included. The judge, who knows
-    which samples are poisoned, removes them.
+    All poisoned samples are removed and all others are kept, including cover samples. The judge
+    removes them, because a defence does not know which samples are poisoned.
     """
 
     paper: ClassVar[Paper] = Paper(
@@ -27,10 +27,10 @@ class OracleFilter(Defender):
 
     @property
     def caveat(self) -> str | None:
-        """No defence can know this."""
-        return "told which samples are poisoned: the upper bound, not a defence"
+        """The poisoned samples are known."""
+        return "is given the poisoned samples: the upper bound, not a defence"
 
     def defend(self, task: PoisoningTask, context: Context) -> Defence:
-        """Leave it to the judge."""
+        """Ask the judge to remove the poison."""
         del task, context
         return Defence(bound="poison")

@@ -1,4 +1,4 @@
-"""PerC-AL: uphill until the model errs, then back towards the colours of the original."""
+"""PerC-AL: climb the loss until the model errs, then return towards the original's colours."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from bench.attacks.adversarial.ascent import cross_entropy, gradient_of, lead
-from bench.attacks.adversarial.ascent import lengths as lengths_of
+from bench.attacks.adversarial.ascent import cross_entropy, gradient_of, lead, lengths
 from bench.attacks.adversarial.best import Best, cosine
 from bench.errors import Skip
 from bench.learning.loop import Context
@@ -22,11 +21,11 @@ from bench.tracks.imperceptibility import Attacker
 
 @dataclass(frozen=True)
 class PercAl(Attacker):
-    """Zhao et al. (2020), Algorithm 2: alternating the loss and CIEDE2000's colour distance.
+    """Zhao et al. (2020), Algorithm 2: alternating steps on the loss and on CIEDE2000's distance.
 
-    Every iterate is rounded to 8 bits before the model sees it; of those it misclassifies the
-    closest in colour is kept. Steps have Euclidean lengths alpha_l and alpha_c, which fall to a
-    hundredth and a tenth along a cosine.
+    The model is given iterates rounded to 8 bits; of those it misclassifies, the one closest in
+    colour is returned. Steps have Euclidean lengths alpha_l and alpha_c, which fall along a cosine
+    to a hundredth and a tenth of their values.
     """
 
     paper: ClassVar[Paper] = Paper(
@@ -37,13 +36,14 @@ class PercAl(Attacker):
     )
 
     steps: Annotated[int, Field(ge=1)] = 1000
-    """Iterations; 1,000 is what the paper's results are after."""
+    """Number of iterations; 1,000 in the paper's results."""
     alpha_l: Annotated[float, Field(gt=0)] = 1.0
-    """Length of the first step along the gradient of the loss, the authors' default."""
+    """Length of the first step up the loss for pixels in [0, 1]; the authors' default."""
     alpha_c: Annotated[float, Field(gt=0)] = 0.5
-    """Length of the first step back along the gradient of the colour distance, theirs too."""
+    """Length of the first step down the colour distance for pixels in [0, 1]; the authors'
+    default."""
     confidence: Annotated[float, Field(ge=0)] = 0.0
-    """By how much another class's logit must lead for an image to count as misclassified."""
+    """Lead of another class's logit above which an image counts as misclassified."""
 
     def perturb(self, model: nn.Module, x: Tensor, y: Tensor, context: Context) -> Tensor:
         """Attack a batch."""
@@ -52,35 +52,40 @@ class PercAl(Attacker):
         images.check(x)
         delta, original, best = torch.zeros_like(x), colour.lab(x), Best(x)
         for step in range(self.steps):
-            shown = eight_bit(x + delta)
-            uphill, logits = gradient_of(cross_entropy, model, shown, y)
+            adversarial = eight_bit(x + delta)
+            loss_gradient, logits = gradient_of(cross_entropy, model, adversarial, y)
             fooled = lead(logits, y) > self.confidence
-            away, backwards = _colour_distances(shown, original, fooled)
-            best.offer(shown, away, fooled)
-            along = cosine(self.alpha_l, self.alpha_l / 100, step, self.steps)
-            back = cosine(self.alpha_c, self.alpha_c / 10, step, self.steps)
+            distance, distance_gradient = _colour_distances(adversarial, original, fooled)
+            best.offer(adversarial, distance, fooled)
+            up = cosine(self.alpha_l, self.alpha_l / 100, step, self.steps)
+            down = cosine(self.alpha_c, self.alpha_c / 10, step, self.steps)
             move = torch.where(
                 fooled[:, None, None, None],
-                -back * backwards / lengths_of(backwards),
-                along * uphill / lengths_of(uphill),
+                -down * distance_gradient / lengths(distance_gradient),
+                up * loss_gradient / lengths(loss_gradient),
             )
             delta = (x + delta + move).clamp(0, 1) - x
-        last = eight_bit(x + delta)
+        adversarial = eight_bit(x + delta)
         with torch.no_grad():
-            fooled = lead(model(last), y) > self.confidence
-            best.offer(last, colour.distances(colour.lab(last), original), fooled)
-        return best.or_last(last)
+            fooled = lead(model(adversarial), y) > self.confidence
+            best.offer(adversarial, colour.distances(colour.lab(adversarial), original), fooled)
+        return best.or_last(adversarial)
 
 
-def _colour_distances(x: Tensor, original: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Distances in colour, [n], and their gradients in x; of the others inf and 0.
+def _colour_distances(x: Tensor, original: Tensor, fooled: Tensor) -> tuple[Tensor, Tensor]:
+    """Colour distances of the images that fool the model, [n], and their gradients in x.
 
-    They cost as much as a small network, and only images that fool the model need them.
+    The others get infinity and 0: a distance costs as much as a small network.
+
+    Args:
+        x: sRGB images in [0, 1], [n, 3, H, W].
+        original: in Lab, [n, 3, H, W].
+        fooled: [n] bool.
     """
-    away, gradients = x.new_full((len(x),), torch.inf), torch.zeros_like(x)
-    if rows.any():
-        some = x[rows].detach().requires_grad_()
-        found = colour.distances(colour.lab(some), original[rows])
-        (gradients[rows],) = torch.autograd.grad(found.sum(), some)
-        away[rows] = found.detach()
-    return away, gradients
+    distances, gradients = x.new_full((len(x),), torch.inf), torch.zeros_like(x)
+    if fooled.any():
+        iterates = x[fooled].detach().requires_grad_()
+        distance = colour.distances(colour.lab(iterates), original[fooled])
+        (gradients[fooled],) = torch.autograd.grad(distance.sum(), iterates)
+        distances[fooled] = distance.detach()
+    return distances, gradients

@@ -1,4 +1,4 @@
-"""PGD: steps of one length along the gradient of the loss."""
+"""PGD: steps of a fixed length along the gradient of the loss."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from bench.tracks.imperceptibility import Attacker
 
 @dataclass(frozen=True)
 class Pgd(Attacker):
-    """Madry et al. (2018), equation 2, as Hua et al. (2021) compare with it, equation 3.5.
+    """Madry et al. (2018), equation 2, in the form of equation 3.5 of Hua et al. (2021).
 
-    The defaults are the opponent of their Table 3.1: 100 steps of Euclidean length .1, the early
-    stop of Algorithm 3.1, no ball around the image, no random start.
+    The defaults are those of their Table 3.1: 100 steps of Euclidean length .1, the early stop of
+    Algorithm 3.1, no ball around the image and no random start.
     """
 
     paper: ClassVar[Paper] = Paper(
@@ -40,21 +40,22 @@ class Pgd(Attacker):
     )
 
     norm: Literal["l2", "linf"] = "l2"
-    """In which norm steps and ball are measured."""
+    """Norm in which steps and ball are measured."""
     steps: Annotated[int, Field(ge=1)] = 100
-    """Steps at most; 100 is Hua et al.'s."""
+    """Largest number of steps; 100 is Hua et al.'s."""
     step_size: Annotated[float, Field(gt=0)] = 0.1
-    """Length of a step in that norm, pixels from 0 to 1; .1 is Hua et al.'s, in l2."""
+    """Length of a step in that norm for pixels in [0, 1]; .1 is Hua et al.'s, in l2."""
     early_stop: bool = True
-    """Whether an image is done once it is misclassified, as in Algorithm 3.1."""
+    """Whether an image stops moving once it is misclassified, as in Algorithm 3.1."""
     confidence: Annotated[float, Field(ge=0)] = 0.0
-    """By how much another class's logit must lead for that."""
+    """Lead of another class's logit above which an image counts as misclassified."""
     radius: Annotated[float, Field(gt=0)] | None = None
-    """Of the ball around the image that is never left; none in equation 3.5."""
+    """Radius of the ball around the image that iterates stay in; none in equation 3.5."""
     random_start: bool = False
-    """Whether to begin at a random point of the ball, as Madry et al. do (needs a radius)."""
+    """Whether to start at a random point of the ball, as Madry et al. do (needs a radius)."""
     quantised: bool = False
-    """Whether the model is shown, and given back are, images of 8 bits a channel at every step."""
+    """Whether every iterate is rounded to 8 bits per channel before the model or the judge sees
+    it."""
 
     def perturb(self, model: nn.Module, x: Tensor, y: Tensor, context: Context) -> Tensor:
         """Attack a batch."""

@@ -1,4 +1,4 @@
-"""Random filter: as many samples as are poisoned are removed, at random."""
+"""Random filter: remove as many random samples as there are poisoned ones."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from bench.tracks.poisoning.contract import Defence, Defender, PoisoningTask
 
 @dataclass(frozen=True)
 class RandomFilter(Defender):
-    """What removing samples does by itself, in the setting of Luo et al. (2025).
+    """The lower bound of removing samples in the setting of Luo et al. (2025).
 
-    A filter that does no better has found nothing: what it gains, training once more gains.
+    A filter that is not better than this has not found the poison: its gain comes from training
+    once more.
     """
 
     paper: ClassVar[Paper] = Paper(
@@ -26,10 +27,10 @@ class RandomFilter(Defender):
 
     @property
     def caveat(self) -> str | None:
-        """The number comes from someone who knows."""
-        return "told how many samples are poisoned: the lower bound, not a defence"
+        """The number of poisoned samples is known."""
+        return "is given the number of poisoned samples: the lower bound, not a defence"
 
     def defend(self, task: PoisoningTask, context: Context) -> Defence:
-        """Leave the number to the judge."""
+        """Ask the judge to remove as many samples as are poisoned, at random."""
         del task, context
         return Defence(bound="random")

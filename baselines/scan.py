@@ -1,4 +1,4 @@
-"""SCAn: tests of each class whether its representations come from one group or from two."""
+"""SCAn: test for each class whether its representations come from one group or from two."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from bench.tracks.poisoning.untangling import FLOOR, OUTLIER, ROUNDS, contaminat
 class Scan(Defender):
     """Tang et al. (2021), section 4: the statistical contamination analyser.
 
-    A representation is its class's identity plus a variation that is alike in all classes, with a
-    covariance known from clean samples. A class is contaminated where two identities explain it
-    so much better than one that its likelihood-ratio statistic J is an outlier among the classes
-    (J* > e^2). The smaller of its two groups is removed. It gives no sample a score.
+    A representation is modelled as the identity of its class plus a variation with the same
+    covariance in all classes, estimated on clean samples. A class is contaminated if two
+    identities explain it so much better than one that its likelihood-ratio statistic J is an
+    outlier among the classes (J* > e^2). The smaller of its two groups is removed. Samples get no
+    score.
     """
 
     paper: ClassVar[Paper] = Paper(
@@ -34,16 +35,16 @@ class Scan(Defender):
     outlier: Annotated[float, Field(gt=0)] = OUTLIER
     """J* above which a class is contaminated; e^2 is the paper's."""
     rounds: Annotated[int, Field(ge=1)] = ROUNDS
-    """Of assigning samples to groups and groups to samples, at most; most classes take ten."""
+    """Largest number of reassignments of samples to groups; most classes take ten."""
     floor: Annotated[float, Field(gt=0, lt=1)] = FLOOR
-    """Added to the covariance, relative to its largest eigenvalue: few clean samples say little
-    of the directions in which they hardly vary, and J divides by that."""
+    """Added to the eigenvalues of the covariance, relative to the largest: few clean samples
+    estimate small variances badly, and J divides by them."""
 
     def defend(self, task: PoisoningTask, context: Context) -> Defence:
-        """Whiten by the common variation, split every class, compare the statistics."""
+        """Whiten by the common variation, split each class in two, compare the statistics."""
         if len(task.classes) < 3:
             raise Skip("of two statistics none is an outlier: SCAn needs three classes")
-        found = contaminated(
+        contamination = contaminated(
             task.victim,
             task.train,
             task.reserve,
@@ -53,6 +54,6 @@ class Scan(Defender):
             rounds=self.rounds,
             floor=self.floor,
         )
-        for label, score in enumerate(found.scores.tolist()):
+        for label, score in enumerate(contamination.scores.tolist()):
             context.chosen[f"J* of class {label}"] = score
-        return Defence(flagged=found.flagged)
+        return Defence(flagged=contamination.flagged)

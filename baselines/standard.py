@@ -1,4 +1,4 @@
-"""Plain training: cross-entropy on all samples, blind to groups."""
+"""Plain training: cross-entropy on all samples, without regard to groups."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bench.tracks.debiasing import Debiaser, DebiasingTask
 
 @dataclass(frozen=True)
 class Standard(Debiaser):
-    """Vapnik (1992), the principle of empirical risk minimisation: the measure of all others."""
+    """Vapnik (1992), the principle of empirical risk minimisation: the reference for all others."""
 
     revision: ClassVar[int] = REVISION
     paper: ClassVar[Paper] = Paper(
@@ -23,5 +23,5 @@ class Standard(Debiaser):
     )
 
     def fit(self, task: DebiasingTask, context: Context) -> nn.Module:
-        """Train once; MFD and RNF use the very same model as their teacher."""
+        """Train plainly; MFD and RNF share this model as their teacher."""
         return standard_model(task.new_model(), task.train, context)

@@ -1,4 +1,4 @@
-"""STRIP: a trigger keeps its class when other samples are laid over it; clean samples do not."""
+"""STRIP: triggered samples keep their predicted class under overlays; clean samples do not."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from bench.method import Paper
 from bench.tracks.poisoning.contract import Defence, Defender, PoisoningTask
 
 Blend = Literal["clipped", "sum", "mean"]
-AT_ONCE = 2**17  # input values on a CPU: what its caches hold is passed through four times as fast
+AT_ONCE = 2**17  # input values that a CPU processes at once: its caches make that 4 times as fast
 
 
 @dataclass(frozen=True)
 class Strip(Defender):
     """Gao et al. (2019), sections 4 and 5: low entropy under strong perturbation is suspicious.
 
-    N clean samples are laid over an input, one at a time, and the entropy of the victim's
-    predictions is averaged (equations 3 and 4). Whatever falls below a quantile of a normal
-    distribution, fitted to the entropies of clean samples, is taken for poison; where that
-    quantile is negative, below their own quantile. The overlays are
-    drawn once and serve every input; the clean samples that set the threshold are none of them.
+    N clean samples are laid over an input, one at a time, and the entropies of the victim's
+    predictions are averaged (equations 3 and 4). Inputs below a quantile of a normal distribution
+    fitted to the entropies of clean samples are taken for poison; if that quantile is negative,
+    the empirical one is used. The overlays are drawn once for all inputs; the threshold is set on
+    other clean samples.
     """
 
     paper: ClassVar[Paper] = Paper(
@@ -38,39 +38,36 @@ class Strip(Defender):
     )
 
     mode: Literal["cleanser", "filter"] = "cleanser"
-    """cleanser: inspects the training set; filter: inspects inputs as they come, the paper's."""
+    """cleanser: inspects the training set; filter: inspects test inputs, as in the paper."""
     overlays: Annotated[int, Field(ge=1)] = 100
-    """N, clean samples laid over each input; 100 is the paper's (section 5.2)."""
+    """N, the number of clean samples laid over each input; 100 is the paper's (section 5.2)."""
     quantile: Annotated[float, Field(gt=0, lt=1)] = 0.01
-    """Share of clean samples that may be lost: 1 % is the paper's preset false rejection rate."""
+    """Share of clean samples that are rejected; 1 % is the paper's preset false rejection rate."""
     blend: Blend = "clipped"
-    """clipped: the sum, with pixels cut at 255 as OpenCV's addWeighted does on 8-bit images; sum:
-    uncut, as the authors' code on floats comes out; mean: half of each. On features of sounds and
-    tables, which know no limits, clipped is sum."""
+    """clipped: the sum, clipped at 255 as by OpenCV's addWeighted on 8-bit images; sum: unclipped,
+    the result of the authors' code on floats; mean: half of each. Features of sounds and tables
+    have no limits, so that clipped is sum."""
 
     def defend(self, task: PoisoningTask, context: Context) -> Defence:
-        """Measure entropies of clean samples, then of the suspects."""
+        """Set the threshold on clean samples, then measure the suspects."""
         task.require_continuous()
-        overlays, others = self._parted(task, context)
+        overlays, held_out = self._divided_reserve(task, context)
         blend = "sum" if self.blend == "clipped" and task.kind != "image" else self.blend
         superposed = Superposed(task.victim, overlays, blend)
 
         def suspicion(inputs: Inputs) -> Tensor:
             return -context.predict(superposed, inputs)[:, 0]
 
-        lowest, source = low_quantile(-suspicion(others), self.quantile)
+        lowest, source = low_quantile(-suspicion(held_out), self.quantile)
         context.chosen["entropy threshold"], context.chosen["threshold from"] = lowest, source
         threshold = -lowest
         if self.mode == "filter":
             return Defence(filter=suspicion, threshold=threshold)
-        found = suspicion(task.train.inputs)
-        return Defence(flagged=found > threshold, suspicion=found)
+        scores = suspicion(task.train.inputs)
+        return Defence(flagged=scores > threshold, suspicion=scores)
 
-    def _parted(self, task: PoisoningTask, context: Context) -> tuple[Tensor, Inputs]:
-        """The overlays, [N, ...], and clean samples to set the threshold with: none is both.
-
-        A small reserve is halved.
-        """
+    def _divided_reserve(self, task: PoisoningTask, context: Context) -> tuple[Tensor, Inputs]:
+        """The overlays, [N, ...], at most half of the reserve; the other clean samples."""
         clean = len(task.reserve)
         if clean < 4:
             raise Skip(f"{clean} clean samples are too few to fit a distribution of entropies")
@@ -82,9 +79,9 @@ class Strip(Defender):
 
 
 class Superposed(nn.Module):
-    """Mean entropy of a classifier's predictions under overlays: inputs -> [m, 1], in nats.
+    """Inputs -> mean entropy of a classifier's predictions under overlays, [m, 1], in nats.
 
-    Pixels are added as numbers from 0 to 255, features as networks see them.
+    Pixels are added as numbers from 0 to 255; features of other data as the network takes them.
     """
 
     overlays: Tensor
@@ -95,12 +92,13 @@ class Superposed(nn.Module):
         self.register_buffer("overlays", overlays.float())
 
     def forward(self, x: Tensor) -> Tensor:
-        """Average over the overlays; each is laid over a whole batch at once."""
+        """Average over the overlays, part by part of the batch."""
         size = len(x) if x.is_cuda else max(1, AT_ONCE * len(x) // max(1, x.numel()))
         parts = [self._mean_entropy(part.float()) for part in x.split(size)]
         return torch.cat(parts)[:, None]
 
     def _mean_entropy(self, x: Tensor) -> Tensor:
+        """Mean entropies of inputs [m, ...], [m]."""
         total = torch.zeros(len(x), device=x.device)
         for overlay in self.overlays:
             total += entropy(self.model(blended(x, overlay, self.blend)))
@@ -108,7 +106,7 @@ class Superposed(nn.Module):
 
 
 def blended(x: Tensor, overlay: Tensor, blend: Blend) -> Tensor:
-    """An overlay on each of `x`."""
+    """Inputs [m, ...] with one overlay [...] laid over each."""
     total = x + overlay
     if blend == "sum":
         return total
@@ -122,10 +120,10 @@ def entropy(logits: Tensor) -> Tensor:
 
 
 def low_quantile(entropies: Tensor, share: float) -> tuple[float, str]:
-    """The entropy below which that share of clean samples lies, and what says so.
+    """The entropy below which that share of clean samples lies, and the name of its estimate.
 
-    A normal fitted to them, as in the paper; but where a victim is sure of most superpositions
-    that quantile is negative, which no entropy is, and their own quantile takes its place.
+    The quantile is that of a fitted normal distribution, as in the paper. If the victim is certain
+    of most superpositions it is negative, which no entropy is; then it is the empirical one.
     """
     fitted = float(entropies.mean() + NormalDist().inv_cdf(share) * entropies.std())
     if fitted > 0:

@@ -19,7 +19,7 @@ from bench.tracks.debiasing import Debiaser, DebiasingTask
 class Undersampling(Debiaser):
     """Zhou & Liu (2006), undersampling with the cells of target and group in place of classes.
 
-    Epochs are counted on what is left, so that it takes fewer steps than the other methods.
+    An epoch visits only the remaining samples, so it has fewer steps than those of other methods.
     """
 
     paper: ClassVar[Paper] = Paper(
@@ -30,14 +30,14 @@ class Undersampling(Debiaser):
     )
 
     def fit(self, task: DebiasingTask, context: Context) -> nn.Module:
-        """Plain training on a balanced random part of the training split."""
+        """Train plainly on a balanced random part of the training split."""
         task.require_classes()
-        chosen = balanced_rows(task.train, context.generator("undersampling"))
-        return context.train(task.new_model(), task.train.subset(chosen), plain_loss)
+        rows = balanced_rows(task.train, context.generator("undersampling"))
+        return context.train(task.new_model(), task.train.subset(rows), plain_loss)
 
 
 def balanced_rows(split: Split, generator: torch.Generator) -> Tensor:
-    """Positions of a random part of `split` in which every (y, b) cell has the smallest's size."""
+    """Positions of a random part in which all (y, b) cells have the size of the smallest one."""
     cell = (split.y * 2 + split.b).cpu()
     sizes = torch.bincount(cell)
     smallest = int(sizes[sizes > 0].min())

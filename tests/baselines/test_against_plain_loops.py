@@ -63,7 +63,7 @@ def test_strip_ranks_and_flags_what_a_plain_loop_ranks_and_flags(
 ) -> None:
     task, method = backdoored.task, Strip(overlays=10)
     context = tiny_poison.trial_on(task)
-    overlays, others = method._parted(task, context)
+    overlays, others = method._divided_reserve(task, context)
 
     def plain() -> list[list[float]]:
         with torch.no_grad():

@@ -104,7 +104,7 @@ def after_a_round(task: PoisoningTask, classes: list[int]) -> Triggers:
     running = search(task, classes)
     running.cost[:] = 0.01
     running.round(iter(torch.arange(len(task.reserve)).split(8)))
-    return running._bounded(slice(None))
+    return running._triggers(slice(None))
 
 
 @pytest.mark.parametrize("kind", ["image", "table"])
@@ -120,7 +120,7 @@ def test_all_classes_at_once_come_to_what_one_by_one_comes_to(kind: str) -> None
 def test_in_parts_the_gradients_are_those_of_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     task = tiny_poison.poisoned(epochs=3).task
     together = after_a_round(task, [0, 1, 2, 3])
-    monkeypatch.setattr(neural_cleanse, "STAMPED_ON_CPU", 8)  # one class at a time
+    monkeypatch.setattr(neural_cleanse, "BATCH_ON_CPU", 8)  # one class at a time
     assert torch.allclose(after_a_round(task, [0, 1, 2, 3]).mask, together.mask, atol=1e-3)
 
 
@@ -163,7 +163,7 @@ def test_the_smallest_trigger_that_succeeds_is_kept() -> None:
         for mask, rate in zip(masks, rates, strict=True):
             running.raw[0].copy_(neural_cleanse.unbounded(torch.full_like(running.raw[0], mask)))
             running.schedule(torch.tensor(rate))
-    kept = running.found().mask[:, 0, 0, 0].tolist()
+    kept = running.smallest.mask[:, 0, 0, 0].tolist()
     assert kept == pytest.approx([0.2, 0.3, 0.1, 0.1])  # the last where none succeeded
 
 

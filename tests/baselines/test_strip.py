@@ -144,7 +144,7 @@ def test_the_samples_that_set_the_threshold_are_laid_over_nothing() -> None:
     task = tiny_poison.poisoned(reserve=30).task
     context = tiny_poison.trial_on(task)
     method = Strip(overlays=10)
-    overlays, others = method._parted(task, context)
+    overlays, others = method._divided_reserve(task, context)
     assert (len(overlays), len(others)) == (10, 20)
     found = {tuple(x.flatten().tolist()) for x in overlays}
     assert found.isdisjoint({tuple(x.flatten().tolist()) for x in others.everything()})

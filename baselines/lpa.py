@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from bench.attacks.adversarial.ascent import capped_lead, lead, lengths
 from bench.attacks.adversarial.best import Noise
-from bench.attacks.adversarial.neural_ball import Features, apart, features, project
+from bench.attacks.adversarial.neural_ball import Features, distances, features, project
 from bench.learning.loop import Context
 from bench.method import Paper
 from bench.models import pretrained
@@ -75,7 +75,7 @@ class Lpa(Attacker):
                 live = live[~done]
             if len(live):
                 with torch.no_grad():
-                    outside = apart(phi, found[live], there[live]) > self.bound
+                    outside = distances(phi(found[live]), there[live]) > self.bound
                 price[live[outside]] *= 10
         if len(live):
             found[live] = project(phi, found[live], x[live], self.bound)

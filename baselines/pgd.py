@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from bench.attacks.adversarial.ascent import (
     Ascent,
-    Keep,
-    of_length,
-    of_sign,
-    pixels,
-    shown_as_it_is,
+    Projection,
+    clipped,
+    normalised_step,
+    sign_step,
+    unrounded,
     within,
 )
 from bench.attacks.adversarial.best import Noise
@@ -60,16 +60,16 @@ class Pgd(Attacker):
     def perturb(self, model: nn.Module, x: Tensor, y: Tensor, context: Context) -> Tensor:
         """Attack a batch."""
         images.check(x)
-        keep: Keep = pixels if self.radius is None else within(self.norm, self.radius)
+        projection: Projection = clipped if self.radius is None else within(self.norm, self.radius)
         climb = Ascent(
-            of_length(self.step_size) if self.norm == "l2" else of_sign(self.step_size),
+            normalised_step(self.step_size) if self.norm == "l2" else sign_step(self.step_size),
             self.steps,
             confidence=self.confidence if self.early_stop else None,
-            keep=keep,
-            show=eight_bit if self.quantised else shown_as_it_is,
+            projection=projection,
+            rounding=eight_bit if self.quantised else unrounded,
         )
         start = None
         if self.random_start and self.radius is not None:
             noise = Noise(context.generator("pgd/start"))
-            start = pixels(x + noise.in_ball(x, self.norm, self.radius), x)
+            start = clipped(x + noise.in_ball(x, self.norm, self.radius), x)
         return climb(model, x, y, start).x

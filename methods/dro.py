@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from bench.attacks.adversarial.inner import Climb, InnerProblem
+from bench.attacks.adversarial.inner import BatchAttack, InnerProblem
 from bench.learning.loop import Context
 from bench.learning.sampling import WeightedSplit, drawn
 from bench.learning.settings import Recipe
@@ -107,7 +107,7 @@ class DRO(FairTrainer):
         task: GroupTask,
         context: Context,
         start: Backbone,
-        attack: Climb,
+        attack: BatchAttack,
         robust: RobustSet,
     ) -> RobustSet:
         """Algorithm 4.1."""

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from bench.attacks.adversarial.ascent import (
     Ascent,
     Attacked,
-    as_it_is,
     cross_entropy,
+    gradient_step,
     lead,
-    shown_as_it_is,
+    unrounded,
 )
 from bench.attacks.adversarial.one_step import one_step
 from bench.learning.loop import Context
@@ -112,13 +112,13 @@ class PerceptualDro(Attacker):
         scale = self.scale
         context.chosen.update({"loss": scale.loss, "step": scale.step_size, "weight": scale.weight})
         return Ascent(
-            as_it_is(scale.step_size),
+            gradient_step(scale.step_size),
             self.steps,
             cost,
             scale.weight,
             self.confidence,
             LOSSES[scale.loss],
-            show=eight_bit if self.quantised else shown_as_it_is,
+            rounding=eight_bit if self.quantised else unrounded,
         )
 
     def _one_step(self, model: nn.Module, x: Tensor, y: Tensor) -> Attacked:

@@ -1,1 +1,1 @@
-"""Attacks: `poisoning` changes training sets, `adversarial` changes inputs of a trained model."""
+"""Attacks: `poisoning` changes training sets, `adversarial` the inputs of a trained model."""

@@ -21,7 +21,7 @@ from rich.table import Table
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from bench.attacks.adversarial.ascent import Ascent, cross_entropy, gradient_of, of_length
+from bench.attacks.adversarial.ascent import Ascent, cross_entropy, gradient_of, normalised_step
 from bench.attacks.adversarial.one_step import one_step
 from bench.models import backbones
 from bench.perception.distances import load
@@ -134,7 +134,7 @@ def pgd(repeats: int, side: int = 32, steps: int = 10) -> Table:
     x, model = made_up(BATCH, 3, side), network(3, side)
     y = model(x).argmax(dim=1)
     step = 0.05
-    whole, stopping = (Ascent(of_length(step), steps, confidence=c) for c in (None, 0.0))
+    whole, stopping = (Ascent(normalised_step(step), steps, confidence=c) for c in (None, 0.0))
     ways = {
         "a loop over steps": lambda: plain_batch(model, x, y, steps, step),
         "ours": lambda: whole(model, x, y).x,

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.attacks.adversarial.neural_ball import apart, features, project
+from bench.attacks.adversarial.neural_ball import distances, features, project
 from bench.baselines.ppgd import Ppgd, seen_steepest
 from bench.errors import Skip
 from bench.models import pretrained
@@ -31,7 +31,7 @@ def test_the_distance_is_the_root_of_lpips_with_weights_of_one(squeeze: Path) ->
     phi, network = features("squeeze", "a test", CPU), taps("squeeze", "a test", CPU)
     ones = [torch.ones(channels) for channels in network.architecture.channels]
     expected = Lpips.of(network, ones, x)(z).sqrt()
-    assert torch.allclose(apart(phi, z, phi(x)), expected, rtol=1e-5)
+    assert torch.allclose(distances(phi(z), phi(x)), expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("bound", [0.1, 0.4, 2.0])
@@ -39,9 +39,9 @@ def test_projections_lie_in_the_ball_and_leave_what_is_inside(squeeze: Path, bou
     x = pictures(4, 3, 24)
     far = torch.cat([pictures(2, 3, 24, seed=1), x[2:] + 0.001]).clamp(0, 1)
     phi = features("squeeze", "a test", CPU)
-    before = apart(phi, far, phi(x))
+    before = distances(phi(far), phi(x))
     found = project(phi, far, x, bound)
-    assert (apart(phi, found, phi(x)) <= bound * (1 + 1e-3)).all()
+    assert (distances(phi(found), phi(x)) <= bound * (1 + 1e-3)).all()
     assert torch.equal(found[before <= bound], far[before <= bound])
     assert ((found >= 0) & (found <= 1)).all()
 
@@ -74,11 +74,11 @@ def test_it_fools_within_the_bound(squeeze: Path) -> None:
     model, y = classified(x)
     attacked = Ppgd(bound=1.0).perturb(model, x, y, context())
     phi = features("squeeze", "a test", CPU)
-    assert (apart(phi, attacked, phi(x)) <= 1.0 * (1 + 1e-3)).all()
+    assert (distances(phi(attacked), phi(x)) <= 1.0 * (1 + 1e-3)).all()
     assert fooled(model, attacked, y).float().mean() >= 0.75
     assert model.batches[:-1] == [4] * 5  # and our own look
     tight = Ppgd(bound=0.01).perturb(model, x, y, context())
-    assert (apart(phi, tight, phi(x)) <= 0.0101).all()
+    assert (distances(phi(tight), phi(x)) <= 0.0101).all()
 
 
 def test_the_same_seed_gives_the_same_images(squeeze: Path) -> None:

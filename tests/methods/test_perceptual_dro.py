@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from bench.attacks.adversarial.ascent import Ascent, as_it_is, lead
+from bench.attacks.adversarial.ascent import Ascent, gradient_step, lead
 from bench.attacks.adversarial.one_step import one_step
 from bench.errors import Skip
 from bench.methods.perceptual_dro import PerceptualDro, Scale
@@ -116,10 +116,12 @@ def test_lpips_is_a_cost_and_the_result_tells_of_its_weights(tmp_path: Path) -> 
         method = PerceptualDro(cost="lpips", step_size=0.001, weight=2.0)
         attacked = method.perturb(model, x, y, on)
         assert fooled(model, attacked, y).all()
-        climb = Ascent(as_it_is(0.001), 100, load("lpips_squeeze"), 2.0, loss=lead)
+        climb = Ascent(gradient_step(0.001), 100, load("lpips_squeeze"), 2.0, loss=lead)
         assert torch.equal(attacked, climb(model, x, y).x)
         assert on.chosen["loss"] == "lead"
-        assert not torch.equal(attacked, Ascent(as_it_is(0.001), 100, loss=lead)(model, x, y).x)
+        assert not torch.equal(
+            attacked, Ascent(gradient_step(0.001), 100, loss=lead)(model, x, y).x
+        )
     told = str(on.chosen["cost's weights"])
     assert told.count("NOT the official file") == 2
     assert "lpips_v0.1_squeeze.pth" in told

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from bench.attacks.adversarial.ascent import Ascent, of_length
+from bench.attacks.adversarial.ascent import Ascent, normalised_step
 from bench.perception.distances.ssim_hessian import SsimHessian
 from bench.speed import perception
 
@@ -21,9 +21,9 @@ def test_both_dense_ways_and_the_closed_form_agree() -> None:
 def test_all_ways_of_pgd_end_alike() -> None:
     x, model = perception.made_up(4, 3, 16), perception.network(3, 16)
     y = model(x).argmax(dim=1)
-    whole = Ascent(of_length(0.05), 6, confidence=None)(model, x, y).x
+    whole = Ascent(normalised_step(0.05), 6, confidence=None)(model, x, y).x
     assert torch.allclose(whole, perception.plain_batch(model, x, y, 6, 0.05), atol=1e-6)
-    stopping = Ascent(of_length(0.05), 6)(model, x, y).x
+    stopping = Ascent(normalised_step(0.05), 6)(model, x, y).x
     assert torch.allclose(stopping, perception.plain_images(model, x, y, 6, 0.05), atol=1e-5)
 
 

@@ -1,1 +1,1 @@
-"""Building blocks of attacks on a trained model: steps, restarts, keeping the best image."""
+"""Building blocks of attacks on a trained model: steps, projections, random starts."""

@@ -1,7 +1,9 @@
-"""Algorithm 3.1's loop, for whole batches: uphill on the loss, and back towards the original.
+"""Gradient ascent on loss - lambda cost for batches: Algorithm 3.1 of Hua et al. (2021).
 
-Step rule, cost, stop and what is permitted are exchangeable, so that the paper's attack, PGD and
-the training of a robust network climb through the same loop. Inputs may be images or tables.
+Step rule, cost, stopping rule and projection are exchangeable: the paper's attack, PGD and the
+inner problem of DRO training use the same loop. Inputs may be images or rows of tables.
+Section, equation and line numbers in this package are those of Hua et al. unless another paper is
+named.
 """
 
 from __future__ import annotations
@@ -18,21 +20,21 @@ from bench.perception.distances.contract import Distance, Measure
 Model = Callable[[Tensor], Tensor]
 """Inputs, [n, ...], -> logits, [n, classes]."""
 Loss = Callable[[Tensor, Tensor], Tensor]
-"""Logits and labels -> what to climb, [n]."""
-Rule = Callable[[Tensor], Tensor]
-"""The gradient of the objective, [n, ...] -> the step to take."""
-Keep = Callable[[Tensor, Tensor], Tensor]
-"""An iterate and its original -> the permitted input next to it."""
+"""Logits and labels -> the objective to maximise, [n]."""
+StepRule = Callable[[Tensor], Tensor]
+"""The gradient of the objective, [n, ...] -> the step, [n, ...]."""
+Projection = Callable[[Tensor, Tensor], Tensor]
+"""Iterates and originals, [n, ...] each -> the nearest permitted inputs, [n, ...]."""
 
 
 @dataclass(frozen=True)
 class Attacked:
-    """What an attack leaves.
+    """The result of an attack.
 
     Attributes:
-        x: the attacked inputs, in the order of the originals.
-        steps: gradient steps that each took, [n] int64.
-        stopped: which were seen to be misclassified and left early, [n] bool.
+        x: the attacked inputs, in the order of the originals, [n, ...].
+        steps: number of gradient steps of each, [n] int64.
+        stopped: which of them stopped early because they were misclassified, [n] bool.
     """
 
     x: Tensor
@@ -41,71 +43,71 @@ class Attacked:
 
 
 def cross_entropy(logits: Tensor, y: Tensor) -> Tensor:
-    """The paper's loss, [n]."""
+    """The cross-entropy of each sample, [n]: the paper's loss."""
     return F.cross_entropy(logits, y, reduction="none")
 
 
 def lead(logits: Tensor, y: Tensor) -> Tensor:
-    """Largest logit of another class less that of y, [n]: above 0 where y has lost."""
-    own = logits.gather(1, y[:, None])[:, 0]
+    """The largest logit of another class less that of y, [n]; positive if x is misclassified."""
+    true_logit = logits.gather(1, y[:, None])[:, 0]
     others = logits.scatter(1, y[:, None], -torch.inf)
-    return others.amax(dim=1) - own
+    return others.amax(dim=1) - true_logit
 
 
 def capped_lead(logits: Tensor, y: Tensor) -> Tensor:
-    """The margin loss of Laidlaw et al. (2021), section 4: `lead`, but nothing beyond 1 counts."""
+    """min(lead, 1): the margin loss of Laidlaw et al. (2021), section 4."""
     return lead(logits, y).clamp(max=1)
 
 
 def lengths(x: Tensor) -> Tensor:
-    """Euclidean length of each, [n, 1, ...] to divide by; 1 where it is 0."""
+    """Euclidean length of each input to divide by, [n, 1, ...]; 1 if it is 0."""
     length = x.flatten(1).norm(dim=1)
     return torch.where(length > 0, length, 1).view(-1, *[1] * (x.dim() - 1))
 
 
-def as_it_is(step: float) -> Rule:
-    """Line 9: the gradient times epsilon."""
+def gradient_step(step: float) -> StepRule:
+    """Line 9: step * gradient."""
     return lambda gradient: step * gradient
 
 
-def of_length(step: float) -> Rule:
-    """Equation 3.5: every input moves by the same Euclidean length."""
+def normalised_step(step: float) -> StepRule:
+    """Equation 3.5: step * gradient / |gradient|_2 for each input."""
     return lambda gradient: step * (gradient / lengths(gradient))
 
 
-def of_sign(step: float) -> Rule:
-    """Steepest ascent in the maximum norm, Madry et al. (2018)."""
+def sign_step(step: float) -> StepRule:
+    """Steepest ascent in the maximum norm, Madry et al. (2018): step * sign(gradient)."""
     return lambda gradient: step * gradient.sign()
 
 
-def pixels(x: Tensor, original: Tensor) -> Tensor:
-    """Line 10: an RGB image."""
+def clipped(x: Tensor, original: Tensor) -> Tensor:
+    """Line 10: pixels are clipped to [0, 1]."""
     del original
     return x.clamp(0, 1)
 
 
-def anything(x: Tensor, original: Tensor) -> Tensor:
-    """Features of tables know no limits."""
+def unlimited(x: Tensor, original: Tensor) -> Tensor:
+    """No projection, for the features of tables."""
     del original
     return x
 
 
-def within(norm: str, radius: float, keep: Keep = pixels) -> Keep:
-    """At most `radius` from the original in "l2" or "linf", and then as `keep` has it."""
+def within(norm: str, radius: float, projection: Projection = clipped) -> Projection:
+    """Projection into the ball of `radius` around the original in "l2" or "linf", then another."""
 
-    def kept(x: Tensor, original: Tensor) -> Tensor:
-        moved = x - original
+    def projected(x: Tensor, original: Tensor) -> Tensor:
+        delta = x - original
         if norm == "linf":
-            moved = moved.clamp(-radius, radius)
+            delta = delta.clamp(-radius, radius)
         else:
-            moved = moved * (radius / lengths(moved)).clamp(max=1)
-        return keep(original + moved, original)
+            delta = delta * (radius / lengths(delta)).clamp(max=1)
+        return projection(original + delta, original)
 
-    return kept
+    return projected
 
 
-def shown_as_it_is(x: Tensor) -> Tensor:
-    """The network sees the iterate itself."""
+def unrounded(x: Tensor) -> Tensor:
+    """The iterate itself."""
     return x
 
 
@@ -113,109 +115,105 @@ def shown_as_it_is(x: Tensor) -> Tensor:
 class Ascent:
     """Algorithm 3.1 for a batch.
 
-    Every iteration passes the inputs that are left through the model once. Those whose lead is
-    beyond `confidence` leave the batch; the others move by rule(d loss - weight d cost). The
-    gradients are of sums over the batch, so that no input feels another.
+    Every iteration passes the active inputs through the model once. Those whose lead exceeds
+    `confidence` leave the batch; the others move by rule(d loss - weight d cost). Gradients are
+    those of sums over the batch, so that inputs do not affect each other.
 
     Attributes:
-        rule: how a gradient becomes a step.
-        steps: N; the image after the last step is returned unseen, as in the paper.
+        rule: turns a gradient into a step.
+        steps: N; as in the paper, the model does not see the image after the last step.
         cost: c_0, or None.
         weight: lambda.
         confidence: a, or None to take all steps.
-        loss: what to climb.
-        keep: what an iterate may be.
-        show: what of an iterate the model and the cost see, and what is returned. With
-            `images.eight_bit` steps add up unrounded while every image seen is an 8-bit one:
-            were the iterate itself rounded, steps of less than half a level would be undone.
+        loss: the objective to maximise.
+        projection: maps an iterate to a permitted input.
+        rounding: maps an iterate to what the model and the cost see and what is returned. With
+            `images.eight_bit` every image seen has 8 bits, while steps add up unrounded: rounding
+            the iterate itself would undo steps of less than half a level.
     """
 
-    rule: Rule
+    rule: StepRule
     steps: int = 100
     cost: Measure | None = None
     weight: float = 1.0
     confidence: float | None = 0.0
     loss: Loss = cross_entropy
-    keep: Keep = pixels
-    show: Callable[[Tensor], Tensor] = shown_as_it_is
+    projection: Projection = clipped
+    rounding: Callable[[Tensor], Tensor] = unrounded
 
     def __call__(self, model: Model, x: Tensor, y: Tensor, start: Tensor | None = None) -> Attacked:
         """Attack a batch.
 
         Args:
-            model: its weights are left alone; its mode is the caller's affair.
+            model: inputs -> logits; its weights and its mode are not changed.
             x: originals, [n, ...].
-            y: their classes, [n].
-            start: where to begin, if not at the originals (a warm or random start).
+            y: classes of the originals, [n].
+            start: first iterates, [n, ...] (a warm or random start); the originals by default.
         """
-        climb = _Climb(x, y, x if start is None else start, self._distance(x))
+        distance = self.cost(x) if self.cost is not None and self.weight else None
+        batch = _ActiveBatch(x, y, x if start is None else start, distance)
         for step in range(self.steps):
-            shown = self.show(climb.here).detach().requires_grad_()
-            logits = model(shown)
-            finished = self._finished(logits, climb.y)
+            inputs = self.rounding(batch.iterate).detach().requires_grad_()
+            logits = model(inputs)
+            finished = self._finished(logits, batch.y)
             if finished is not None and bool(finished.all()):
-                climb.leave(finished, shown.detach(), step)
+                batch.release(finished, inputs.detach(), step)
                 break
-            uphill = self._uphill(logits, climb.y, shown, finished)
+            loss = self.loss(logits, batch.y)
+            (gradient,) = torch.autograd.grad(
+                (loss if finished is None else loss[~finished]).sum(), inputs
+            )
             if finished is not None and bool(finished.any()):
-                climb.leave(finished, shown.detach(), step)
-                shown, uphill = shown[~finished], uphill[~finished]
-            if climb.distance is not None:
-                uphill = uphill - self.weight * _slope(climb.distance, shown.detach())
-            climb.here = self.keep(climb.here + self.rule(uphill), climb.original).detach()
-        return climb.ended(self.show, self.steps)
-
-    def _distance(self, x: Tensor) -> Distance | None:
-        return self.cost(x) if self.cost is not None and self.weight else None
+                batch.release(finished, inputs.detach(), step)
+                inputs, gradient = inputs[~finished], gradient[~finished]
+            if batch.distance is not None:
+                gradient = gradient - self.weight * _gradient(batch.distance, inputs.detach())
+            moved = batch.iterate + self.rule(gradient)
+            batch.iterate = self.projection(moved, batch.original).detach()
+        return batch.result(self.rounding, self.steps)
 
     def _finished(self, logits: Tensor, y: Tensor) -> Tensor | None:
-        """Line 5."""
+        """Line 5: the inputs that are misclassified by the margin a, [n] bool."""
         if self.confidence is None:
             return None
         return lead(logits.detach(), y) > self.confidence
 
-    def _uphill(self, logits: Tensor, y: Tensor, shown: Tensor, finished: Tensor | None) -> Tensor:
-        loss = self.loss(logits, y)
-        if finished is not None:
-            loss = loss[~finished]
-        (gradient,) = torch.autograd.grad(loss.sum(), shown)
-        return gradient
 
-
-class _Climb:
-    """The inputs that are still climbing, and those that have left."""
+class _ActiveBatch:
+    """The inputs of a batch that are still attacked, and the results of those that are not."""
 
     def __init__(self, x: Tensor, y: Tensor, start: Tensor, distance: Distance | None) -> None:
-        self.here, self.original, self.y, self.distance = start, x, y, distance
+        self.iterate, self.original, self.y, self.distance = start, x, y, distance
         self.rows = torch.arange(len(x), device=x.device)
-        self._out = start.clone()
+        self._attacked = start.clone()
         self._steps = torch.zeros_like(self.rows)
         self._stopped = torch.zeros_like(self.rows, dtype=torch.bool)
 
-    def leave(self, finished: Tensor, shown: Tensor, step: int) -> None:
-        """Put down what is finished and go on with the rest."""
-        gone, left = self.rows[finished], ~finished
-        self._out[gone], self._steps[gone], self._stopped[gone] = shown[finished], step, True
-        self.rows, self.here, self.y = self.rows[left], self.here[left], self.y[left]
-        self.original = self.original[left]
-        if self.distance is not None and bool(left.any()):
-            self.distance = self.distance.subset(left)
+    def release(self, finished: Tensor, inputs: Tensor, step: int) -> None:
+        """Store the inputs that are finished, [m] bool, and continue with the others."""
+        rows, active = self.rows[finished], ~finished
+        self._attacked[rows], self._steps[rows] = inputs[finished], step
+        self._stopped[rows] = True
+        self.rows, self.iterate, self.y = self.rows[active], self.iterate[active], self.y[active]
+        self.original = self.original[active]
+        if self.distance is not None and bool(active.any()):
+            self.distance = self.distance.subset(active)
 
-    def ended(self, show: Callable[[Tensor], Tensor], step: int) -> Attacked:
-        """Put down the rest."""
-        self._out[self.rows], self._steps[self.rows] = show(self.here), step
-        return Attacked(self._out, self._steps, self._stopped)
+    def result(self, rounding: Callable[[Tensor], Tensor], step: int) -> Attacked:
+        """All inputs; those that are still active took `step` steps."""
+        self._attacked[self.rows], self._steps[self.rows] = rounding(self.iterate), step
+        return Attacked(self._attacked, self._steps, self._stopped)
 
 
-def _slope(distance: Distance, x: Tensor) -> Tensor:
-    """Gradient of each input's distance with respect to it."""
+def _gradient(distance: Distance, x: Tensor) -> Tensor:
+    """Gradient of each input's distance with respect to the input, [n, ...]."""
     x = x.requires_grad_()
     (gradient,) = torch.autograd.grad(distance(x).sum(), x)
     return gradient
 
 
 def gradient_of(loss: Loss, model: Model, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Gradient of each input's loss with respect to it, [n, ...], and the logits it came with."""
+    """Gradient of each input's loss with respect to the input, [n, ...], and the logits."""
     x = x.detach().requires_grad_()
     logits = model(x)
     (gradient,) = torch.autograd.grad(loss(logits, y).sum(), x)

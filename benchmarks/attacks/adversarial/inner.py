@@ -1,4 +1,4 @@
-"""The attack within distributionally robust training, by name: on images or on tables."""
+"""The inner problem of distributionally robust training, on images or on tables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from bench.attacks.adversarial.ascent import Ascent, Attacked, anything, as_it_is, of_length, pixels
+from bench.attacks.adversarial.ascent import (
+    Ascent,
+    Attacked,
+    clipped,
+    gradient_step,
+    normalised_step,
+    unlimited,
+)
 from bench.attacks.adversarial.one_step import one_step
 from bench.data.kinds import Kind
 from bench.errors import Skip
@@ -20,21 +27,21 @@ InnerAttack = Literal[
 ]
 FOR_TABLES = ("l2", "pgd")
 SMALLEST = {"pieapp": 64}
-"""Pixels a side that a cost asks for: PieAPP looks at patches of 64."""
-Climb = Callable[[nn.Module, Tensor, Tensor, Tensor], Attacked]
-"""(model, inputs as it takes them, classes, where to begin) -> attacked inputs on that scale."""
+"""Fewest pixels a side that a cost needs: PieAPP compares patches of 64 pixels."""
+BatchAttack = Callable[[nn.Module, Tensor, Tensor, Tensor], Attacked]
+"""(model, its inputs, classes, first iterates) -> attacked inputs on the scale of its inputs."""
 
 
 @dataclass(frozen=True)
 class InnerProblem:
-    """sup_x loss(x) - lambda c_0(x, x_0), equation 3.3, and how it is climbed.
+    """sup_x loss(x) - lambda c_0(x, x_0), equation 3.3, and the attack that solves it.
 
     Attributes:
         attack: c_0 of Algorithm 3.1; "ssim" is the one step of equation 3.4, "pgd" equation 3.5.
         steps: N of Algorithm 3.1.
-        epsilon: size of a step; of the one step of "ssim", its length.
+        epsilon: size of a step; for "ssim" the length of its one step.
         weight: lambda.
-        confidence: a; None takes all steps.
+        confidence: a, or None to take all steps.
     """
 
     attack: InnerAttack
@@ -43,11 +50,11 @@ class InnerProblem:
     weight: float
     confidence: float | None
 
-    def on(self, kind: Kind, shape: tuple[int, ...], device: torch.device) -> Climb:
-        """The attack for inputs of a kind: pixels stay pixels, features know no limits.
+    def on(self, kind: Kind, shape: tuple[int, ...], device: torch.device) -> BatchAttack:
+        """The attack for inputs of this kind; pixels are clipped, features are not.
 
         Raises:
-            Skip: it is not defined for these inputs, or its network's weights are missing.
+            Skip: the attack is not defined for these inputs, or weights of its cost are missing.
         """
         if kind not in ("image", "table"):
             raise Skip(f"training on attacks is defined for images and tables, not for {kind}")
@@ -57,31 +64,32 @@ class InnerProblem:
         if min(shape[1:], default=least) < least:
             raise Skip(f"{self.attack} needs images of at least {least} pixels a side")
         scale = 255.0 if kind == "image" else 1.0
-        keep = pixels if kind == "image" else anything
-        if self.attack == "ssim":
-
-            def climb(model: nn.Module, x: Tensor, y: Tensor, start: Tensor) -> Attacked:
-                del start  # one step is taken from the original
-                return one_step(lambda z: model(z * scale), x, y, self.epsilon, keep=keep)
-        else:
-            plain = self.attack == "pgd"
+        projection = clipped if kind == "image" else unlimited
+        ascent = None
+        if self.attack != "ssim":
+            pgd = self.attack == "pgd"
             ascent = Ascent(
-                rule=of_length(self.epsilon) if plain else as_it_is(self.epsilon),
+                rule=normalised_step(self.epsilon) if pgd else gradient_step(self.epsilon),
                 steps=self.steps,
-                cost=None if plain else load(self.attack, device),
+                cost=None if pgd else load(self.attack, device),
                 weight=self.weight,
                 confidence=self.confidence,
-                keep=keep,
+                projection=projection,
             )
 
-            def climb(model: nn.Module, x: Tensor, y: Tensor, start: Tensor) -> Attacked:
-                return ascent(lambda z: model(z * scale), x, y, start)
-
         def attack(model: nn.Module, x: Tensor, y: Tensor, start: Tensor) -> Attacked:
+            def scaled(z: Tensor) -> Tensor:
+                logits: Tensor = model(z * scale)
+                return logits
+
             training = model.training
             model.eval()
-            found = climb(model, x.float() / scale, y, start.float() / scale)
+            x = x.float() / scale
+            if ascent is None:  # the one step is taken from the original, not from `start`
+                attacked = one_step(scaled, x, y, self.epsilon, projection=projection)
+            else:
+                attacked = ascent(scaled, x, y, start.float() / scale)
             model.train(training)
-            return Attacked(found.x.detach() * scale, found.steps, found.stopped)
+            return Attacked(attacked.x.detach() * scale, attacked.steps, attacked.stopped)
 
         return attack

@@ -1,8 +1,8 @@
-"""The ball of images that a network sees as close, for the attacks of Laidlaw et al. (2021).
+"""The neural perceptual distance of Laidlaw et al. (2021), and projections into its balls.
 
-Their "LPIPS" is a norm: d(x, x') = |phi(x) - phi(x')|_2, where phi stacks a network's features,
-of unit length at every pixel and divided by the root of the number of pixels (section 3). It is
-the root of LPIPS with every channel weighted by 1.
+The distance is d(x, x') = |phi(x) - phi(x')|_2, where phi stacks a network's feature vectors, of
+unit length at every pixel and divided by the root of the number of pixels (section 3). It is the
+root of LPIPS with weight 1 for every channel.
 """
 
 from __future__ import annotations
@@ -17,19 +17,24 @@ from bench.perception.distances.lpips import unit_length
 from bench.perception.distances.networks import Network, taps
 
 NEWTON, BISECTIONS = 10, 10
-"""Steps of a projection, the authors' defaults."""
+"""Numbers of steps of a projection, the authors' defaults."""
 INSIDE = 1e-4
-"""Relative tolerance of a projection: nearer to the border Newton's steps are rounding."""
+"""Relative tolerance of Newton's steps, which below it only change rounding errors."""
 
 Features = Callable[[Tensor], Tensor]
 """Images, [n, C, H, W] -> phi, [n, features]."""
 
 
 def features(network: Network, what: str, device: torch.device) -> Features:
-    """Make phi of one of the networks whose layers LPIPS compares.
+    """The map phi of one of the networks whose layers LPIPS compares.
+
+    Args:
+        network: its name.
+        what: the method that needs it, for the error message.
+        device: where images will be.
 
     Raises:
-        MissingWeights: the file of weights is nowhere.
+        MissingWeights: the file of the network's weights is not found.
     """
     layers = taps(network, what, device)
 
@@ -42,45 +47,48 @@ def features(network: Network, what: str, device: torch.device) -> Features:
     return phi
 
 
-def apart(phi: Features, x: Tensor, there: Tensor) -> Tensor:
-    """Distances, [n]; with a gradient also where both are the same."""
-    return ((phi(x) - there).square().sum(dim=1) + 1e-12).sqrt()
+def distances(features: Tensor, reference: Tensor) -> Tensor:
+    """|phi - reference|_2 of each row, [n]; differentiable also if both are equal."""
+    return ((features - reference).square().sum(dim=1) + 1e-12).sqrt()
 
 
 def project(phi: Features, x: Tensor, original: Tensor, bound: float) -> Tensor:
-    """Images within `bound` of their originals, near to the ones given; pixels in [0, 1].
+    """Images near to x within distance `bound` of their originals, [n, C, H, W] in [0, 1].
 
-    Newton's steps on the distance (Laidlaw et al., algorithm 4), then, for those still outside,
-    the furthest point inside on the line to the original by bisection.
+    Newton's method on the distance (Laidlaw et al., algorithm 4) is followed, for images still
+    outside, by a bisection of the line to the original.
     """
     with torch.no_grad():
-        there = phi(original)
+        reference = phi(original)
     for _ in range(NEWTON):
         x = x.detach().requires_grad_()
         with torch.enable_grad():
-            distance = apart(phi, x, there)
-            (slope,) = torch.autograd.grad(distance.sum(), x)
-        beyond = (distance.detach() - bound).clamp_min(0)
+            distance = distances(phi(x), reference)
+            (gradient,) = torch.autograd.grad(distance.sum(), x)
+        excess = (distance.detach() - bound).clamp_min(0)
         x = x.detach()
-        if not bool((beyond > INSIDE * bound).any()):
+        if not bool((excess > INSIDE * bound).any()):
             break
-        back = beyond.view(-1, 1, 1, 1) * slope / lengths(slope) ** 2
-        x = (x - back).clamp(0, 1)
-    return _bisected(phi, x, original, there, bound)
+        step = excess.view(-1, 1, 1, 1) * gradient / lengths(gradient) ** 2
+        x = (x - step).clamp(0, 1)
+    return _bisected(phi, x, original, reference, bound)
 
 
 @torch.no_grad()
-def _bisected(phi: Features, x: Tensor, original: Tensor, there: Tensor, bound: float) -> Tensor:
-    outside = apart(phi, x, there) > bound
+def _bisected(
+    phi: Features, x: Tensor, original: Tensor, reference: Tensor, bound: float
+) -> Tensor:
+    """Images outside the ball replaced by the last point inside on the line from the original."""
+    outside = distances(phi(x), reference) > bound
     if not bool(outside.any()):
         return x
-    far, near = x[outside], original[outside]
-    there = there[outside]
-    low, high = (far.new_full((len(far), 1, 1, 1), end) for end in (0.0, 1.0))
+    start, end, reference = original[outside], x[outside], reference[outside]
+    low, high = (end.new_full((len(end), 1, 1, 1), share) for share in (0.0, 1.0))
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
-        inside = (apart(phi, near + middle * (far - near), there) <= bound)[:, None, None, None]
+        inside = distances(phi(start + middle * (end - start)), reference) <= bound
+        inside = inside[:, None, None, None]
         low, high = torch.where(inside, middle, low), torch.where(inside, high, middle)
-    found = x.clone()
-    found[outside] = near + low * (far - near)
-    return found
+    projected = x.clone()
+    projected[outside] = start + low * (end - start)
+    return projected

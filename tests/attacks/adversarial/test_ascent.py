@@ -11,14 +11,14 @@ from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from bench.attacks.adversarial.ascent import (
     Ascent,
-    anything,
-    as_it_is,
     capped_lead,
     cross_entropy,
     gradient_of,
+    gradient_step,
     lead,
-    of_length,
-    of_sign,
+    normalised_step,
+    sign_step,
+    unlimited,
     within,
 )
 from bench.perception.distances import load
@@ -57,7 +57,7 @@ def test_l2_steps_are_those_of_equation_3_5_one_by_one(stop: bool) -> None:
     model, y = classified(x)
     alone = [by_the_book(model, *image, 12, 0.3, stop) for image in one_by_one(x, y)]
     for steps in range(1, 13):
-        climb = Ascent(of_length(0.3), steps, confidence=0.0 if stop else None)
+        climb = Ascent(normalised_step(0.3), steps, confidence=0.0 if stop else None)
         expected = torch.cat([path[min(steps, len(path) - 1)] for path in alone])
         assert (climb(model, x, y).x - expected).abs().max() < 1e-14
 
@@ -69,7 +69,7 @@ def test_without_a_stop_it_is_foolboxs_pgd() -> None:
     attack = foolbox.attacks.L2PGD(abs_stepsize=step, steps=9, random_start=False)
     theirs = foolbox.PyTorchModel(model.eval(), bounds=(0, 1), device="cpu")
     expected = attack.run(theirs, x, y, epsilon=radius)
-    climb = Ascent(of_length(step), 9, confidence=None, keep=within("l2", radius))
+    climb = Ascent(normalised_step(step), 9, confidence=None, projection=within("l2", radius))
     assert torch.allclose(climb(model, x, y).x, expected, atol=1e-6)
     assert not torch.allclose(x, expected, atol=0.01)
 
@@ -80,13 +80,15 @@ def test_linf_is_foolboxs_too() -> None:
     attack = foolbox.attacks.LinfPGD(abs_stepsize=0.02, steps=7, random_start=False)
     theirs = foolbox.PyTorchModel(model.eval(), bounds=(0, 1), device="cpu")
     expected = attack.run(theirs, x, y, epsilon=0.05)
-    climb = Ascent(of_sign(0.02), 7, confidence=None, keep=within("linf", 0.05))
+    climb = Ascent(sign_step(0.02), 7, confidence=None, projection=within("linf", 0.05))
     assert torch.allclose(climb(model, x, y).x, expected, atol=1e-6)
 
 
 def test_an_image_without_a_gradient_stays_where_it_is() -> None:
     x = pictures(2)
-    nothing = Ascent(of_length(0.1), 3)(lambda z: 0 * z.flatten(1)[:, :2], x, torch.zeros(2).long())
+    nothing = Ascent(normalised_step(0.1), 3)(
+        lambda z: 0 * z.flatten(1)[:, :2], x, torch.zeros(2).long()
+    )
     assert torch.equal(nothing.x, x)
 
 
@@ -96,7 +98,7 @@ def test_an_image_without_a_gradient_stays_where_it_is() -> None:
 def test_a_batch_ends_as_its_images_would_alone() -> None:
     x = pictures(9).double()
     model, y = classified(x)
-    climb = Ascent(as_it_is(0.01), 60, load("l2"), 0.05)
+    climb = Ascent(gradient_step(0.01), 60, load("l2"), 0.05)
     together = climb(model, x, y)
     alone = [climb(model, *image) for image in one_by_one(x, y)]
     assert len(set(together.steps.tolist())) > 3  # they end at different times
@@ -108,7 +110,7 @@ def test_a_batch_ends_as_its_images_would_alone() -> None:
 def test_finished_images_leave_the_batch() -> None:
     x = pictures(9)
     model, y = classified(x)
-    attacked = Ascent(of_length(0.1), 50)(model, x, y)
+    attacked = Ascent(normalised_step(0.1), 50)(model, x, y)
     assert attacked.stopped.all()
     # An image that takes k steps is looked at k + 1 times and then never again.
     assert model.seen == int(attacked.steps.sum()) + len(x)
@@ -134,7 +136,7 @@ def test_distances_are_asked_of_unfinished_images_alone() -> None:
 
     x = pictures(9)
     model, y = classified(x)
-    attacked = Ascent(of_length(0.1), 50, Counting)(model, x, y)
+    attacked = Ascent(normalised_step(0.1), 50, Counting)(model, x, y)
     assert sum(asked) == int(attacked.steps.sum())
 
 
@@ -142,7 +144,7 @@ def test_confidence_is_the_lead_at_which_an_image_is_done() -> None:
     x = pictures(9).double()
     model, y = classified(x)
     for confidence in (0.0, 0.5, 1.0):
-        attacked = Ascent(of_length(0.1), 200, confidence=confidence)(model, x, y)
+        attacked = Ascent(normalised_step(0.1), 200, confidence=confidence)(model, x, y)
         ahead = lead(model(attacked.x), y)
         assert (ahead[attacked.stopped] > confidence).all()
         assert (ahead[~attacked.stopped] <= confidence).all()
@@ -152,7 +154,7 @@ def test_confidence_is_the_lead_at_which_an_image_is_done() -> None:
 def test_steps_end_although_the_model_is_not_fooled() -> None:
     x = pictures(4)
     model, y = classified(x)
-    attacked = Ascent(of_length(1e-5), 3)(model, x, y)
+    attacked = Ascent(normalised_step(1e-5), 3)(model, x, y)
     assert attacked.steps.tolist() == [3] * 4
     assert not attacked.stopped.any()
     assert model.seen == 12
@@ -162,7 +164,7 @@ def test_what_is_fooled_at_once_is_left_alone() -> None:
     x = pictures(5)
     model, y = classified(x)
     y = (y + 1) % 4
-    attacked = Ascent(of_length(0.1), 5)(model, x, y)
+    attacked = Ascent(normalised_step(0.1), 5)(model, x, y)
     assert torch.equal(attacked.x, x)
     assert attacked.steps.tolist() == [0] * 5
 
@@ -173,7 +175,7 @@ def test_what_is_fooled_at_once_is_left_alone() -> None:
 def test_a_step_is_epsilon_times_the_gradient_of_loss_less_lambda_cost() -> None:
     x = torch.tensor([[0.5, -3.0, 7.0]], dtype=torch.float64)
     y, weight = torch.tensor([0]), torch.tensor([[1.0, 2.0, 0.0], [0.0, 1.0, 5.0]]).double()
-    climb = Ascent(as_it_is(0.1), 2, load("l2"), 3.0, confidence=None, keep=anything)
+    climb = Ascent(gradient_step(0.1), 2, load("l2"), 3.0, confidence=None, projection=unlimited)
     here = x.clone()
     for _ in range(2):
         p = (here @ weight.T).softmax(dim=1)
@@ -187,16 +189,16 @@ def test_a_step_is_epsilon_times_the_gradient_of_loss_less_lambda_cost() -> None
 def test_a_warm_start_goes_on_where_another_climb_ended() -> None:
     x = pictures(4).double()
     model, y = classified(x)
-    climb = Ascent(as_it_is(0.1), 3, load("l2"), 0.5, confidence=None)
+    climb = Ascent(gradient_step(0.1), 3, load("l2"), 0.5, confidence=None)
     half = climb(model, x, y).x
-    whole = Ascent(as_it_is(0.1), 6, load("l2"), 0.5, confidence=None)(model, x, y).x
+    whole = Ascent(gradient_step(0.1), 6, load("l2"), 0.5, confidence=None)(model, x, y).x
     assert (climb(model, x, y, start=half).x - whole).abs().max() < 1e-14
 
 
 def test_weights_get_no_gradient() -> None:
     x = pictures(3)
     model, y = classified(x)
-    Ascent(as_it_is(0.1), 3, load("ssim_same"))(model, x, y)
+    Ascent(gradient_step(0.1), 3, load("ssim_same"))(model, x, y)
     assert model.first.grad is None
     assert model.last.grad is None
 
@@ -220,7 +222,7 @@ def test_quantised_every_image_seen_is_a_multiple_of_a_255th() -> None:
         shown.append(z.detach())
         return model(z)
 
-    attacked = Ascent(of_length(0.05), 30, show=eight_bit)(watched, x, y)
+    attacked = Ascent(normalised_step(0.05), 30, rounding=eight_bit)(watched, x, y)
     for z in [*shown, attacked.x]:
         levels = z * 255
         assert torch.equal(levels.round() / 255, z)
@@ -241,8 +243,8 @@ def test_iterates_stay_in_the_ball_and_are_images(
 ) -> None:
     x = pictures(3, seed=seed)
     model, y = classified(x, seed)
-    rule = of_length(step) if norm == "l2" else of_sign(step)
-    attacked = Ascent(rule, 4, confidence=None, keep=within(norm, radius))(model, x, y)
+    rule = normalised_step(step) if norm == "l2" else sign_step(step)
+    attacked = Ascent(rule, 4, confidence=None, projection=within(norm, radius))(model, x, y)
     moved = (attacked.x - x).flatten(1)
     size = moved.norm(dim=1) if norm == "l2" else moved.abs().amax(dim=1)
     assert (size <= radius * (1 + 1e-5) + 1e-6).all()

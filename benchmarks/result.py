@@ -127,10 +127,28 @@ class MetricInfo(Record):
     unit: str = Field(description='"%" (stored as a fraction), "s", or "" for a plain number')
     better: str = Field(description='"higher", "lower" or "" where neither is')
     definition: str
+    formula: str = Field("", description="empty where words say it all, and in older plans")
+    headline: bool = Field(False, description="whether the line of a finished trial shows it")
+
+
+class CrossQuestion(Record):
+    """A question beyond the ranking that a track's tasks answer about methods of some track.
+
+    Methods of another track are asked where they run on this one's tasks; methods of this track
+    are asked for metrics that concern another.
+    """
+
+    title: str
+    sentence: str = Field(description="what an answer means")
+    home: str = Field(description="the track of the methods' contract")
+    metrics: list[str] = Field(description="names, in the order of columns")
 
 
 class TrackInfo(Record):
-    """A track's metrics in page order; `rank_by` names those on which methods get a rank."""
+    """A track's metrics in page order, and the words that pages need of it.
+
+    `rank_by` names the metrics on which methods get a rank.
+    """
 
     name: str
     metrics: list[MetricInfo]
@@ -143,6 +161,16 @@ class TrackInfo(Record):
     )
     ranking: str = Field(description="the rule of ranking in words")
     selection: str = Field(description="the rule by which epochs and thresholds are chosen")
+    reference: str | None = Field(
+        None, description="file name of the plain method to beat, if any; None in older plans"
+    )
+    bias_title: str = Field(
+        "", description="what a page calls the bias variable of a task; empty: it is not shown"
+    )
+    figures: list[str] = Field(
+        [], description="kinds of figures that need what only this track's judge keeps"
+    )
+    questions: list[CrossQuestion] = []
 
 
 class FigureInfo(Record):

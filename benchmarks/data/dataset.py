@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from filelock import FileLock
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from bench.data import prepared
 from bench.data.kinds import Kind
@@ -24,37 +24,11 @@ from bench.plugins import classes, discover, lookup
 
 
 class Options(BaseModel):
-    """Task fields that every data set has; subclasses add those of one data set."""
+    """Task fields of a data set; subclasses add those of one. A track adds fields of its own."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True
     )
-
-    artificial: bool = False
-    """Put a pair of triggers in the place of the bias variable, in the same proportion to the
-    target (BaDe, section III and Figure 3)."""
-    flipped: Annotated[float, Field(ge=0, le=1)] | None = None
-    """Put a trigger in the place of the bias variable: a share `injected` of the training samples
-    carries it, and of these the share `flipped` is labelled as the first class (BaDe, Figure 2)."""
-    injected: float = Field(0.05, gt=0, lt=1)
-    """Share of the training samples that carry the trigger of `flipped`; .05 is the paper's."""
-    examined: bool = False
-    """Report what triggers do to the trained models: EAcc with each on all and on one group
-    (BaDe, Table 4), and their success as attacks."""
-    images: int = Field(0, ge=0)
-    """Attack the first so many test images that are classified right; 0: all of them."""
-
-    @property
-    def planted(self) -> bool:
-        """Whether triggers stand in for the bias variable."""
-        return self.artificial or self.flipped is not None
-
-    @property
-    def planted_groups(self) -> list[str]:
-        """Names of the two groups where triggers stand in for the bias variable, else nothing."""
-        if self.artificial:
-            return ["first trigger", "second trigger"]
-        return ["clean", "triggered"] if self.planted else []
 
 
 @dataclass(frozen=True)

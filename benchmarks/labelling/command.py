@@ -109,12 +109,12 @@ def opened(
 
 
 def the_task(suite: Suite, name: str) -> TaskSpec:
-    """A task of the poisoning track by its name, or the part of it that tells it apart.
+    """A poisoned task by its name, or by a part of the name that no other one has.
 
     Raises:
         UsageError: none, or several.
     """
-    tasks = {task.name: task for task in suite.tasks if task.track == "poisoning"}
+    tasks = {t.name: t for t in suite.tasks if tracks()[t.track].open is PoisoningSession}
     if not tasks:
         raise UsageError(f"{suite.name} has no task with an attack: nothing to label.")
     if name in tasks:

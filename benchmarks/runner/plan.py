@@ -180,8 +180,7 @@ def spec(suite: str, task: TaskSpec, method: Method, seed: int, meta: Meta | Non
         {
             "track_revision": tracks()[task.track].revision,
             **scope(task, seed, data_hash),
-            "examined": task.options.examined,
-            **({"images": task.options.images} if task.options.images else {}),
+            **task.track_options.judge_key(),
             **_judged_by(task),
             "method": method.name,
             "parameters": method.parameters,
@@ -200,8 +199,7 @@ def scope(task: TaskSpec, seed: int, data_hash: str) -> dict[str, object]:
         "data": task.data,
         "data_hash": data_hash,
         "task": task.task,
-        # Examining a model, or attacking it, changes no model.
-        "options": task.options.model_dump(exclude={"examined", "images"}),
+        "options": {**task.track_options.model_key(), **task.options.model_dump()},
         "training": task.training.model_dump(exclude={"weights"}),
         "weights": _digest_of(task.training),
         "seed": seed,
@@ -253,10 +251,7 @@ def _plan(
         sweep=digest({"suite": suite.name, "tasks": settings}),
         command=command,
         tracks=[
-            tracks()[name].info(
-                {len(task.classes) for task in planned if task.track == name},
-                any(task.options.examined for task in tasks if task.track == name),
-            )
+            tracks()[name].info_on([task for task in planned if task.track == name])
             for name in dict.fromkeys(task.track for task in planned)
         ],
         tasks=planned,
@@ -274,6 +269,7 @@ def _planned_task(task: TaskSpec, meta: Meta | None) -> PlannedTask:
     definition = data.tasks[task.task]
     values: Mapping[str, list[str]] = meta.attributes if meta else {}
     bias = definition.group or definition.bias or ""
+    planted = list(task.track_options.planted)
     return PlannedTask(
         name=task.name,
         track=task.track,
@@ -282,17 +278,21 @@ def _planned_task(task: TaskSpec, meta: Meta | None) -> PlannedTask:
         data_hash=meta.hash if meta else None,
         official=meta.official if meta else True,
         target=definition.target,
-        bias="trigger" if task.options.planted else bias,
+        bias="trigger" if planted else bias,
         classes=values.get(definition.target, []),
-        groups=task.options.planted_groups or values.get(bias, []),
+        groups=planted or values.get(bias, []),
         sizes=meta.sizes if meta else {},
         notes=[*(meta.notes if meta else []), *data.notes(task.options)],
         training=task.training.model_dump(),
         question=task.task,
-        options=task.options.model_dump() | (task.attack.parameters if task.attack else {}),
+        options={
+            **task.track_options.model_dump(),
+            **task.options.model_dump(),
+            **(task.attack.parameters if task.attack else {}),
+        },
         conditions=task.conditions,
         published=_published(task) or definition.published,
-        covariate=definition.covariate if task.track == "robust_fairness" else "",
+        covariate=definition.covariate,
     )
 
 

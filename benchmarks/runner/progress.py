@@ -1,4 +1,4 @@
-"""What a person sees while trials run: a live display, or plain lines without a terminal."""
+"""The display of a running sweep: live on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from rich.text import Text
 from bench import heartbeat
 from bench.result import Result, Status
 from bench.runner.plan import TrialSpec
+from bench.tracks.registry import tracks
 
 STYLES = {
     Status.OK: "green",
@@ -32,12 +33,12 @@ class Progress:
         console: where to write; a live display on a terminal, else a line a trial.
         total: trials of this run.
         jobs: how many run at once.
-        news_folder: where running trials tell how far they are.
+        heartbeats: folder in which running trials report their progress, a file each.
     """
 
-    def __init__(self, console: Console, total: int, jobs: int, news_folder: Path) -> None:
+    def __init__(self, console: Console, total: int, jobs: int, heartbeats: Path) -> None:
         self.console, self.total, self.jobs = console, total, jobs
-        self.news_folder = news_folder
+        self.heartbeats = heartbeats
         self.begin = time.monotonic()
         self.running: dict[str, tuple[TrialSpec, float]] = {}
         self.ended: list[Result] = []
@@ -58,11 +59,11 @@ class Progress:
             self.live.stop()
 
     def started(self, spec: TrialSpec) -> None:
-        """A trial began."""
+        """Show a trial as running from now on."""
         self.running[spec.key] = (spec, time.monotonic())
 
     def finished(self, result: Result) -> None:
-        """A trial ended: one line that stays."""
+        """Print the line of a trial that ended."""
         self.running.pop(result.key, None)
         self.ended.append(result)
         place = f"{len(self.ended):>{len(str(self.total))}}/{self.total}"
@@ -83,7 +84,7 @@ class Progress:
         return sum(result.status in (Status.FAILED, Status.TIMEOUT) for result in self.ended)
 
     def time_left(self) -> str:
-        """A guess from the trials so far."""
+        """An estimate, in words, from the mean time of the trials that ended."""
         if not self.ended:
             return "unknown"
         pace = (time.monotonic() - self.begin) / len(self.ended)
@@ -104,18 +105,19 @@ class Progress:
     def _line(self, spec: TrialSpec, seconds: float) -> Text:
         name = f"  {spec.task.name} · {spec.method.label} · seed {spec.seed}"
         line = Text(f"{name}  {duration(seconds)}", "dim")
-        if told := heartbeat.read(self.news_folder / spec.key):
-            line.append(f"  {told}", "cyan")
+        if report := heartbeat.read(self.heartbeats / spec.key):
+            line.append(f"  {report}", "cyan")
         return line
 
 
 def headline(result: Result) -> str:
-    """The two numbers to watch: rates in per cent, errors as they are."""
-    rates = ("odds", "eacc", "cda", "asr")
-    shown = [f"{name} {100 * result.metrics[name]:.1f}" for name in rates if name in result.metrics]
-    errors = ("mse", "mse_gap")
-    shown += [f"{name} {result.metrics[name]:.4f}" for name in errors if name in result.metrics]
-    return ", ".join(shown)
+    """The track's headline metrics that a result has: rates in per cent, other values as they are."""
+    shown = [metric for metric in tracks()[result.track].info.metrics if metric.headline]
+    return ", ".join(
+        f"{m.name} {100 * value:.1f}" if m.unit == "%" else f"{m.name} {value:.4f}"
+        for m in shown
+        if (value := result.metrics.get(m.name)) is not None
+    )
 
 
 def duration(seconds: float) -> str:

@@ -157,7 +157,7 @@ def prepared(spec: TrialSpec, place: Workspace) -> PreparedTask:
         meta=meta,
         parts=parts,
         definition=data.tasks[asked.task],
-        options=asked.options,
+        options=asked.track_options,
         training=asked.training,
         attack=asked.attack,
         seed=spec.seed,

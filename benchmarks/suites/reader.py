@@ -131,9 +131,11 @@ def _check_figures(
     """Raise SuiteError where a figure names a coordinate, a metric or a method that is not here."""
     coordinates = {field for method in made for field in method.parameters}
     coordinates |= {field for task in tasks for field in type(task.options).model_fields}
+    coordinates |= {field for task in tasks for field in type(task.track_options).model_fields}
     coordinates |= {field for task in tasks if task.attack for field in task.attack.parameters}
     coordinates |= set(Training.model_fields)
-    metrics = {m.name for task in tasks for m in tracks()[task.track].info((0, 2, 3), True).metrics}
+    infos = [tracks()[name].info for name in dict.fromkeys(task.track for task in tasks)]
+    metrics = {metric.name for info in infos for metric in info.metrics}
     known = {name for method in made for name in (method.name, method.label)}
     for number, figure in enumerate(file.figures):
         place: list[str | int] = ["figures", number]
@@ -143,6 +145,10 @@ def _check_figures(
                 raise source.error([*place, axis], unknown("coordinate", value, coordinates))
             if not value and axis in AXES.get(figure.kind, ""):
                 raise source.error(place, f"a figure of kind {figure.kind} needs {axis}.")
+        suited = [t.info.name for t in tracks().values() if figure.kind in t.info.figures]
+        if suited and not {info.name for info in infos} & set(suited):
+            message = f"a figure of kind {figure.kind} needs tasks of {' or '.join(suited)}."
+            raise source.error([*place, "kind"], message)
         for field, present in (("values", metrics), ("methods", known)):
             for name in getattr(figure, field):
                 if name not in present:

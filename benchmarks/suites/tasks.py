@@ -1,35 +1,35 @@
-"""The tasks of a suite file: entries as written, and the tasks that they stand for."""
+"""The tasks of a suite file: the entries as written, and the tasks that each stands for."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bench.attacks.poisoning.clean import Clean
 from bench.attacks.poisoning.contract import Attack, attacks
-from bench.data.dataset import DataSet, Options, TaskDefinition, data_set, data_sets
+from bench.data.dataset import DataSet, Options, data_set, data_sets
 from bench.errors import SuiteError, UsageError, unknown
 from bench.learning.settings import Training
 from bench.method import configured
 from bench.models.backbones import check_backbone
 from bench.result import Scalar
 from bench.suites.source import Location, SuiteSource, field_error, written_at
-from bench.tracks.registry import tracks
+from bench.tracks.options import TrackOptions
+from bench.tracks.registry import Track, tracks
 
-SUFFIX = {"imperceptibility": " attacked"}
-"""What tells tasks of different tracks on the same data apart."""
+M = TypeVar("M", bound=BaseModel)
 
 
 class TaskEntry(BaseModel):
-    """A task as written; further keys are options of its data set.
+    """A task as written; further keys are options of its data set, or of its track.
 
-    An attack makes it a task of the poisoning track, and a clean twin stands beside it; one whose
-    data set names many groups belongs to robust_fairness; `track` says it where neither does.
+    A clean twin stands beside a task with an attack. Which track a task belongs to is the tracks'
+    to claim (`Track.claims`), unless `track` names one.
     """
 
     model_config = ConfigDict(extra="allow", strict=True, use_attribute_docstrings=True)
@@ -45,24 +45,31 @@ class TaskEntry(BaseModel):
 
     @property
     def options(self) -> dict[str, Any]:
-        """The data set's own fields."""
+        """Fields of the data set and of the track."""
         return dict(self.__pydantic_extra__ or {})
 
 
 @dataclass(frozen=True)
 class TaskSpec:
-    """A data set, the question asked of it, and how networks are trained on it."""
+    """A data set, the target to predict on it, its track, and how networks are trained on it.
+
+    Attributes:
+        options: the data set's.
+        track: its name.
+        track_options: the track's own.
+        varied: training settings that the entry's matrix varies: they tell its tasks apart.
+        methods: files' names of the methods that run on it; empty for all those of its track.
+    """
 
     data: str
     task: str
     options: Options
     training: Training
+    track: str
+    track_options: TrackOptions
     attack: Attack | None = None
     varied: tuple[str, ...] = ()
-    """Training settings that the entry's matrix varies: they tell its tasks apart."""
-    track: str = "debiasing"
     methods: tuple[str, ...] = field(default=(), compare=False)
-    """Files' names of the methods that play it; empty for all those of its track."""
 
     @property
     def name(self) -> str:
@@ -70,8 +77,8 @@ class TaskSpec:
         changed = self._changed
         inside = ",".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}"
                           for k, v in changed.items())  # fmt: skip
-        attacked = f" under {self.attack.label}" if self.attack else SUFFIX.get(self.track, "")
-        return f"{self.data} {self.task}" + (f" [{inside}]" if inside else "") + attacked
+        ending = f" under {self.attack.label}" if self.attack else tracks()[self.track].suffix
+        return f"{self.data} {self.task}" + (f" [{inside}]" if inside else "") + ending
 
     @property
     def conditions(self) -> dict[str, Scalar]:
@@ -90,9 +97,9 @@ class TaskSpec:
 
     @property
     def _changed(self) -> dict[str, Scalar]:
-        changed: dict[str, Scalar] = self.options.model_dump(
-            exclude_defaults=True, exclude={"examined"}
-        )
+        own = self.track_options
+        changed: dict[str, Scalar] = own.model_dump(exclude_defaults=True, exclude=set(own.unnamed))
+        changed |= self.options.model_dump(exclude_defaults=True)
         return changed | {field: getattr(self.training, field) for field in self.varied}
 
 
@@ -119,52 +126,61 @@ def task_specs(
     if entry.data not in data_sets():
         raise source.error([*place, "data"], unknown("data set", entry.data, data_sets()))
     data = data_set(entry.data)
-    named = _named(source, place, entry, data)
+    of_track = {task: _track(source, place, entry, task) for task in _named(source, place, entry)}
     attack, given = _attack(source, place, entry)
-    _check_fields(source, place, entry, data, attack)
+    _check_fields(source, place, entry, data, attack, of_track.values())
     matrix = {field: values for field, values in entry.matrix.items() if field not in forced}
     varied = tuple(field for field in matrix if field in Training.model_fields)
     for values in combinations(matrix):
         training = {**common, **entry.training, **{field: values[field] for field in varied}}
         training.update(forced)
-        options = {**entry.options}
-        options.update({k: v for k, v in values.items() if k in data.options.model_fields})
-        settings, checked = _checked(source, place, data, training, options, forced)
+        settings = _training(source, place, data, training, forced)
         twins = _attacks(source, place, attack, {**given, **_fields_of(attack, values)})
         under: list[Attack | None] = [*twins] or [None]
-        for task, one in product(named, under):
-            track = _track(source, place, entry, data.tasks[task], checked)
-            guests = tuple(entry.methods)
-            yield TaskSpec(entry.data, task, checked, settings, one, varied, track, guests)
+        for (task, track), one in product(of_track.items(), under):
+            options, own = (
+                _checked(source, place, kind, {**entry.options, **values})
+                for kind in (data.options, track.options)
+            )
+            if reason := track.objection(data.tasks[task], own):
+                where = "track" if entry.track else "task"
+                raise source.error([*place, where], f"{entry.data} {task} {reason}")
+            name, methods = track.info.name, tuple(entry.methods)
+            yield TaskSpec(
+                entry.data, task, options, settings, name, own, one, varied, methods
+            )
 
 
-def _named(source: SuiteSource, place: Location, entry: TaskEntry, data: DataSet) -> list[str]:
+def _named(source: SuiteSource, place: Location, entry: TaskEntry) -> list[str]:
     named = [entry.task] if isinstance(entry.task, str) else entry.task
+    known = data_set(entry.data).tasks
     for task in named:
-        if task not in data.tasks:
-            raise source.error([*place, "task"], unknown("task", task, data.tasks))
+        if task not in known:
+            raise source.error([*place, "task"], unknown("task", task, known))
     if not named:
         raise source.error([*place, "task"], "name at least one task.")
     return named
 
 
-def _track(
-    source: SuiteSource, place: Location, entry: TaskEntry, asked: TaskDefinition, options: Options
-) -> str:
-    """The track of one task: named, or by what it asks."""
+def _track(source: SuiteSource, place: Location, entry: TaskEntry, task: str) -> Track:
+    """The track of one task: the one that is named, or that claims it."""
     if entry.track and entry.track not in tracks():
         raise source.error([*place, "track"], unknown("track", entry.track, tracks()))
-    usual = "poisoning" if entry.attack else "robust_fairness" if asked.group else "debiasing"
-    track = entry.track or usual
-    task = f"{entry.data} {entry.task}"
-    if (track == "poisoning") != bool(entry.attack):
-        message = "a task of the poisoning track names its attack, and others have none."
-        raise source.error([*place, "track"], message)
-    if track == "robust_fairness" and not asked.group:
-        raise source.error([*place, "track"], f"{task} has no column of groups.")
-    if track == "debiasing" and not (asked.bias or options.planted):
-        message = f"{task} has no bias variable: set flipped to plant one, attack to poison it, "
-        raise source.error([*place, "task"], message + "or track: imperceptibility to attack it.")
+    definition, attacked = data_set(entry.data).tasks[task], entry.attack is not None
+    claiming = [
+        track
+        for track in tracks().values()
+        if (attacked if track.attacked else not attacked and track.claims(definition))
+    ]
+    if len(claiming) != 1 and not entry.track:
+        names = ", ".join(track.info.name for track in claiming or tracks().values())
+        message = f"name the track of {entry.data} {task}: one of {names}."
+        raise source.error([*place, "task"], message)
+    track = tracks()[entry.track] if entry.track else claiming[0]
+    if track.attacked != attacked:
+        needs = "names its attack" if track.attacked else "has none; leave `attack` out"
+        message = f"a task of the {track.info.name} track {needs}."
+        raise source.error([*place, "track" if entry.track else "attack"], message)
     return track
 
 
@@ -201,17 +217,15 @@ def _attacks(
         raise source.error([*place, "attack"], str(error)) from error
 
 
-def _checked(
+def _training(
     source: SuiteSource,
     place: Location,
     data: DataSet,
     training: Mapping[str, Any],
-    options: Mapping[str, Any],
     forced: Mapping[str, Any],
-) -> tuple[Training, Options]:
+) -> Training:
     try:
         settings = Training.model_validate(training)
-        checked = data.options.model_validate(options)
         check_backbone(settings.backbone, data.kind)
     except ValidationError as error:
         raise field_error(source, place, error) from error
@@ -220,7 +234,17 @@ def _checked(
             raise UsageError(f"--set training.backbone: {error}") from error
         where = written_at(source, place, "backbone") or [*place, "training", "backbone"]
         raise source.error(where, str(error)) from error
-    return settings, checked
+    return settings
+
+
+def _checked(
+    source: SuiteSource, place: Location, kind: type[M], values: Mapping[str, Any]
+) -> M:
+    """Those of the values that are fields of this kind of options, checked."""
+    try:
+        return kind.model_validate({k: v for k, v in values.items() if k in kind.model_fields})
+    except ValidationError as error:
+        raise field_error(source, place, error) from error
 
 
 def _check_fields(
@@ -229,8 +253,12 @@ def _check_fields(
     entry: TaskEntry,
     data: DataSet,
     attack: type[Attack] | None,
+    of_tracks: Collection[Track],
 ) -> None:
-    options, settings = data.options.model_fields, Training.model_fields
+    """Raise SuiteError for a field that data set, attack or some task's track does not have."""
+    settings = Training.model_fields
+    own = set.intersection(*(set(track.options.model_fields) for track in of_tracks))
+    options = [*data.options.model_fields, *own]
     of_attack = {field.name for field in dataclasses.fields(attack)} if attack else set()
     for name in entry.options:
         if name in settings:
@@ -238,13 +266,20 @@ def _check_fields(
             raise source.error([*place, name], message)
         if name not in options:
             message = unknown("field", name, [*TaskEntry.model_fields, *options])
-            raise source.error([*place, name], message)
+            raise source.error([*place, name], message + _elsewhere(name, of_tracks))
     for name, values in entry.matrix.items():
         if name not in {*options, *settings, *of_attack}:
             message = unknown("field", name, [*options, *settings, *of_attack])
-            raise source.error([*place, "matrix", name], message)
+            raise source.error([*place, "matrix", name], message + _elsewhere(name, of_tracks))
         if not values:
             raise source.error([*place, "matrix", name], "give at least one value.")
+
+
+def _elsewhere(name: str, of_tracks: Collection[Track]) -> str:
+    """The tracks that have a field which these lack, as the rest of a message."""
+    names = [t.info.name for t in tracks().values() if name in t.options.model_fields]
+    here = " and ".join(dict.fromkeys(track.info.name for track in of_tracks))
+    return f" It is an option of {' and '.join(names)}, not of {here}." if names else ""
 
 
 def combinations(matrix: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:

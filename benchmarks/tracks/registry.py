@@ -1,15 +1,17 @@
-"""What the runner needs of a track, and how tracks are found by the name of their folder."""
+"""What a track declares of itself, and how tracks are found by the name of their folder."""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from bench.result import TrackInfo
+from bench.data.dataset import TaskDefinition
+from bench.result import MetricInfo, PlannedTask, TrackInfo
+from bench.tracks.options import TrackOptions
 from bench.tracks.session import PreparedTask, Session
 
 
@@ -18,16 +20,70 @@ class Track:
     """A kind of contest; the module `track` in a track's folder declares one as `TRACK`.
 
     Attributes:
+        info: its name, words, and every metric that a task of it may have.
         revision: of its judge; raise it when metrics change, and results are made anew.
-        info: (classes of every task's target, whether a task asks for an examination) -> metrics.
         open: turns a prepared task into a session that evaluates methods.
+        options: fields of its tasks in suites, besides those of their data sets.
+        attacked: whether its tasks name an attack on their training set; a clean twin stands
+            beside each of them.
+        claims: whether a task is of this track where the suite names none; of tasks without an
+            attack that are of a kind (with a bias variable, with many groups) one track claims
+            all.
+        objection: why a task with these options cannot be of this track, in a few words that
+            follow the task's name ("has no column of groups."), or "".
+        suffix: ends the names of its tasks, where another track has tasks on the same data.
+        has_metric: whether a metric exists on a task.
         files: files whose content decides the judge's numbers, as far as they are present.
+        judged_with: what the judge measures with on this machine; fills the {places} in the
+            definitions of metrics.
     """
 
+    info: TrackInfo
     revision: int
-    info: Callable[[Collection[int], bool], TrackInfo]
     open: Callable[[PreparedTask], Session]
+    options: type[TrackOptions] = TrackOptions
+    attacked: bool = False
+    claims: Callable[[TaskDefinition], bool] = lambda _: False
+    objection: Callable[[TaskDefinition, TrackOptions], str] = lambda _definition, _options: ""
+    suffix: str = ""
+    has_metric: Callable[[MetricInfo, PlannedTask], bool] = lambda _metric, _task: True
     files: Callable[[], Sequence[Path]] = tuple
+    judged_with: Callable[[], Mapping[str, str]] | None = None
+
+    def info_on(self, tasks: Sequence[PlannedTask]) -> TrackInfo:
+        """The track with the metrics that exist on some of these tasks, as this machine has them."""
+        metrics = [m for m in self.info.metrics if any(self.has_metric(m, task) for task in tasks)]
+        if self.judged_with:
+            words = self.judged_with()
+            metrics = [
+                metric.model_copy(update={"definition": metric.definition.format(**words)})
+                for metric in metrics
+            ]
+        names = {metric.name for metric in metrics}
+        rank_by = [name for name in self.info.rank_by if name in names]
+        return self.info.model_copy(update={"metrics": metrics, "rank_by": rank_by})
+
+
+def metric(
+    name: str,
+    title: str,
+    better: str,
+    definition: str,
+    *,
+    unit: str = "%",
+    formula: str = "",
+    headline: bool = False,
+) -> MetricInfo:
+    """A metric as a track declares it; see `MetricInfo` for the fields."""
+    return MetricInfo(
+        name=name,
+        title=title,
+        unit=unit,
+        better=better,
+        definition=definition,
+        formula=formula,
+        headline=headline,
+    )
 
 
 @cache

@@ -1,4 +1,4 @@
-"""What the runner and a track say to each other: a question, and a session that answers it."""
+"""The interface of the runner and a track: a prepared task, and a session that evaluates on it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from bench.attacks.poisoning.contract import Attack
-from bench.data.dataset import DataSet, Labelled, Options, TaskDefinition
+from bench.data.dataset import DataSet, Labelled, TaskDefinition
 from bench.data.prepared import Meta
 from bench.learning.inputs import inputs_on, room_on
 from bench.learning.loop import Context
@@ -22,6 +22,7 @@ from bench.learning.settings import Training
 from bench.learning.split import Split
 from bench.method import Method
 from bench.result import ResultPicture
+from bench.tracks.options import TrackOptions
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,12 @@ class PreparedTask:
     Attributes:
         name: of the task, on the page.
         data: the data set.
-        meta: what is prepared of it.
+        meta: what is known of its prepared copy.
         parts: its splits, as arrays.
         definition: target and bias variable.
-        options: of the task.
+        options: the track's own options of the task.
         training: how networks are trained.
-        attack: what poisons the training set, on the poisoning track.
+        attack: what poisons the training set, on tracks whose tasks are attacked.
         seed: decides every random choice.
         device: where to compute.
         scope: everything but the method that decides a trained model.
@@ -48,7 +49,7 @@ class PreparedTask:
     meta: Meta
     parts: Mapping[str, Labelled]
     definition: TaskDefinition
-    options: Options
+    options: TrackOptions
     training: Training
     attack: Attack | None
     seed: int
@@ -70,8 +71,8 @@ class PreparedTask:
         """What a method is given besides the task.
 
         Args:
-            validation: what epochs are selected on.
-            score: how.
+            validation: the split that epochs are selected on.
+            score: (outputs, split) -> the scores by which they are selected.
         """
         return Context(
             seed=self.seed,
@@ -84,7 +85,7 @@ class PreparedTask:
         )
 
     def splits(self) -> dict[str, Split]:
-        """The splits on the device: inputs as far as there is room for them, the rest on disk."""
+        """The splits on the device; inputs that find no room there are read from disk."""
         room, splits = room_on(self.device), {}
         for name, part in self.parts.items():
             inputs, room = inputs_on(part.x, self.device, room)
@@ -95,7 +96,7 @@ class PreparedTask:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What came of a method on a task: metrics, and why others of the track do not exist.
+    """How a method did on a task: metrics, and why other metrics of the track do not exist.
 
     `samples` and `pictures` go into the result as they are.
     """
@@ -107,7 +108,7 @@ class Evaluation:
 
 
 class Session(ABC):
-    """A question made into a task that methods can play.
+    """A prepared task that methods are evaluated on, one session a trial.
 
     Attributes:
         context: what methods are given besides the task; keeps curves, choices and costs.
@@ -117,4 +118,4 @@ class Session(ABC):
 
     @abstractmethod
     def evaluate(self, method: Method) -> Evaluation:
-        """Let a method of the track work, and judge what it returns."""
+        """Run a method that the track's tasks accept, and judge what it returns."""

@@ -1,4 +1,4 @@
-"""What a task of classes, or of one value, is to a method that learns it with groups at hand."""
+"""The base of tasks in which a method learns classes, or one value, and is given the groups."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class LearningTask:
         groups: tuple[str, ...],
         shape: tuple[int, ...],
     ) -> Self:
-        """The task that a question asks."""
+        """The task of a prepared one, with its splits on the device."""
         return cls(
             name=prepared.name,
             kind=prepared.data.kind,
@@ -71,9 +71,9 @@ class LearningTask:
 
     @classmethod
     def like(cls, task: LearningTask, **changed: Any) -> Self:
-        """A task of another track as one of this, for methods that are guests there."""
-        mine = {field.name: getattr(task, field.name) for field in fields(LearningTask)}
-        return cls(**(mine | changed))
+        """A task of another track as one of this track, for cross-track methods."""
+        values = {field.name: getattr(task, field.name) for field in fields(LearningTask)}
+        return cls(**(values | changed))
 
     @property
     def outputs(self) -> int:

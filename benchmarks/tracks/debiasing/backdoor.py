@@ -9,21 +9,22 @@ from torch import Tensor, nn
 
 from bench.learning.inputs import Inputs
 from bench.learning.split import Split
-from bench.result import MetricInfo
 from bench.tracks.debiasing import metrics
 from bench.tracks.debiasing.metrics import GroupCounts
+from bench.tracks.debiasing.words import EXAMINED
 from bench.triggers.choice import TriggerPair
 from bench.triggers.planting import stamped
 
 STATES, GROUPS = (0, 1), (0, 1)
+NAMES = frozenset(metric.name for metric in EXAMINED)
 
 
 def counts(logits: Tensor, split: Split) -> GroupCounts:
     """Count predictions (the largest logit) by group, on the device."""
     classes = logits.shape[1]
     cell = (split.b * classes + split.y) * classes + logits.argmax(dim=1)
-    found = torch.bincount(cell, minlength=2 * classes**2)
-    return GroupCounts(found.cpu().numpy().reshape(2, classes, classes))
+    numbers = torch.bincount(cell, minlength=2 * classes**2)
+    return GroupCounts(numbers.cpu().numpy().reshape(2, classes, classes))
 
 
 def examine(
@@ -63,31 +64,3 @@ def examine(
             hits = outputs.argmax(dim=1)[attacked] == aim
             values[f"asr_{state}"] = float(hits.double().mean())
     return values
-
-
-def _info(name: str, title: str, better: str, definition: str) -> MetricInfo:
-    return MetricInfo(name=name, title=title, better=better, definition=definition, unit="%")
-
-
-_TRIGGERED = "Equalized accuracy with the trigger {} on {} (BaDe, Table 4)."
-
-INFO = [
-    _info("eacc@clean", "EAcc, clean", "higher",
-          "Equalized accuracy on inputs without triggers, for models told the group too."),
-    *(
-        _info(f"eacc@{who}+t{state}", f"EAcc, {words} + T_A{state}", "higher",
-              _TRIGGERED.format(f"T_A{state}", where))
-        for who, words, where in (("all", "all", "all samples"),
-                                  ("0", "B = 0", "the samples of group 0 alone"),
-                                  ("1", "B = 1", "the samples of group 1 alone"))
-        for state in STATES
-    ),
-    *(
-        _info(f"asr_{state}", f"ASR, T_A{state}", "lower",
-              f"Attack success rate of T_A{state}: of the test samples that are classified "
-              "correctly when clean and are not of its class, the share that goes to its class "
-              "once stamped: the backdoor left in the model.")
-        for state in STATES
-    ),
-]  # fmt: skip
-NAMES = frozenset(metric.name for metric in INFO)

@@ -1,4 +1,4 @@
-"""A debiasing task from prepared data, and the judgement of what a method makes of it."""
+"""A debiasing task made from prepared data, and the evaluation of methods on it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from torch import nn
 
-from bench.data.dataset import Options
 from bench.learning.split import Split
 from bench.method import Method
 from bench.models.backbones import check_shape
@@ -18,17 +17,19 @@ from bench.tracks.debiasing.contract import (
     GroupInformed,
     LearnsWithGroups,
 )
+from bench.tracks.debiasing.options import DebiasingOptions
 from bench.tracks.session import Evaluation, PreparedTask, Session
 from bench.triggers.choice import TriggerPair, trigger_pair
 from bench.triggers.planting import trigger_rates, with_artificial_bias, with_flipped_labels
 
 
 class DebiasingSession(Session):
-    """With `selection: test` the test split stands in for validation, as in some papers."""
+    """A debiasing task; with `selection: test` its test split serves as validation split, too."""
 
     def __init__(self, prepared: PreparedTask) -> None:
-        self.prepared = prepared
-        self.task, self.test = _task(prepared)
+        assert isinstance(prepared.options, DebiasingOptions)  # noqa: S101 - the track's own
+        self.options = prepared.options
+        self.task, self.test = _task(prepared, self.options)
         self.context = prepared.context(self.task.validation, judge.validation_scores)
 
     def evaluate(self, method: Method) -> Evaluation:
@@ -37,7 +38,7 @@ class DebiasingSession(Session):
         model = method.fit(self.task, self.context)
         test = model.informed(self.test) if isinstance(model, GroupInformed) else self.test
         measured = judge.judge(self.context.predict(model, test.inputs), test)
-        examined = self._cannot_examine() if self.prepared.options.examined else None
+        examined = self._cannot_examine() if self.options.examined else None
         if examined == "":
             measured |= self._examine(method, model)
         return Evaluation(measured, judge.undefined(measured, examined))
@@ -56,10 +57,10 @@ class DebiasingSession(Session):
         return "" if self.task.classes else "defined for classes"
 
 
-def _task(prepared: PreparedTask) -> tuple[DebiasingTask, Split]:
+def _task(prepared: PreparedTask, options: DebiasingOptions) -> tuple[DebiasingTask, Split]:
     """The task as methods see it, and the test split they never see."""
-    options, classes = prepared.options, prepared.classes
-    names = options.planted_groups or prepared.meta.attributes[prepared.definition.bias or ""]
+    classes = prepared.classes
+    names = options.planted or prepared.meta.attributes[prepared.definition.bias or ""]
     groups = names[0], names[1]
     shape = prepared.data.shape(prepared.meta)
     check_shape(prepared.training.backbone, shape)
@@ -75,7 +76,7 @@ def _task(prepared: PreparedTask) -> tuple[DebiasingTask, Split]:
 
 
 def _planted(
-    splits: Mapping[str, Split], options: Options, triggers: TriggerPair, classes: bool
+    splits: Mapping[str, Split], options: DebiasingOptions, triggers: TriggerPair, classes: bool
 ) -> dict[str, Split]:
     if options.flipped is None:
         return with_artificial_bias(splits, triggers, classes)

@@ -14,7 +14,6 @@ from bench.errors import Skip
 from bench.models import pretrained
 from bench.perception import distances
 from bench.perception.distances.ssim import Dissimilarity
-from bench.result import MetricInfo, TrackInfo
 from bench.tracks.imperceptibility import saliency
 from bench.tracks.imperceptibility.defences import (
     BITS,
@@ -23,13 +22,13 @@ from bench.tracks.imperceptibility.defences import (
     through_jpeg,
     through_png,
 )
+from bench.tracks.imperceptibility.words import INFO
 
-NAME = "imperceptibility"
 REVISION = 1
-SELECTION = (
-    "Nothing is selected: attacks run as configured, on the test images that the classifier gets "
-    "right; where the classifier was trained here, its epoch is chosen by accuracy on validation."
-)
+DISTANCES = (
+    "l1", "l2", "linf", "ssim_distance", "lpips", "dists", "saliency_l1", "saliency_l2",
+    "saliency_linf", "saliency_ssim_distance",
+)  # fmt: skip
 LPIPS_BY_PREFERENCE = ("alex", "squeeze", "vgg")
 """LPIPS's default network first; the paper does not say which it used."""
 DIGITS = 6
@@ -172,6 +171,11 @@ def lpips_network() -> str:
     return LPIPS_BY_PREFERENCE[0]
 
 
+def judged_with() -> dict[str, str]:
+    """What decides distances beside the code, in words for pages and results."""
+    return {"saliency": saliency.in_words(), "lpips": lpips_network()}
+
+
 def files() -> Sequence[Path]:
     """What decides the judge's numbers beside the code: weights that are here, in a fixed order."""
     names = (*distances.files_of(f"lpips_{lpips_network()}"), *distances.files_of("dists"))
@@ -179,73 +183,5 @@ def files() -> Sequence[Path]:
 
 
 def undefined(measured: Mapping[str, float]) -> dict[str, str]:
-    """A word on metrics of the track that nothing else explains."""
-    return {m.name: "not reported" for m in info((), False).metrics if m.name not in measured}
-
-
-def _info(name: str, title: str, better: str, definition: str, unit: str = "") -> MetricInfo:
-    return MetricInfo(name=name, title=title, better=better, definition=definition, unit=unit)
-
-
-OVER = " Mean over the successfully attacked images."
-
-
-def info(class_counts: Collection[int], examined: bool) -> TrackInfo:
-    """The track; which metrics exist on a task, its results say."""
-    del class_counts, examined
-    network, maps = lpips_network(), saliency.in_words()
-    on_maps = f" between saliency maps before and after ({maps})."
-    return TrackInfo(
-        name=NAME,
-        rank_by=["success_rate", "lpips", "l2"],
-        stand_ins={"l2": "lpips"},
-        ranking=(
-            "Attacks are ranked by their success rate (higher is better) and by LPIPS (lower is "
-            "better), or by L2 where LPIPS does not exist; the order of the table is the mean of "
-            "both ranks."
-        ),
-        selection=SELECTION,
-        metrics=[
-            _info("success_rate", "Success", "higher", "Share of the images that were classified "
-                  "right and, attacked, no longer are (Table 3.1), by a new prediction on what was "
-                  "saved.", "%"),
-            _info("l1", "L1", "lower", "Sum of absolute differences of pixels in [0, 1]. The paper "
-                  "does not say whether failed attacks count; here they do not." + OVER),
-            _info("l2", "L2", "lower", "Root of the sum of squared differences." + OVER),
-            _info("linf", "L-infinity", "lower", "Largest difference of a pixel." + OVER),
-            _info("lpips", "LPIPS", "lower", f"Zhang et al. (2018), version 0.1, with {network}."
-                  + OVER),
-            _info("dists", "DISTS", "lower", "Ding et al. (2020)." + OVER),
-            _info("ssim_distance", "1 − SSIM", "lower", "Wang et al. (2004), windows inside the "
-                  "image." + OVER),
-            _info("saliency_l1", "Saliency L1", "lower", "L1" + on_maps + OVER),
-            _info("saliency_l2", "Saliency L2", "lower", "L2" + on_maps + OVER),
-            _info("saliency_linf", "Saliency L-infinity", "lower", "L-infinity" + on_maps + OVER),
-            _info("saliency_ssim_distance", "Saliency 1 − SSIM", "lower", "1 − SSIM" + on_maps
-                  + OVER),
-            _info("success_8bit", "Success in 8 bits", "higher", "Success rate after a round trip "
-                  "through an 8-bit PNG.", "%"),
-            *(_info(f"success_jpeg_{q}", f"Success after JPEG {q}", "higher",
-                    f"Success rate after JPEG at quality {q} (Figure 3.5): also what the "
-                    "compression itself spoils counts.", "%") for q in QUALITIES),
-            *(_info(f"success_bits_{b}", f"Success in {b} bits", "higher",
-                    f"Success rate at {b} bits a channel (Figure 3.5): also what the reduction "
-                    "itself spoils counts.", "%") for b in BITS),
-            _info("steps", "Gradient steps", "lower", "Times that an image passes through the "
-                  "classifier with gradients, counted outside the attack; mean over all attacked "
-                  "images."),
-            _info("seconds_per_image", "Seconds an image", "lower", "Time of the attack alone, "
-                  "over the number of images.", "s"),
-            _info("seconds", "Seconds", "lower", "Time of the attack alone, all images.", "s"),
-            _info("attacked", "Images", "", "Test images that were classified right, and attacked."
-                  ),
-            _info("accuracy", "Accuracy before", "", "Share of the test images that the classifier "
-                  "gets right.", "%"),
-        ],
-    )  # fmt: skip
-
-
-DISTANCES = (
-    "l1", "l2", "linf", "ssim_distance", "lpips", "dists", "saliency_l1", "saliency_l2",
-    "saliency_linf", "saliency_ssim_distance",
-)  # fmt: skip
+    """Why metrics of the track are missing from a result, where nothing else explains it."""
+    return {m.name: "not reported" for m in INFO.metrics if m.name not in measured}

@@ -27,6 +27,7 @@ from bench.result import Scalar
 from bench.tracks.imperceptibility import judge, saliency
 from bench.tracks.imperceptibility.contract import Attacker
 from bench.tracks.imperceptibility.judge import Attacked
+from bench.tracks.imperceptibility.options import ImperceptibilityOptions
 from bench.tracks.imperceptibility.strips import strips
 from bench.tracks.session import Evaluation, PreparedTask, Session
 
@@ -81,7 +82,8 @@ class ImperceptibilitySession(Session):
     """One classifier a task and seed: published, or trained once and shared by all attacks."""
 
     def __init__(self, prepared: PreparedTask) -> None:
-        self.prepared = prepared
+        assert isinstance(prepared.options, ImperceptibilityOptions)  # noqa: S101 - the track's own
+        self.prepared, self.images = prepared, prepared.options.images
         _check(prepared)
         splits = prepared.splits()
         self.test = splits["test"]
@@ -116,7 +118,7 @@ class ImperceptibilitySession(Session):
             "attacked": float(count),
             "accuracy": self.accuracy,
         }
-        self.context.chosen |= {"saliency": saliency.in_words(), "lpips": judge.lpips_network()}
+        self.context.chosen |= judge.judged_with()
         return Evaluation(
             measured,
             {**judge.undefined(measured), **found.undefined},
@@ -184,8 +186,8 @@ class ImperceptibilitySession(Session):
         said = self._kept("what the classifier sees", {}, (len(self.test),), seen).long()
         rows = (said == self.test.y.cpu()).nonzero()[:, 0]
         accuracy = len(rows) / len(self.test)
-        if asked := self.prepared.options.images:
-            rows = rows[:asked]
+        if self.images:
+            rows = rows[: self.images]
         if not len(rows):
             raise Skip("the classifier gets no test image right: there is nothing to attack")
         some = self.test.subset(rows.to(self.prepared.device))
@@ -253,8 +255,6 @@ def _check(prepared: PreparedTask) -> None:
     """Raise BenchError for tasks whose inputs are no images with classes."""
     if prepared.data.kind != "image" or not prepared.classes:
         raise BenchError(f"{prepared.name}: what is attacked here are images with classes.")
-    if prepared.options.planted:
-        raise BenchError(f"{prepared.name}: no triggers are planted in images that are attacked.")
 
 
 def _is_grey(x: Tensor) -> bool:

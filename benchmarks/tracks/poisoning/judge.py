@@ -9,15 +9,10 @@ from statistics import fmean
 import torch
 from torch import Tensor
 
-from bench.result import MetricInfo, TrackInfo
 from bench.tracks.poisoning.tagging import p_tagging
+from bench.tracks.poisoning.words import INFO
 
-NAME = "poisoning"
 REVISION = 3
-SELECTION = (
-    "The last epoch, for every network: whoever was handed poisoned data has no clean data to "
-    "choose on."
-)
 
 
 @dataclass(frozen=True)
@@ -138,73 +133,6 @@ def area(scores: Tensor, positive: Tensor) -> float:
     return float(roc_auc_score(positive.cpu().numpy(), scores.cpu().numpy()))
 
 
-def _info(name: str, title: str, better: str, definition: str, unit: str = "%") -> MetricInfo:
-    return MetricInfo(name=name, title=title, better=better, definition=definition, unit=unit)
-
-
-METRICS = [
-    _info("cda", "CDA", "higher", "Clean data accuracy: share of clean test samples that are "
-          "classified right (LABOR, section 4.1.4)."),
-    _info("asr", "ASR", "lower", "Attack success rate: share of triggered test samples of other "
-          "classes than the target that are given the target (LABOR, section 4.1.4)."),
-    _info("der", "DER", "higher", "Defence effectiveness rating (Zhu et al. 2023, equation 7): "
-          "half of 1 plus what ASR lost minus what CDA lost, gains counting as nothing. 50 % is "
-          "what doing nothing gets; below it a defence does harm."),
-    _info("robust_accuracy", "R-Acc", "higher", "Robust accuracy: share of the triggered test "
-          "samples that are given their true class all the same."),
-    _info("cda_before", "CDA before", "", "That of the classifier trained on all samples."),
-    _info("asr_before", "ASR before", "", "That of the classifier trained on all samples: whether "
-          "the attack works at all."),
-    *(_info(f"asr_{n}", f"ASR, trigger {n + 1}", "lower", f"That of trigger {n + 1} alone.")
-      for n in range(4)),
-    _info("false_activation", "False activation", "lower", "Share of triggered samples of other "
-          "than the source classes that are given the target all the same."),
-    _info("removed", "Removed", "", "Training samples that were flagged.", unit=""),
-    _info("tpr", "TPR", "higher", "Share of the poisoned samples that were flagged."),
-    _info("fpr", "FPR", "lower", "Share of the other samples that were flagged; on the clean "
-          "twin, all in vain."),
-    _info("auroc", "AUROC", "higher", "Area under the ROC curve of the suspicion that a defence "
-          "has of each training sample."),
-    _info("alarm", "Alarm", "", "Share of seeds on which the defence says that there is a "
-          "backdoor: on the clean twin it cries wolf."),
-    _info("clustering_accuracy", "Clustering", "higher", "Share of the training samples whose "
-          "cluster carries the tag of their true class (LABOR, Table 1)."),
-    _info("tagged_right", "Right names", "higher", "Share of the clusters that are named after the "
-          "class to which most of their members belong."),
-    _info("p_tagging", "P(tagging)", "", "Share that was to be expected: for each cluster the "
-          "probability that more than half of the samples looked at are of its largest class, by "
-          "its purity and its looks (LABOR, section 3.2), averaged over clusters."),
-    _info("looks", "Looks", "lower", "Samples that a person had to look at.", unit=""),
-    _info("poison_share", "Poison in target", "", "Share of poison among the samples that are "
-          "published as the target class."),
-    _info("worst_class_accuracy", "Worst class", "higher", "Smallest recall of a class after the "
-          "defence: removing one class pays with all of it."),
-    _info("worst_class_removed", "Worst removal", "lower", "Largest share of a true class's clean "
-          "samples that were flagged: are the losses spread evenly?"),
-    _info("removal_gap", "Removal gap", "lower", "That less the smallest such share of a class: 0 "
-          "where every class loses the same."),
-]  # fmt: skip
-
-INFO = TrackInfo(
-    name=NAME,
-    rank_by=["cda", "asr", "der"],
-    decides="der",
-    ranking=(
-        "DER decides the order: what a defence takes from the attack, less what it costs in clean "
-        "accuracy, where doing nothing gets 50 %. CDA and ASR, of which it is made, are ranked "
-        "beside it. On the clean twin there is no attack to take anything from: CDA decides."
-    ),
-    selection=SELECTION,
-    metrics=METRICS,
-)
-
-
-def info(class_counts: Collection[int], examined: bool) -> TrackInfo:
-    """The track; which metrics exist on a task, its results say."""
-    del class_counts, examined
-    return INFO
-
-
 def undefined(measured: Mapping[str, float], poisoned: bool) -> dict[str, str]:
     """Why metrics of the track are missing from a result that is otherwise fine."""
     of_attack = "nothing was poisoned: this is the clean twin"
@@ -228,6 +156,6 @@ def undefined(measured: Mapping[str, float], poisoned: bool) -> dict[str, str]:
         reasons[name] = "the defence names no clusters"
     return {
         metric.name: reasons.get(metric.name, "not reported")
-        for metric in METRICS
+        for metric in INFO.metrics
         if metric.name not in measured
     }

@@ -10,17 +10,10 @@ from torch import Tensor
 
 from bench.learning.selection import Scores
 from bench.learning.split import Split
-from bench.result import MetricInfo, TrackInfo
 from bench.tracks.robust_fairness.regression import Array, ByGroup, fitted, slope
+from bench.tracks.robust_fairness.words import INFO
 
-NAME = "robust_fairness"
 REVISION = 1
-SELECTION = (
-    "Of all candidates (epochs, or settings that a method tries) the one with the smallest sum of "
-    "|slope| times the covariate's standard deviation over the groups, less the accuracy, both "
-    "measured on validation data, the earlier one of equals: the same rule for every method, "
-    "unless the training settings of a task name another."
-)
 PERFECT = "every group lies on the line: there is no error to test against"
 
 
@@ -92,48 +85,3 @@ def samples(groups: ByGroup) -> dict[str, list[float]]:
 
 def _accuracy(groups: ByGroup) -> float:
     return float(np.average(groups.accuracy, weights=groups.samples))
-
-
-def _info(name: str, title: str, better: str, definition: str, unit: str = "") -> MetricInfo:
-    return MetricInfo(name=name, title=title, better=better, definition=definition, unit=unit)
-
-
-INFO = TrackInfo(
-    name=NAME,
-    rank_by=["slope_size", "accuracy"],
-    ranking=(
-        "Methods are ranked by the size of the slope of group accuracy on the covariate (lower is "
-        "better) and by accuracy (higher is better); the order of the table is the mean of both "
-        "ranks. A flat slope can come from everyone getting worse, so the worst group stands "
-        "beside it."
-    ),
-    selection=SELECTION,
-    metrics=[
-        _info("slope_size", "|Slope|", "lower", "Size of the slope, whichever way it goes."),
-        _info("accuracy", "Accuracy", "higher", "Share of correct predictions.", "%"),
-        _info("worst_group_accuracy", "Worst group", "higher",
-              "Accuracy of the group with the lowest, however few samples it has.", "%"),
-        _info("mean_group_accuracy", "Mean of groups", "higher",
-              "Mean accuracy over groups, each counting the same.", "%"),
-        _info("slope", "Slope", "", "Slope of group accuracy on the covariate, accuracy a unit: "
-              "generalised least squares with Sigma_ii = 1 / sqrt(n_i), n_i samples in group i "
-              "(perceptual-DRO, section 4)."),
-        _info("f_statistic", "F", "", "F-test of slope 0, with 1 and `f_degrees` degrees of "
-              "freedom (perceptual-DRO, section 4)."),
-        _info("f_p_value", "p(F)", "", "How often an F as large comes by chance where the slope "
-              "is 0."),
-        _info("f_degrees", "df", "", "Second degrees of freedom of the F-test: groups less 2."),
-        _info("slope_binomial", "Slope, 1/n", "", "The slope with Sigma_ii = 1 / n_i, as the "
-              "variance of an accuracy falls with its group's size."),
-        _info("f_statistic_binomial", "F, 1/n", "", "F-test of that slope."),
-        _info("f_p_value_binomial", "p(F), 1/n", "", "The p of that test."),
-        _info("groups", "Groups", "", "Groups with samples in the test split; others are left "
-              "out."),
-    ],
-)  # fmt: skip
-
-
-def info(class_counts: Collection[int], examined: bool) -> TrackInfo:
-    """The track; its metrics are the same for any number of classes."""
-    del class_counts, examined
-    return INFO

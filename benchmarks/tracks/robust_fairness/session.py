@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.errors import BenchError, Skip
+from bench.errors import Skip
 from bench.learning.selection import Scores
 from bench.learning.split import Split
 from bench.method import Method
@@ -65,12 +65,7 @@ class RobustFairnessSession(Session):
     """
 
     def __init__(self, prepared: PreparedTask) -> None:
-        options, group = prepared.options, prepared.definition.group or ""
-        if options.planted or options.examined:
-            raise BenchError(
-                "artificial, flipped and examined belong to the debiasing track: leave them out "
-                "where groups are many"
-            )
+        group = prepared.definition.group or ""
         self.covariate = np.asarray(prepared.meta.covariates[group], float)
         shape = prepared.data.shape(prepared.meta)
         check_shape(prepared.training.backbone, shape)

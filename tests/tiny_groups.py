@@ -14,6 +14,7 @@ from bench.data.prepared import Arrays, Columns, Meta
 from bench.data.raw import RawFolder
 from bench.learning.settings import Training
 from bench.tracks.debiasing import DebiasingTask
+from bench.tracks.options import EarlierOptions
 from bench.tracks.robust_fairness import GroupTask
 from bench.tracks.session import PreparedTask
 from tests import tiny_tasks
@@ -69,7 +70,7 @@ def prepared(changes: Mapping[str, Any] | None = None, **training: Any) -> Prepa
     )  # fmt: skip
     return PreparedTask(
         name="villages y|village", data=data, meta=meta, parts=parts,
-        definition=data.tasks["y|village"], options=options, training=settings, attack=None, seed=0,
+        definition=data.tasks["y|village"], options=EarlierOptions(), training=settings, attack=None, seed=0,
         device=torch.device("cpu"), scope={"task": "villages", "seed": 0},
         cache=Path("/nonexistent"),
     )  # fmt: skip

@@ -111,7 +111,7 @@ class Progress:
 
 
 def headline(result: Result) -> str:
-    """The track's headline metrics that a result has: rates in per cent, other values as they are."""
+    """The track's headline metrics that a result has: rates in per cent, others as they are."""
     shown = [metric for metric in tracks()[result.track].info.metrics if metric.headline]
     return ", ".join(
         f"{m.name} {100 * value:.1f}" if m.unit == "%" else f"{m.name} {value:.4f}"

@@ -126,9 +126,9 @@ def task_specs(
     if entry.data not in data_sets():
         raise source.error([*place, "data"], unknown("data set", entry.data, data_sets()))
     data = data_set(entry.data)
-    of_track = {task: _track(source, place, entry, task) for task in _named(source, place, entry)}
+    tasks = [(t, _track(source, place, entry, t)) for t in _named(source, place, entry)]
     attack, given = _attack(source, place, entry)
-    _check_fields(source, place, entry, data, attack, of_track.values())
+    _check_fields(source, place, entry, data, attack, [track for _, track in tasks])
     matrix = {field: values for field, values in entry.matrix.items() if field not in forced}
     varied = tuple(field for field in matrix if field in Training.model_fields)
     for values in combinations(matrix):
@@ -137,18 +137,15 @@ def task_specs(
         settings = _training(source, place, data, training, forced)
         twins = _attacks(source, place, attack, {**given, **_fields_of(attack, values)})
         under: list[Attack | None] = [*twins] or [None]
-        for (task, track), one in product(of_track.items(), under):
-            options, own = (
-                _checked(source, place, kind, {**entry.options, **values})
-                for kind in (data.options, track.options)
-            )
+        for (task, track), one in product(tasks, under):
+            given_options = {**entry.options, **values}
+            options = _checked(source, place, data.options, given_options)
+            own = _checked(source, place, track.options, given_options)
             if reason := track.objection(data.tasks[task], own):
                 where = "track" if entry.track else "task"
                 raise source.error([*place, where], f"{entry.data} {task} {reason}")
             name, methods = track.info.name, tuple(entry.methods)
-            yield TaskSpec(
-                entry.data, task, options, settings, name, own, one, varied, methods
-            )
+            yield TaskSpec(entry.data, task, options, settings, name, own, one, varied, methods)
 
 
 def _named(source: SuiteSource, place: Location, entry: TaskEntry) -> list[str]:
@@ -237,9 +234,7 @@ def _training(
     return settings
 
 
-def _checked(
-    source: SuiteSource, place: Location, kind: type[M], values: Mapping[str, Any]
-) -> M:
+def _checked(source: SuiteSource, place: Location, kind: type[M], values: Mapping[str, Any]) -> M:
     """Those of the values that are fields of this kind of options, checked."""
     try:
         return kind.model_validate({k: v for k, v in values.items() if k in kind.model_fields})

@@ -26,9 +26,8 @@ class Track:
         options: fields of its tasks in suites, besides those of their data sets.
         attacked: whether its tasks name an attack on their training set; a clean twin stands
             beside each of them.
-        claims: whether a task is of this track where the suite names none; of tasks without an
-            attack that are of a kind (with a bias variable, with many groups) one track claims
-            all.
+        claims: whether a task without an attack is of this track where the suite names no track;
+            a task that two tracks claim must name one.
         objection: why a task with these options cannot be of this track, in a few words that
             follow the task's name ("has no column of groups."), or "".
         suffix: ends the names of its tasks, where another track has tasks on the same data.
@@ -51,7 +50,7 @@ class Track:
     judged_with: Callable[[], Mapping[str, str]] | None = None
 
     def info_on(self, tasks: Sequence[PlannedTask]) -> TrackInfo:
-        """The track with the metrics that exist on some of these tasks, as this machine has them."""
+        """The track with those metrics alone that exist on some of these tasks."""
         metrics = [m for m in self.info.metrics if any(self.has_metric(m, task) for task in tasks)]
         if self.judged_with:
             words = self.judged_with()

@@ -13,14 +13,14 @@ from bench.reports.statistics.paired import LEVEL, Paired, holm, paired_by_seed
 from bench.reports.statistics.seeds import in_order
 from bench.result import MetricInfo
 
-REFERENCES = ("standard", "no_defence", "pgd")
-"""The plain methods of the tracks, by their files' names: what others have to beat."""
+EARLIER_REFERENCES = ("standard", "no_defence", "pgd")
+"""File names of the plain methods to beat, for plans older than `TrackInfo.reference`."""
 
 COMPARISON_RULE = (
     "Every ranked method is compared twice on each ranking metric: with the task's reference (the "
-    f"first of {', '.join(REFERENCES)} that the task has, without parameters of its own where "
-    "there is such an entry) and with the method of the best mean. Values of the same seed are "
-    "paired. Difference: the mean over common seeds of the method's value minus the other's, with "
+    "plain method that its track names, without parameters of its own where there is such an "
+    "entry) and with the method of the best mean. Values of the same seed are paired. "
+    "Difference: the mean over common seeds of the method's value minus the other's, with "
     "its 95 % Student t interval, which no correction widens. d_z: that mean over the standard "
     "deviation of the differences. p: two-sided paired t-test, and Wilcoxon's exact signed-rank "
     "test, which with fewer than six seeds cannot go below 5 %. Both are Holm-corrected over the "
@@ -90,11 +90,12 @@ class Comparisons:
 
 def reference_of(board: Board) -> Row | None:
     """The task's reference by `COMPARISON_RULE`, whether or not it was measured."""
-    for name in REFERENCES:
-        mine = [r for r in board.rows if r.method.name == name and r.method.caveat is None]
-        if mine:
+    named = board.track.reference
+    for name in EARLIER_REFERENCES if named is None else (named,):
+        rows = [r for r in board.rows if r.method.name == name and r.method.caveat is None]
+        if rows:
             # The plain entry first; else the first by name: the board's order is the result's.
-            return min(mine, key=lambda r: (r.method.label != name, r.method.label))
+            return min(rows, key=lambda r: (r.method.label != name, r.method.label))
     return None
 
 

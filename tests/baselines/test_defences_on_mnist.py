@@ -14,6 +14,7 @@ from bench.attacks.poisoning.contract import Attack
 from bench.data.dataset import Library, data_set
 from bench.learning.settings import Training
 from bench.method import make
+from bench.tracks.options import EarlierOptions
 from bench.tracks.poisoning.session import PoisoningSession
 from bench.tracks.session import PreparedTask
 
@@ -46,7 +47,7 @@ class Mnist:
                 meta=meta,
                 parts=self.library.splits("mnist", "digit", options),
                 definition=data.tasks["digit"],
-                options=options,
+                options=EarlierOptions(),
                 training=training,
                 attack=attack,
                 seed=0,

@@ -57,7 +57,6 @@ def test_each_size_and_crop_is_a_copy_of_its_own(library: Library) -> None:
     )
     assert list(library.prepared("celeba")) == ["32px", "32px-crop100"]
     assert library.meta("celeba") is None
-    assert library.meta("celeba", CelebaOptions(size=32, artificial=True)) is not None
     assert not (library.folder / "work" / "celeba-32px").exists()
 
 

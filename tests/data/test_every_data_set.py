@@ -14,6 +14,7 @@ from bench.data.dataset import Library, data_set, data_sets
 from bench.data.kinds import Kind
 from bench.data.prepared import SPLITS
 from bench.errors import UsageError
+from bench.tracks.registry import tracks
 
 TRAINABLE = {name: data for name, data in data_sets().items() if not data.evaluation_only}
 """The others have a test split alone: see their own tests."""
@@ -89,11 +90,11 @@ def test_options_have_defaults_and_notes_can_be_written_from_them(name: str) -> 
 
 
 @pytest.mark.parametrize("name", data_sets())
-def test_a_variant_names_a_folder_and_says_nothing_of_the_other_options(name: str) -> None:
+def test_a_variant_names_a_folder_and_no_track_has_an_option_of_the_same_name(name: str) -> None:
     data = data_set(name)
-    variant = data.variant(data.options())
-    assert re.fullmatch(r"[\w.-]*", variant)
-    assert data.variant(data.options(artificial=True)) == variant
+    assert re.fullmatch(r"[\w.-]*", data.variant(data.options()))
+    for track in tracks().values():
+        assert track.options.model_fields.keys().isdisjoint(data.options.model_fields)
 
 
 @pytest.mark.parametrize("name", data_sets())

@@ -13,6 +13,7 @@ from bench.result import (
     Status,
     TrackInfo,
 )
+from bench.tracks.registry import tracks
 from tests.reports.synthetic_sweep import START, TwoTasks, environment, planned_method, planned_task
 
 
@@ -32,6 +33,7 @@ DEBIASING = TrackInfo(
     ],
     rank_by=["odds", "eacc"],
     ranking="Odds and EAcc.",
+    questions=tracks()["debiasing"].info.questions,
     selection="On validation data.",
 )
 MANY_GROUPS = TrackInfo(
@@ -42,6 +44,7 @@ MANY_GROUPS = TrackInfo(
     ],
     rank_by=["slope_size"],
     ranking="The slope.",
+    questions=tracks()["robust_fairness"].info.questions,
     selection="The last epoch.",
 )
 POISONING = TrackInfo(
@@ -49,6 +52,7 @@ POISONING = TrackInfo(
     metrics=[_metric("cda", "CDA", "higher"), _metric("worst_class_accuracy", "Worst", "higher")],
     rank_by=["cda"],
     ranking="CDA.",
+    questions=tracks()["poisoning"].info.questions,
     selection="The last epoch.",
 )
 

@@ -52,7 +52,8 @@ TRACK = TrackInfo(
     name="debiasing",
     metrics=[
         MetricInfo(name="odds", title="Odds", unit="%", better="lower",
-                   definition="Mean over classes of the gap in recall between the groups."),
+                   definition="Mean over classes of the gap in recall between the groups.",
+                   formula="1/|Y| · Σ_y | P(Ŷ=y | Y=y, B=0) − P(Ŷ=y | Y=y, B=1) |"),
         MetricInfo(name="eacc", title="EAcc", unit="%", better="higher",
                    definition="Mean accuracy over the cells of target and group."),
         MetricInfo(name="accuracy", title="Accuracy", unit="%", better="higher",

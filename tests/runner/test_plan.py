@@ -20,11 +20,14 @@ from bench.result import Result, Scalar, Status, Store
 from bench.runner.plan import Sweep, TrialSpec, select, spec, sweep
 from bench.suites.reader import Suite
 from bench.suites.tasks import TaskSpec
+from bench.tracks.debiasing.options import DebiasingOptions
 from bench.tracks.registry import tracks
 
 TRAINING = Training(backbone="small_cnn")
-PARITY = TaskSpec("digits", "parity|ink", DigitsOptions(), TRAINING)
-DIGIT = TaskSpec("digits", "digit|ink", DigitsOptions(correlation=1), TRAINING)
+PARITY = TaskSpec(
+    "digits", "parity|ink", DigitsOptions(), TRAINING, "debiasing", DebiasingOptions()
+)
+DIGIT = replace(PARITY, task="digit|ink", options=DigitsOptions(correlation=1))
 STANDARD, BADE, AUTO = make("standard", {}), make("bade", {}), make("bade", {"strength": "auto"})
 SUITE = Suite("toy", "Toy", "", (0, 1), (PARITY, DIGIT), (STANDARD, BADE, AUTO))
 OTHER_TRAINING = {

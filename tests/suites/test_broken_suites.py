@@ -105,6 +105,23 @@ BROKEN: dict[str, tuple[str, str, int, list[str]]] = {
         "    task: parity|ink", "    task: parity|ink\n    track: robust_fairness", 9,
         ["tasks.0.track", "digits parity|ink has no column of groups"],
     ),
+    "an option of another track": (
+        "    task: parity|ink", "    task: parity|ink\n    images: 20", 9,
+        ["tasks.0.images", "It is an option of imperceptibility, not of debiasing."],
+    ),
+    "planted triggers in images that are attacked": (
+        "    task: parity|ink",
+        "    task: parity|ink\n    track: imperceptibility\n    artificial: true", 10,
+        ["tasks.0.artificial", "It is an option of debiasing, not of imperceptibility."],
+    ),
+    "an attack on a track without one": (
+        "    task: parity|ink", "    task: parity|ink\n    attack: badnets\n    track: debiasing",
+        10, ["tasks.0.track", "a task of the debiasing track has none; leave `attack` out"],
+    ),
+    "a figure of another track": (
+        "methods:", "figures: [{kind: groups, title: T, values: [odds]}]\nmethods:", 6,
+        ["figures.0.kind: a figure of kind groups needs tasks of robust_fairness"],
+    ),
     "a player that is not in the suite": (
         "    task: parity|ink", "    task: parity|ink\n    methods: [bad]", 9,
         ["tasks.0.methods.0", 'unknown method of this suite "bad". Did you mean "bade"?'],

@@ -102,7 +102,9 @@ def test_figure_5_is_every_share_in_steps_of_a_tenth() -> None:
 def test_figure_3_is_67_tasks_with_their_own_bias_and_with_triggers_in_its_place() -> None:
     suite = read_suite(find_suite("bade_fig_3"))
     for artificial in (False, True):
-        asked = [t.task for t in suite.tasks if t.options.artificial == artificial]
+        asked = [
+            t.task for t in suite.tasks if t.track_options.model_dump()["artificial"] == artificial
+        ]
         assert sorted(asked) == sorted(FIGURE_3)
         assert len(asked) == 67
 

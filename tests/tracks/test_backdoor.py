@@ -9,10 +9,11 @@ from torch import Tensor, nn
 from bench.learning.inputs import Inputs
 from bench.learning.split import Split
 from bench.tracks.debiasing import GroupInformed
-from bench.tracks.debiasing.backdoor import INFO, NAMES, examine
-from bench.tracks.debiasing.judge import info, undefined
+from bench.tracks.debiasing.backdoor import NAMES, examine
+from bench.tracks.debiasing.judge import undefined
 from bench.triggers.choice import TriggerPair, trigger_pair
 from tests import tiny_tasks
+from tests.tiny_plans import info_of
 
 PAIR = trigger_pair((3, 8, 8), 25)
 
@@ -105,13 +106,13 @@ def test_a_told_model_sees_the_trigger_of_the_other_group_and_alone_none() -> No
 
 @pytest.mark.parametrize("examined", [True, False])
 def test_the_track_lists_these_metrics_only_where_a_task_asks(examined: bool) -> None:
-    names = {metric.name for metric in info({2}, examined).metrics}
+    names = {metric.name for metric in info_of("debiasing", examined=examined).metrics}
     assert (names >= NAMES) == examined
     assert names.isdisjoint(NAMES) != examined
-    assert len(INFO) == 9
+    assert len(NAMES) == 9
 
 
 def test_regression_ranks_by_error_and_its_gap() -> None:
-    assert info({0}, False).rank_by == ["mse_gap", "mse"]
-    assert info({2}, False).rank_by == ["odds", "eacc"]
-    assert info({0, 10}, False).rank_by == ["odds", "eacc", "mse_gap", "mse"]
+    assert info_of("debiasing", (0,)).rank_by == ["mse_gap", "mse"]
+    assert info_of("debiasing", (2,)).rank_by == ["odds", "eacc"]
+    assert info_of("debiasing", (0, 10)).rank_by == ["odds", "eacc", "mse_gap", "mse"]

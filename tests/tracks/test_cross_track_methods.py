@@ -16,6 +16,7 @@ from bench.runner.plan import select, sweep
 from bench.runner.trial import Workspace, run_trial
 from bench.suites.reader import read_suite
 from bench.tracks.debiasing import judge
+from bench.tracks.debiasing.options import DebiasingOptions
 from bench.tracks.debiasing.session import DebiasingSession
 from bench.tracks.robust_fairness import FairTrainer, GroupTask
 from bench.tracks.session import PreparedTask
@@ -43,7 +44,7 @@ def prepared(library: Library, task: str) -> PreparedTask:
     meta = library.ensure("digits")
     return PreparedTask(
         name=f"digits {task}", data=data, meta=meta, parts=library.splits("digits", task, options),
-        definition=data.tasks[task], options=options,
+        definition=data.tasks[task], options=DebiasingOptions(),
         training=Training(backbone="small_cnn", epochs=1, batch_size=64), attack=None, seed=0,
         device=torch.device("cpu"), scope={"seed": 0}, cache=library.folder / "cache",
     )  # fmt: skip

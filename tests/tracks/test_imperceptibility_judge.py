@@ -20,6 +20,7 @@ from bench.tracks.imperceptibility.defences import fewer_bits, through_jpeg, thr
 from bench.tracks.imperceptibility.judge import Attacked
 from bench.tracks.imperceptibility.session import Counted
 from bench.tracks.imperceptibility.strips import ROOM, magnification, strips
+from tests.tiny_plans import info_of
 
 CPU = torch.device("cpu")
 
@@ -179,7 +180,7 @@ def test_a_salient_object_network_can_be_brought_along(
     assert torch.allclose(maps(x, torch.zeros(2)), x.mean(dim=1, keepdim=True), atol=1e-6)
     assert saliency.in_words() == "mine"
     assert {path.name for path in judge.files()} >= {"mine.py", "mine.safetensors"}
-    assert any("(mine)" in m.definition for m in judge.info((), False).metrics)
+    assert any("(mine)" in m.definition for m in info_of("imperceptibility").metrics)
 
 
 @pytest.mark.parametrize(
@@ -238,7 +239,8 @@ def test_strips_are_small_and_say_what_they_show(side: int) -> None:
 
 
 def test_attacks_are_ranked_by_l2_only_where_lpips_does_not_exist() -> None:
-    track = judge.info((10,), False)
+    track = info_of("imperceptibility")
+    assert not any("{" in metric.definition for metric in track.metrics)
     names = {metric.name for metric in track.metrics}
     assert set(track.rank_by) <= names
     assert track.stand_ins == {"l2": "lpips"}

@@ -12,13 +12,16 @@ from bench.learning.settings import Training
 from bench.method import make
 from bench.runner.plan import scope, spec
 from bench.suites.tasks import TaskSpec
+from bench.tracks.debiasing.options import DebiasingOptions
+from bench.tracks.imperceptibility.options import ImperceptibilityOptions
 
 TASK = TaskSpec(
     "digits",
     "digit|ink",
-    DigitsOptions(images=20),
+    DigitsOptions(),
     Training(backbone="squeezenet1_1", weights="published"),
-    track="imperceptibility",
+    "imperceptibility",
+    ImperceptibilityOptions(images=20),
 )
 METHOD = make("no_attack", {})
 
@@ -37,7 +40,7 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.usefixtures("weights")
 def test_more_images_are_another_trial_on_the_same_classifier() -> None:
-    more = replace(TASK, options=DigitsOptions(images=30))
+    more = replace(TASK, track_options=ImperceptibilityOptions(images=30))
     assert key(more) != key()
     assert scope(more, 0, "") == scope(TASK, 0, "")
     assert (TASK.name, more.name) == (
@@ -57,7 +60,10 @@ def test_weights_that_are_fetched_later_make_another_trial(weights: Path) -> Non
 
 def test_other_tracks_keep_their_keys_whatever_weights_are_here(weights: Path) -> None:
     task = replace(
-        TASK, options=DigitsOptions(), training=Training(backbone="small_cnn"), track="debiasing"
+        TASK,
+        training=Training(backbone="small_cnn"),
+        track="debiasing",
+        track_options=DebiasingOptions(),
     )
     before = spec("toy", task, make("standard", {}), 0, None).key
     (weights / "dists_weights.pt").write_bytes(b"heads")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -20,6 +20,7 @@ from bench.learning.settings import Training
 from bench.method import Paper
 from bench.models import classifiers, pretrained
 from bench.tracks.imperceptibility import Attacker
+from bench.tracks.imperceptibility.options import ImperceptibilityOptions
 from bench.tracks.imperceptibility.session import ImperceptibilitySession
 from bench.tracks.session import PreparedTask
 from bench.vision_models import torchvision_models
@@ -50,14 +51,14 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
 def prepared(library: Library, tmp_path_factory: pytest.TempPathFactory) -> PreparedTask:
     data, meta = data_set("digits"), library.meta("digits")
     assert meta is not None
-    options = data.options(images=30)
+    options = data.options()
     return PreparedTask(
         name="digits digit|ink attacked",
         data=data,
         meta=meta,
         parts=library.splits("digits", "digit|ink", options),
         definition=data.tasks["digit|ink"],
-        options=options,
+        options=ImperceptibilityOptions(images=30),
         training=TRAINING,
         attack=None,
         seed=0,
@@ -178,18 +179,16 @@ def test_grey_images_are_attacked_in_grey(prepared: PreparedTask) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"options": {"artificial": True}}, "no triggers are planted"),
-        ({"training": {"backbone": "squeezenet1_1"}}, "comes trained and can only be attacked"),
-        ({"training": {"backbone": "resnet18", "weights": "nowhere.pth"}}, "does not exist"),
+        ({"backbone": "squeezenet1_1"}, "comes trained and can only be attacked"),
+        ({"backbone": "resnet18", "weights": "nowhere.pth"}, "does not exist"),
     ],
 )
 def test_what_cannot_be_attacked_is_told_so(
-    prepared: PreparedTask, changes: dict[str, dict[str, Any]], message: str
+    prepared: PreparedTask, changes: dict[str, str], message: str
 ) -> None:
-    options = prepared.options.model_copy(update=changes.get("options", {}))
-    training = TRAINING.model_copy(update=changes.get("training", {}))
+    training = TRAINING.model_copy(update=changes)
     with pytest.raises(BenchError, match=message):
-        ImperceptibilitySession(replace(prepared, options=options, training=training))
+        ImperceptibilitySession(replace(prepared, training=training))
 
 
 def squeezenet(folder: Path) -> Path:
@@ -255,7 +254,7 @@ def test_without_a_training_split_the_weights_are_published_ones(
         ),
         parts={"train": part, "validation": part, "test": part},
         definition=data.tasks["class"],
-        options=data.options(),
+        options=ImperceptibilityOptions(),
         training=Training(backbone="squeezenet1_1", weights="published"),
         scope={"of": "published"},
     )

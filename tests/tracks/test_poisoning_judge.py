@@ -50,7 +50,7 @@ def test_the_rating_weighs_what_the_attack_loses_against_what_it_costs(
 
 
 def test_a_rank_needs_its_metric_to_be_described() -> None:
-    assert {*judge.INFO.rank_by, judge.INFO.decides} <= {m.name for m in judge.METRICS}
+    assert {*judge.INFO.rank_by, judge.INFO.decides} <= {m.name for m in judge.INFO.metrics}
 
 
 def test_detection_by_hand() -> None:

@@ -20,6 +20,7 @@ from bench.errors import BenchError, Skip
 from bench.learning.loop import Context, Story
 from bench.learning.settings import Training
 from bench.method import Paper
+from bench.tracks.options import EarlierOptions
 from bench.tracks.poisoning import Defence, Defender, PoisoningTask
 from bench.tracks.poisoning.session import PoisoningSession
 from bench.tracks.session import Evaluation, PreparedTask
@@ -66,7 +67,7 @@ def prepared(
         meta=meta,
         parts=library.splits("digits", "digit|ink", options),
         definition=data.tasks["digit|ink"],
-        options=options,
+        options=EarlierOptions(),
         training=training,
         attack=attack,
         seed=0,

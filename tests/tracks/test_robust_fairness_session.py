@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.baselines.standard import Standard
-from bench.errors import BenchError, Skip
+from bench.errors import Skip
 from bench.learning.loop import Context
 from bench.learning.split import Split
 from bench.tracks.debiasing import Debiaser, DebiasingTask
@@ -87,7 +87,7 @@ def test_every_number_is_that_of_the_groups() -> None:
 
 def test_every_metric_is_announced_and_every_announced_one_measured() -> None:
     evaluation = session().evaluate(FixedTrainer())
-    info = tracks()["robust_fairness"].info({2}, False)
+    info = tracks()["robust_fairness"].info
     assert evaluation.metrics.keys() == {metric.name for metric in info.metrics}
     assert set(info.rank_by) <= evaluation.metrics.keys()
 
@@ -191,9 +191,3 @@ def test_equal_accuracies_have_slope_zero_and_no_test() -> None:
     assert measured["slope"] == pytest.approx(0, abs=1e-12)
     missing = judge.undefined(groups, measured)
     assert set(missing) <= {name for name in missing if name.startswith("f_")}
-
-
-@pytest.mark.parametrize("option", [{"artificial": True}, {"flipped": 0.5}, {"examined": True}])
-def test_options_of_the_debiasing_track_are_refused(option: dict[str, Any]) -> None:
-    with pytest.raises(BenchError, match="belong to the debiasing track"):
-        RobustFairnessSession(tiny_groups.prepared(option))

@@ -229,7 +229,7 @@ def test_published_figures_are_counted_and_the_farthest_is_named() -> None:
 
 def test_the_rule_of_comparisons_is_told_in_words() -> None:
     for word in (
-        "standard, no_defence, pgd",
+        "plain method that its track names",
         "Holm",
         "Wilcoxon",
         "d_z",

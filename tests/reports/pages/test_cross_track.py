@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.reports.pages.cross_track import QUESTIONS, Answer, Matrix, matrix
+from bench.reports.pages.cross_track import Answer, Matrix, matrix
 from bench.reports.pages.suite import suite_view
 from bench.reports.site import render
+from bench.tracks.registry import tracks
 from tests.reports.cross_track_sweep import guests
 from tests.reports.synthetic_sweep import store_of
 
@@ -61,7 +62,8 @@ def test_debiasing_methods_are_asked_for_many_groups(examined: Matrix) -> None:
 
 
 def test_a_pair_of_tracks_that_nobody_foresaw_is_asked_what_ranks(examined: Matrix) -> None:
-    assert examined.asked[len(QUESTIONS)].question.title == "Debiasing on poisoning"
+    declared = [question for info in tracks().values() for question in info.info.questions]
+    assert examined.asked[len(declared)].question.title == "Debiasing on poisoning"
     [answer] = answers(examined, "bade", "debiasing", "Debiasing on poisoning", "cda")
     assert answer.cell.words == "90.50 ± 6.35 %"
 

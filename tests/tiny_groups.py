@@ -70,7 +70,8 @@ def prepared(changes: Mapping[str, Any] | None = None, **training: Any) -> Prepa
     )  # fmt: skip
     return PreparedTask(
         name="villages y|village", data=data, meta=meta, parts=parts,
-        definition=data.tasks["y|village"], options=EarlierOptions(), training=settings, attack=None, seed=0,
+        definition=data.tasks["y|village"], options=EarlierOptions(), training=settings,
+        attack=None, seed=0,
         device=torch.device("cpu"), scope={"task": "villages", "seed": 0},
         cache=Path("/nonexistent"),
     )  # fmt: skip

@@ -119,7 +119,7 @@ BROKEN: dict[str, tuple[str, str, int, list[str]]] = {
         10, ["tasks.0.track", "a task of the debiasing track has none; leave `attack` out"],
     ),
     "a figure of another track": (
-        "methods:", "figures: [{kind: groups, title: T, values: [odds]}]\nmethods:", 6,
+        "methods:", "figures: [{kind: groups, title: T, values: [odds]}]\nmethods:", 11,
         ["figures.0.kind: a figure of kind groups needs tasks of robust_fairness"],
     ),
     "a player that is not in the suite": (

@@ -14,6 +14,7 @@ from bench.data.dataset import data_set
 from bench.errors import SuiteError, UsageError
 from bench.suites.reader import Suite, find_suite, read_suite, suite_names
 from bench.suites.source import read_value
+from bench.tracks.debiasing.options import DebiasingOptions
 
 TASK = "{data: digits, task: parity|ink}"
 Read = Callable[..., Suite]
@@ -102,9 +103,8 @@ def test_figure_5_is_every_share_in_steps_of_a_tenth() -> None:
 def test_figure_3_is_67_tasks_with_their_own_bias_and_with_triggers_in_its_place() -> None:
     suite = read_suite(find_suite("bade_fig_3"))
     for artificial in (False, True):
-        asked = [
-            t.task for t in suite.tasks if t.track_options.model_dump()["artificial"] == artificial
-        ]
+        options = DebiasingOptions(artificial=artificial)
+        asked = [task.task for task in suite.tasks if task.track_options == options]
         assert sorted(asked) == sorted(FIGURE_3)
         assert len(asked) == 67
 

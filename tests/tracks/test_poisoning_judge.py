@@ -148,4 +148,4 @@ def test_tags_of_another_seed_are_refused(tmp_path: Path) -> None:
 def test_every_metric_that_is_missing_has_a_reason() -> None:
     for poisoned in (True, False):
         reasons = judge.undefined({"cda": 1.0}, poisoned)
-        assert set(reasons) == {metric.name for metric in judge.METRICS} - {"cda"}
+        assert set(reasons) == {metric.name for metric in judge.INFO.metrics} - {"cda"}

@@ -94,6 +94,7 @@ def test_a_variant_names_a_folder_and_no_track_has_an_option_of_the_same_name(na
     data = data_set(name)
     assert re.fullmatch(r"[\w.-]*", data.variant(data.options()))
     for track in tracks().values():
+        assert all(option.description for option in track.options.model_fields.values())
         assert track.options.model_fields.keys().isdisjoint(data.options.model_fields)
 
 

@@ -1,1 +1,1 @@
-"""Data sets: raw files -> arrays on disk -> tasks. One file a data set, found by its name."""
+"""Data sets: raw files become arrays on disk, and arrays become tasks. One module a data set."""

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-import pandas as pd
 
 from bench.data.dataset import DataSet, Options, TaskDefinition
 from bench.data.prepared import Array, Arrays, Columns
 from bench.data.raw import RawFile, RawFolder
-from bench.data.tabular import Table, one_hot, read_table, standardise
+from bench.data.tabular import Table, encode, read_table
 from bench.errors import DataError
 
 UCI = "https://archive.ics.uci.edu/ml/machine-learning-databases/adult/"
+SHA256 = {
+    "adult.data": "5b00264637dbfec36bdeaab5676b0b309ff9eb788d63554ca0a249491c86603d",
+    "adult.test": "a2a9044bc167a35b2361efbabec64e89d69ce82d9790d2980119aac5fd7e9c05",
+}
 NUMBERS = [
     "age", "fnlwgt", "education-num", "capital-gain", "capital-loss", "hours-per-week",
 ]  # fmt: skip
@@ -33,48 +37,34 @@ SPLIT_SEED = 0
 
 
 class Adult(DataSet):
-    """UCI Adult in its official split; a fifth of train, stratified, is held out for selection.
+    """UCI Adult in its official split; a fifth of train, stratified, is held out for validation.
 
-    Six numbers are standardised, eight categories one-hot encoded: 105 inputs, sex and race
-    among them. A missing category ("?") is all zeros; no row is dropped.
+    Six numbers are standardised and eight categories one-hot encoded: 105 inputs, sex and race
+    among them. A missing category ("?") is encoded as all zeros; no row is left out.
     """
 
     title = "Adult (census income)"
     kind = "table"
     licence = "CC BY 4.0"
     homepage = "https://archive.ics.uci.edu/dataset/2/adult"
-    files = (
-        RawFile(
-            "adult.data",
-            UCI + "adult.data",
-            "5b00264637dbfec36bdeaab5676b0b309ff9eb788d63554ca0a249491c86603d",
-        ),
-        RawFile(
-            "adult.test",
-            UCI + "adult.test",
-            "a2a9044bc167a35b2361efbabec64e89d69ce82d9790d2980119aac5fd7e9c05",
-        ),
-    )
+    files = tuple(RawFile(name, UCI + name, sha256) for name, sha256 in SHA256.items())
     tasks: ClassVar = {
         "income|sex": TaskDefinition("income", "sex", "adult/income_over_50k|sex"),
         "income|race": TaskDefinition("income", "race"),
     }
 
     def prepare(self, raw: RawFolder, options: Options, work: Path) -> Arrays:
-        """Read both official files, split, encode."""
+        """Read both official files, hold out the validation rows, encode the inputs."""
         del options, work
-        official = {
-            "train": read_people(raw, "adult.data"),
-            "test": read_people(raw, "adult.test"),
-        }
+        official = read_people(raw)
         labels = {name: labels_of(table) for name, table in official.items()}
         cells = np.stack(list(labels["train"].values())).T @ [4, 2, 1]
-        rows = np.arange(len(cells))
-        train, validation = _split(rows, cells, official["train"].file)
-        encoded, normalisation, columns = encode(official, train)
+        train, validation = _split(np.arange(len(cells)), cells, official["train"].file)
+        encoded, normalisation, columns = encode_people(official, train)
+        whole = Columns(encoded["train"], labels["train"])
         splits = {
-            "train": _take(encoded["train"], labels["train"], train),
-            "validation": _take(encoded["train"], labels["train"], validation),
+            "train": whole.subset(train),
+            "validation": whole.subset(validation),
             "test": Columns(encoded["test"], labels["test"]),
         }
         missing = sum(
@@ -97,13 +87,15 @@ class Adult(DataSet):
         )
 
 
-def read_people(raw: RawFolder, file: str) -> Table:
-    """One of the official files, a row a person."""
-    return read_table(raw, file, COLUMNS, comment="|")  # adult.test opens with such a line
+def read_people(raw: RawFolder) -> dict[str, Table]:
+    """The official train and test files, one person a row."""
+    files = {"train": "adult.data", "test": "adult.test"}
+    # adult.test begins with a line "|1x3 Cross validator".
+    return {split: read_table(raw, file, COLUMNS, "|") for split, file in files.items()}
 
 
 def labels_of(table: Table) -> dict[str, Array]:
-    """Income, sex and race of each person as classes."""
+    """Income, sex and race of each person as classes, [n] int64 each."""
     incomes = {"<=50K": 0, ">50K": 1, "<=50K.": 0, ">50K.": 1}
     races = ["White", "Black", "Asian-Pac-Islander", "Amer-Indian-Eskimo", "Other"]
     return {
@@ -125,29 +117,8 @@ def _split(rows: Array, cells: Array, file: str) -> tuple[Array, Array]:
     return np.sort(train), np.sort(validation)
 
 
-def encode(
-    tables: dict[str, Table], train: Array
+def encode_people(
+    tables: Mapping[str, Table], train: Array
 ) -> tuple[dict[str, Array], dict[str, dict[str, float]], list[str]]:
-    """Both tables as float32, by means, deviations and categories of the training rows alone."""
-    parts: dict[str, list[Array]] = {name: [] for name in tables}
-    normalisation: dict[str, dict[str, float]] = {}
-    names: list[str] = []
-    for column in NUMBERS:
-        values = {name: table.numbers(column) for name, table in tables.items()}
-        _, mean, std = standardise(values["train"][train])
-        normalisation[column] = {"mean": mean, "std": std}
-        names.append(column)
-        for name in tables:
-            parts[name].append(((values[name] - mean) / std)[:, None])
-    for column in CATEGORIES:
-        seen: pd.Series[str] = tables["train"].frame[column].iloc[train]
-        categories = sorted(set(seen) - {MISSING})
-        names += [f"{column}={category}" for category in categories]
-        for name, table in tables.items():
-            parts[name].append(one_hot(table.frame[column], categories))
-    encoded = {name: np.hstack(blocks).astype(np.float32) for name, blocks in parts.items()}
-    return encoded, normalisation, names
-
-
-def _take(x: Array, labels: dict[str, Array], rows: Array) -> Columns:
-    return Columns(x[rows], {name: values[rows] for name, values in labels.items()})
+    """Encode the official tables by the training rows; see `tabular.encode` for what comes back."""
+    return encode(tables, "train", train, (*NUMBERS, *CATEGORIES), CATEGORIES, MISSING)

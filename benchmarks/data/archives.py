@@ -1,4 +1,4 @@
-"""Files in a folder, a .zip or a .tar.gz: listed and read where they are, never unpacked."""
+"""Files in a folder, a .zip or a .tar.gz: listed and read in place, without unpacking."""
 
 from __future__ import annotations
 
@@ -15,37 +15,38 @@ DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError)
 
 
 class Archive(ABC):
-    """Many files under one roof.
+    """A folder or archive of many files.
 
     Attributes:
         path: the folder or archive.
-        names: of its files with their folders, sorted; what macOS adds is left out.
+        names: names of its files with their folders, sorted, without those that macOS adds.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.names = sorted(filter(self._wanted, self._list()))
+        self.names = sorted(filter(self._included, self._list()))
 
     @abstractmethod
     def _list(self) -> list[str]:
-        """Names of all files."""
+        """Names of all files, in any order."""
 
     @abstractmethod
     def each(self, names: Collection[str]) -> Iterator[tuple[str, bytes]]:
         """Name and content of these files, in the order that is fastest to read.
 
-        A file that is damaged within a whole archive comes as b"".
+        The content is b"" where one file of an otherwise intact archive is damaged.
 
         Raises:
             DataError: the archive ends too soon.
         """
 
     def stamp(self) -> list[str | int]:
-        """What changes when the archive does: its place, size and time."""
-        found = self.path.stat()
-        return [str(self.path), found.st_size, found.st_mtime_ns]
+        """Path, size and time of modification, which change when the archive does."""
+        status = self.path.stat()
+        return [str(self.path), status.st_size, status.st_mtime_ns]
 
-    def _wanted(self, name: str) -> bool:
+    def _included(self, name: str) -> bool:
+        """Whether a file is listed. Raises DataError if its path leaves the archive."""
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts:
             raise DataError(
@@ -55,13 +56,13 @@ class Archive(ABC):
 
     def _broken(self, error: BaseException) -> DataError:
         return DataError(
-            f"{self.path}: not a whole archive ({error}). It was probably cut short: fetch it "
+            f"{self.path}: not a complete archive ({error}). It was probably cut short: fetch it "
             "again."
         )
 
 
 class Folder(Archive):
-    """An unpacked folder; links are not followed."""
+    """An unpacked folder, without symbolic links."""
 
     def _list(self) -> list[str]:
         return [
@@ -71,7 +72,7 @@ class Folder(Archive):
         ]
 
     def each(self, names: Collection[str]) -> Iterator[tuple[str, bytes]]:
-        """In the order of the names."""
+        """Read the files in the order of their names."""
         for name in sorted(names):
             try:
                 yield name, (self.path / name).read_bytes()
@@ -90,7 +91,7 @@ class Zip(Archive):
             raise self._broken(error) from error
 
     def each(self, names: Collection[str]) -> Iterator[tuple[str, bytes]]:
-        """In the order in which they lie in the archive."""
+        """Read the files in the order that they have in the archive."""
         with zipfile.ZipFile(self.path) as opened:
             for info in sorted(map(opened.getinfo, names), key=lambda info: info.header_offset):
                 try:
@@ -101,7 +102,7 @@ class Zip(Archive):
 
 
 class Tar(Archive):
-    """A tar archive, compressed or not; links and devices in it are not listed."""
+    """A tar archive, compressed or not, without the links and devices in it."""
 
     def _list(self) -> list[str]:
         try:
@@ -111,7 +112,7 @@ class Tar(Archive):
             raise self._broken(error) from error
 
     def each(self, names: Collection[str]) -> Iterator[tuple[str, bytes]]:
-        """From front to back: what is compressed as a whole cannot be read in leaps."""
+        """Read the archive from front to back, because its compression allows no jumps."""
         left = set(names)
         try:
             with tarfile.open(self.path, "r|*") as opened:
@@ -127,29 +128,29 @@ class Tar(Archive):
 
 
 class Several(Archive):
-    """Archives as one; a name begins with that of its archive and a slash."""
+    """Several archives as one; names of files begin with the name of their archive and a slash."""
 
     def __init__(self, archives: Mapping[str, Archive]) -> None:
         self.archives = dict(archives)
         super().__init__(next(iter(archives.values())).path.parent)
 
     def _list(self) -> list[str]:
-        return [f"{of}/{name}" for of, archive in self.archives.items() for name in archive.names]
+        return [f"{key}/{name}" for key, archive in self.archives.items() for name in archive.names]
 
     def each(self, names: Collection[str]) -> Iterator[tuple[str, bytes]]:
-        """Archive after archive."""
-        for of, archive in self.archives.items():
-            own = [name.removeprefix(f"{of}/") for name in names if name.startswith(f"{of}/")]
+        """Read one archive after another."""
+        for key, archive in self.archives.items():
+            own = [name.removeprefix(f"{key}/") for name in names if name.startswith(f"{key}/")]
             for name, content in archive.each(own):
-                yield f"{of}/{name}", content
+                yield f"{key}/{name}", content
 
     def stamp(self) -> list[str | int]:
-        """Those of all."""
+        """The stamps of all archives, one after another."""
         return [part for archive in self.archives.values() for part in archive.stamp()]
 
 
 def open_archive(path: Path) -> Archive:
-    """The archive at a path, by what it is. Raises DataError where it is none, or cut short."""
+    """Open a folder, .zip or tar archive. Raises DataError if it is none of them, or cut short."""
     if path.is_dir():
         return Folder(path)
     if path.suffix == ".zip":

@@ -1,4 +1,4 @@
-"""CIFAR-10 under warm and cool light: the light goes with what is in the picture."""
+"""CIFAR-10 under warm and cool light that is correlated with the class."""
 
 from __future__ import annotations
 
@@ -9,30 +9,26 @@ import numpy as np
 from pydantic import Field
 
 from bench.data.cifar10 import CIFAR10_FILES, VALIDATION_TO_TRAIN, Cifar10, read_cifar10
-from bench.data.colouring import colours, filtered
-from bench.data.dataset import DataSet, Labelled, Options, TaskDefinition, labels
+from bench.data.colouring import ColourBiased, CorrelationOptions
+from bench.data.dataset import Options, TaskDefinition
 from bench.data.prepared import Array, Arrays, Columns
 from bench.data.raw import RawFolder
-from bench.data.splitting import TrainSizeOptions
+from bench.data.splitting import PartialDataSet, TrainSizeOptions
 
 
-class TintOptions(TrainSizeOptions):
-    """How tint and target go together, how strong the tint is, how many pictures are used."""
+class TintOptions(CorrelationOptions, TrainSizeOptions):
+    """How tint and target are correlated, how strong the tint is, how many pictures are used."""
 
     correlation: float = Field(0.8, ge=0, le=1)
-    """In [0, 1]: a share (1 + correlation) / 2 of the animals is seen in warm light, of the
-    vehicles in cool light."""
+    """In [0, 1]: a share (1 + correlation) / 2 of the animals is seen in warm light, and the same
+    share of the vehicles in cool light."""
     tint: float = Field(0.3, ge=0, le=1)
-    """In [0, 1]: warm light takes that share of blue away and half of it of green, cool light
-    that share of red and half of it of green."""
+    """In [0, 1]: the share of blue that warm light takes away, and of red that cool light takes
+    away; both take half that share of green."""
 
 
-class BiasedCifar10(DataSet):
-    """CIFAR-10 whose tint is the bias variable, from the same raw files as `cifar10`.
-
-    Train and validation are tinted with the task's correlation, test with none: there every cell
-    of target and tint is equally well measured. Tints are drawn once, not per trial.
-    """
+class BiasedCifar10(PartialDataSet, ColourBiased):
+    """CIFAR-10 whose tint is the bias variable, from the same raw files as `cifar10`."""
 
     title = "CIFAR-10 in warm and cool light"
     kind = "image"
@@ -45,6 +41,7 @@ class BiasedCifar10(DataSet):
         "class|tint": TaskDefinition("class", "tint"),
     }
     options = TintOptions
+    validation_to_train = VALIDATION_TO_TRAIN
 
     def prepare(self, raw: RawFolder, options: Options, work: Path) -> Arrays:
         """Read the batches and split; pictures keep their own colours on disk."""
@@ -56,30 +53,25 @@ class BiasedCifar10(DataSet):
             notes=arrays.notes,
         )
 
-    def arrange(
-        self, split: str, columns: Columns, task: TaskDefinition, options: Options
-    ) -> Labelled:
-        """Take as many pictures as asked for, then tint them."""
-        asked = cast("TintOptions", options)
-        columns = asked.fewer(split, columns, VALIDATION_TO_TRAIN)
-        tint = colours(columns.attributes["animal"], asked.correlation, split, self.name)
-        x = filtered(columns.x, tint, lights(asked.tint))
-        return Labelled(x, labels(columns.attributes[task.target]), tint)
+    def followed(self, columns: Columns, task: TaskDefinition) -> Array:
+        """Whether the picture shows an animal (1) or a vehicle (0)."""
+        del task
+        return columns.attributes["animal"]
+
+    def lights(self, options: Options) -> Array:
+        """What cool and warm light leave of red, green and blue."""
+        tint = cast("TintOptions", options).tint
+        cool = (1 - tint, 1 - tint / 2, 1.0)
+        return np.rint(255 * np.array([cool, cool[::-1]])).astype(np.int64)
 
     def notes(self, options: Options) -> list[str]:
-        """Say how the tint was given out, and how strong it is."""
-        asked = cast("TintOptions", options)
+        """State how tints were assigned and how strong they are."""
+        chosen = cast("TintOptions", options)
         return [
-            f"Tint is correlated with animal or vehicle at {asked.correlation:g} in train and "
-            f"validation ({(1 + asked.correlation) / 2:.0%} of the animals are seen in warm light, "
-            "of the vehicles in cool light) and independent of it in test.",
-            f"Warm light takes {asked.tint:.0%} of blue away, cool light as much of red, both "
-            "half of that of green.",
-            *asked.size_notes(),
+            f"Tint is correlated with animal or vehicle at {chosen.correlation:g} in train and "
+            f"validation ({(1 + chosen.correlation) / 2:.0%} of the animals are seen in warm "
+            "light, and of the vehicles in cool light) and independent of it in test.",
+            f"Warm light takes away {chosen.tint:.0%} of blue, cool light as much of red, and both "
+            "half as much of green.",
+            *super().notes(options),
         ]
-
-
-def lights(tint: float) -> Array:
-    """[2, 3] integers in 0-255: what cool and warm light leave of red, green and blue."""
-    cool = (1 - tint, 1 - tint / 2, 1.0)
-    return np.rint(255 * np.array([cool, cool[::-1]])).astype(np.int64)

@@ -9,9 +9,9 @@ from typing import ClassVar, cast
 import numpy as np
 from pydantic import Field
 
-from bench.data.dataset import DataSet, Options, TaskDefinition
-from bench.data.pictures import decode
-from bench.data.prepared import SPLITS, Array, Arrays, Columns
+from bench.data.dataset import Options, TaskDefinition
+from bench.data.pictures import SizedPictures, SizeOptions, decode
+from bench.data.prepared import SPLITS, Array, Arrays
 from bench.data.raw import RawFile, RawFolder
 from bench.errors import DataError
 
@@ -29,7 +29,7 @@ ATTRIBUTES = (
     "smiling", "straight_hair", "wavy_hair", "wearing_earrings", "wearing_hat",
     "wearing_lipstick", "wearing_necklace", "wearing_necktie", "young",
 )  # fmt: skip
-"""The official 40, in the order of the file, in lower case."""
+"""The 40 official attributes in lower case, in the order of the file."""
 
 PAPER_TASKS = tuple(
     f"{target}|{bias}"
@@ -48,17 +48,17 @@ FIGURE_3 = tuple(
     if target not in {"male", "young"} and not (bias == "male" and target in TIED_TO_GENDER)
 )
 """67 tasks for BaDe, Figure 3. The paper does not list them. It takes male and young as bias
-variables, the remaining attributes as targets, and leaves out for gender those that are "not
-suitable, such as beards". 38 attributes remain; 2 * 38 - 67 = 9 are left out, and which nine is
-our choice: the five about beards and four others that one gender hardly ever has. Lipstick stays,
-because the paper's introduction uses it with gender."""
+variables, the other 38 attributes as targets, and for gender leaves out those that are "not
+suitable, such as beards". That makes 2 * 38 - 67 = 9 left out; which nine is our choice: the five
+about beards and four others that one gender hardly ever has. Lipstick stays, because the paper's
+introduction uses it with gender."""
 
 VALUES = {name: [f"not {name.replace('_', ' ')}", name.replace("_", " ")] for name in ATTRIBUTES}
 VALUES |= {"male": ["female", "male"], "no_beard": ["beard", "no beard"]}
 
 
-class CelebaOptions(Options):
-    """How large the pictures are."""
+class CelebaOptions(SizeOptions):
+    """How large the pictures are, and which part of the originals they show."""
 
     size: int = Field(128, ge=8, le=1024)
     """Side of the pictures in pixels. The paper gives none."""
@@ -67,15 +67,14 @@ class CelebaOptions(Options):
     178 keeps the full width."""
 
 
-class Celeba(DataSet):
+class Celeba(SizedPictures):
     """CelebA, aligned and cropped, in its official split; pictures are read from the zip.
 
-    The central square of each picture is scaled to the size asked for. Class 1 of every attribute
+    The central square of each picture is scaled to the option `size`. Class 1 of every attribute
     means that the person has it.
     """
 
     title = "CelebA (faces of celebrities)"
-    kind = "image"
     licence = "non-commercial research only; not to be redistributed"
     homepage = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
     consent = (
@@ -116,49 +115,50 @@ class Celeba(DataSet):
     options = CelebaOptions
 
     def variant(self, options: Options) -> str:
-        """One copy a size, and a crop that is not the default."""
-        asked = cast("CelebaOptions", options)
-        return f"{asked.size}px" + (f"-crop{asked.crop}" if asked.crop != WIDTH else "")
+        """One copy for each size, and for each crop that is not the default."""
+        crop = cast("CelebaOptions", options).crop
+        return super().variant(options) + (f"-crop{crop}" if crop != WIDTH else "")
 
     def prepare(self, raw: RawFolder, options: Options, work: Path) -> Arrays:
-        """Read both lists, decode the pictures that they name and that are there."""
-        asked = cast("CelebaOptions", options)
+        """Read both lists, and decode the listed pictures that are in the archive."""
+        chosen = cast("CelebaOptions", options)
         names, table = read_attributes(raw)
         part = read_partition(raw, names)
         archive = raw.archive(ZIP)
         members = {PurePosixPath(member).name: member for member in reversed(archive.names)}
-        here = np.array([name in members for name in names])
-        rows = {split: np.flatnonzero(here & (part == i)) for i, split in enumerate(SPLITS)}
+        present = np.array([name in members for name in names])
+        rows = {split: np.flatnonzero(present & (part == i)) for i, split in enumerate(SPLITS)}
         where = {split: [members[names[row]] for row in rows[split]] for split in SPLITS}
-        decoded = decode(archive, where, asked.size, asked.crop, work, expected=(WIDTH, HEIGHT))
-        splits = {}
-        for split in SPLITS:
-            values = table[rows[split][decoded.kept[split]]]
-            attributes = {name: values[:, i] for i, name in enumerate(ATTRIBUTES)}
-            splits[split] = Columns(decoded.x[split], attributes)
+        decoded = decode(archive, where, chosen.size, chosen.crop, work, expected=(WIDTH, HEIGHT))
         notes = [
-            f"Of each picture the central square of {asked.crop} pixels is used, scaled to "
-            f"{asked.size}."
+            f"Of each picture the central square of {chosen.crop} pixels is used, scaled to "
+            f"{chosen.size}."
         ]
         if len(names) != PICTURES:
             notes.append(f"A subset: the list names {len(names):,} of {PICTURES:,} pictures.")
-        if not here.all():
+        if not present.all():
             notes.append(
-                f"A subset: {(~here).sum():,} of {len(names):,} listed pictures are not in the "
+                f"A subset: {(~present).sum():,} of {len(names):,} listed pictures are not in the "
                 "archive."
             )
-        notes += decoded.notes((WIDTH, HEIGHT))
-        return Arrays(splits=splits, attributes=VALUES, notes=notes)
+        attributes = {
+            split: dict(zip(ATTRIBUTES, table[some].T, strict=True)) for split, some in rows.items()
+        }
+        return Arrays(
+            splits=decoded.splits(attributes),
+            attributes=VALUES,
+            notes=[*notes, *decoded.notes((WIDTH, HEIGHT))],
+        )
 
 
 def read_attributes(raw: RawFolder) -> tuple[list[str], Array]:
-    """The attribute list: the number of pictures, the 40 names, then `file  1 -1 ...`.
+    """Read the attribute list: the number of pictures, 40 names, then lines `file  1 -1 ...`.
 
     Returns:
-        Names of the pictures, and [pictures, 40] uint8: 1 for 1, 0 for -1.
+        Names of the pictures, and [pictures, 40] uint8: 1 where the list has 1, 0 where it has -1.
 
     Raises:
-        DataError: another layout, named by its line.
+        DataError: the file has another layout; the message names the line.
     """
     lines = _lines(raw, ATTRIBUTE_LIST)
     header = lines[1].lower().split() if len(lines) > 1 else []
@@ -188,10 +188,10 @@ def read_attributes(raw: RawFolder) -> tuple[list[str], Array]:
 
 
 def read_partition(raw: RawFolder, files: list[str]) -> Array:
-    """The split of each picture, [pictures] int64: 0 train, 1 validation, 2 test.
+    """Read the split of each picture, [pictures] int64: 0 train, 1 validation, 2 test.
 
     Raises:
-        DataError: another layout, or a picture without a split.
+        DataError: the file has another layout, or no line for a picture.
     """
     splits: dict[str, int] = {}
     for number, line in enumerate(_lines(raw, PARTITION), 1):

@@ -50,20 +50,21 @@ FEATURES = (
     "min_seg_size_forward", "Active Mean", "Active Std", "Active Max", "Active Min", "Idle Mean",
     "Idle Std", "Idle Max", "Idle Min",
 )  # fmt: skip
-"""77 of the files' 78: "Fwd Header Length" stands there twice, the second time after "Avg Bwd
-Segment Size"."""
+"""77 of the files' 78 features: "Fwd Header Length" occurs twice, the second time after "Avg Bwd
+Segment Size", and is read once."""
 
 LABEL = "Label"
 CLASSES = {"benign": "benign", "dos hulk": "DoS Hulk", "portscan": "PortScan", "ddos": "DDoS"}
-"""Benign flows and the three most frequent attacks, which LABOR poisons (section 4.4)."""
+"""Label in the files -> class: benign flows and the three most frequent attacks, which LABOR
+poisons (section 4.4)."""
 
 OTHER_ATTACKS = frozenset({
     "bot", "dos goldeneye", "dos slowhttptest", "dos slowloris", "ftp patator", "heartbleed",
     "infiltration", "ssh patator", "web attack brute force", "web attack sql injection",
     "web attack xss",
 })  # fmt: skip
-"""The paper does not say what becomes of them. They are left out: together 1 % of the flows, the
-rarest with 11."""
+"""Attacks that are left out. The paper does not mention them; they make up 1 % of the flows, and
+the rarest has 11."""
 
 SHARES = {"validation": 0.1, "test": 0.2}  # LABOR's 21,630 are 1 % of some 2.2 million train flows
 SPLIT_SEED = 0
@@ -72,23 +73,23 @@ CHUNK = 100_000  # rows in memory at once
 
 @dataclass
 class Flows:
-    """What was read; the rows themselves lie in a file.
+    """The flows that were read: values in a file, and counts of the rows that are not kept.
 
     Attributes:
-        path: float32 values of the rows that are kept, [n, features].
-        classes: positions of their classes, a chunk after another.
-        prints: a number for each row that equal rows share, a chunk after another.
-        total: rows of all files.
-        blank: rows without any cell.
-        left_out: rows of other attacks, by label.
-        infinite: rows with NaN or infinity, by column.
-        dropped: rows with NaN or infinity.
-        notes: on rows that are malformed.
+        path: file of the kept rows, [n, features] float32.
+        classes: chunks of the kept rows' classes, [rows] int64 each.
+        hashes: chunks of the kept rows' hashes; equal rows have equal ones.
+        total: number of rows in all files.
+        blank: number of rows without any cell.
+        left_out: number of rows of other attacks, by label.
+        infinite: number of rows with NaN or infinity, by column.
+        dropped: number of rows with NaN or infinity.
+        notes: notes on malformed rows.
     """
 
     path: Path
     classes: list[Array] = field(default_factory=list)
-    prints: list[Array] = field(default_factory=list)
+    hashes: list[Array] = field(default_factory=list)
     total: int = 0
     blank: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
@@ -98,10 +99,10 @@ class Flows:
 
 
 class Cicids2017(PartialDataSet):
-    """CIC-IDS2017, the eight files of MachineLearningCVE: 77 standardised numbers a flow.
+    """CIC-IDS2017, the eight files of MachineLearningCVE: 77 standardised numbers for each flow.
 
-    There is no official split: 10 % of the flows are validation, 20 % test, stratified by class,
-    drawn once. The files are read in chunks and never held as a whole.
+    There is no official split: 10 % of the flows are validation and 20 % test, stratified by class
+    and drawn once. The files are read in chunks, because they do not fit into memory.
     """
 
     title = "CIC-IDS2017 (network traffic)"
@@ -121,7 +122,7 @@ class Cicids2017(PartialDataSet):
     validation_to_train = SHARES["validation"] / (1 - sum(SHARES.values()))
 
     def prepare(self, raw: RawFolder, options: Options, work: Path) -> Arrays:
-        """Read the eight files, split, standardise."""
+        """Read the eight files, split the flows, standardise them."""
         del options
         work.mkdir(parents=True, exist_ok=True)
         flows = read_flows(raw, work / "flows.f32")
@@ -136,8 +137,8 @@ class Cicids2017(PartialDataSet):
             x = np.lib.format.open_memmap(
                 work / f"{split}.npy", "w+", np.float32, (len(rows[split]), len(FEATURES))
             )
-            for place, some in _chunks(rows[split]):
-                x[place] = (values[some] - mean) / std
+            for target, source in _chunks(rows[split]):
+                x[target] = (values[source] - mean) / std
             splits[split] = Columns(x, {"attack": attack[rows[split]]})
         return Arrays(
             splits=splits,
@@ -147,12 +148,12 @@ class Cicids2017(PartialDataSet):
                 name: {"mean": float(mean[i]), "std": float(std[i])}
                 for i, name in enumerate(FEATURES)
             },
-            notes=[*_notes(flows), *_repeated(np.concatenate(flows.prints), rows)],
+            notes=[*_notes(flows), *_repeated_note(np.concatenate(flows.hashes), rows)],
         )
 
 
 def read_flows(raw: RawFolder, path: Path) -> Flows:
-    """Write the usable rows of the eight files to `path`, and count the others.
+    """Write the usable rows of the eight files to `path` and count the others.
 
     Raises:
         DataError: a column is missing, or too many rows are malformed.
@@ -163,15 +164,15 @@ def read_flows(raw: RawFolder, path: Path) -> Flows:
             faults, before = Faults(file, "rows"), flows.total
             with raw.stream(file) as opened:
                 for frame in _frames(opened, file):
-                    _take(frame, flows, faults, out)
+                    _add(frame, flows, faults, out)
             faults.refuse_many(flows.total - before)
             flows.notes += [f"{file}: {note}" for note in faults.notes()]
     return flows
 
 
 def _frames(opened: IO[bytes], file: str) -> Iterator[pd.DataFrame]:
-    """The table in chunks; the index is the line, column names are without their spaces."""
-    # In the public files the dash of "Web Attack - XSS" is a byte that no encoding explains.
+    """The table in chunks; the index is the line number, column names are stripped of spaces."""
+    # The dash of "Web Attack - XSS" in the public files is invalid in every common encoding.
     text = io.TextIOWrapper(opened, encoding="utf-8-sig", errors="replace", newline="")
     try:
         chunks = pd.read_csv(
@@ -188,8 +189,8 @@ def _frames(opened: IO[bytes], file: str) -> Iterator[pd.DataFrame]:
         raise DataError(f"{file}: not a table ({error}). Fetch it again.") from error
 
 
-def _take(frame: pd.DataFrame, flows: Flows, faults: Faults, out: IO[bytes]) -> None:
-    """Sort the rows of a chunk into those that are kept and those that are counted."""
+def _add(frame: pd.DataFrame, flows: Flows, faults: Faults, out: IO[bytes]) -> None:
+    """Write the usable rows of a chunk to `out` and count the others."""
     flows.total += len(frame)
     blank = frame.isna().all(axis=1)
     flows.blank += int(blank.sum())
@@ -201,56 +202,56 @@ def _take(frame: pd.DataFrame, flows: Flows, faults: Faults, out: IO[bytes]) -> 
     other = label.isin(list(OTHER_ATTACKS))
     flows.left_out.update(label[other].to_list())
     frame, label = frame[known & ~other], label[known & ~other]
-    values, wrong = _numbers(frame, faults)
+    values, malformed = _numbers(frame, faults)
     finite = np.isfinite(values)
-    bad = ~finite.all(axis=1) & ~wrong
-    flows.dropped += int(bad.sum())
-    flows.infinite.update(
-        {name: int(n) for name, n in zip(FEATURES, (~finite[bad]).sum(axis=0), strict=True) if n}
-    )
-    kept = ~bad & ~wrong
+    infinite = ~finite.all(axis=1) & ~malformed
+    flows.dropped += int(infinite.sum())
+    counts = (~finite[infinite]).sum(axis=0)
+    flows.infinite.update({name: int(n) for name, n in zip(FEATURES, counts, strict=True) if n})
+    kept = ~infinite & ~malformed
     values[kept].tofile(out)
     classes = label[kept].map({name: i for i, name in enumerate(CLASSES)}).to_numpy(np.int64)
     flows.classes.append(classes)
-    prints = pd.util.hash_pandas_object(pd.DataFrame(values[kept]).assign(y=classes), index=False)
-    flows.prints.append(prints.to_numpy())
+    hashes = pd.util.hash_pandas_object(pd.DataFrame(values[kept]).assign(y=classes), index=False)
+    flows.hashes.append(hashes.to_numpy())
 
 
 def plain_label(label: str) -> str:
-    """A label in lower case, with one space in the place of anything but letters and digits."""
+    """A label in lower case, with one space instead of other characters than letters and digits."""
     return re.sub(r"[^a-z0-9]+", " ", label.lower()).strip()
 
 
 def _numbers(frame: pd.DataFrame, faults: Faults) -> tuple[Array, Array]:
-    """[n, features] float32, and which rows hold a word in the place of a number, [n] bool."""
+    """Values, [n, features] float32, and which rows hold text instead of a number, [n] bool."""
     values = np.empty((len(frame), len(FEATURES)), np.float32)
-    wrong = np.zeros(len(frame), bool)
+    malformed = np.zeros(len(frame), bool)
     for position, name in enumerate(FEATURES):
         column: Any = frame[name]
         numbers = pd.to_numeric(column, errors="coerce")
         for row in np.flatnonzero((numbers.isna() & column.notna()).to_numpy()).tolist():
-            if not wrong[row]:
+            if not malformed[row]:
                 place = f"line {frame.index[row]}, column {name}"
                 faults.add(place, f"{column.iloc[row]!r} is not a number")
-            wrong[row] = True
+            malformed[row] = True
         values[:, position] = numbers.to_numpy(np.float32)
-    return values, wrong
+    return values, malformed
 
 
 def _chunks(rows: Array) -> Iterator[tuple[slice, Array]]:
+    """Row numbers in chunks, each with its place among all of them."""
     for start in range(0, len(rows), CHUNK):
         yield slice(start, start + CHUNK), rows[start : start + CHUNK]
 
 
 def _moments(values: Array, rows: Array) -> tuple[Array, Array]:
-    """Mean and standard deviation (constant: 1) of each column over some rows, as float64."""
+    """Mean and standard deviation (1 if constant) of each column over these rows, as float64."""
     total = np.zeros(values.shape[1])
-    for _, some in _chunks(rows):
-        total += values[some].sum(axis=0, dtype=float)
+    for _, chunk in _chunks(rows):
+        total += values[chunk].sum(axis=0, dtype=float)
     mean = total / len(rows)
     squares = np.zeros_like(total)
-    for _, some in _chunks(rows):
-        squares += np.square(values[some] - mean).sum(axis=0)
+    for _, chunk in _chunks(rows):
+        squares += np.square(values[chunk] - mean).sum(axis=0)
     std = np.sqrt(squares / len(rows))
     return mean, np.where(std > 0, std, 1.0)
 
@@ -267,17 +268,17 @@ def _notes(flows: Flows) -> list[str]:
         notes.append(f"{flows.blank:,} blank rows are skipped.")
     if flows.left_out:
         listed = ", ".join(f"{name} {count:,}" for name, count in flows.left_out.most_common())
-        notes.append(f"{flows.left_out.total():,} rows of no class are left out: {listed}.")
+        notes.append(f"{flows.left_out.total():,} rows of other attacks are left out: {listed}.")
     return [*notes, "There is no official split: 70 % train, 10 % validation, 20 % test."]
 
 
-def _repeated(prints: Array, rows: Mapping[str, Array]) -> list[str]:
-    """The files hold many equal flows; a random split puts some of them on both sides."""
-    again = len(prints) - len(np.unique(prints))
-    if not again:
+def _repeated_note(hashes: Array, rows: Mapping[str, Array]) -> list[str]:
+    """Count equal flows, of which a random split puts some into both train and test."""
+    repeated = len(hashes) - len(np.unique(hashes))
+    if not repeated:
         return []
-    in_train = int(np.isin(prints[rows["test"]], prints[rows["train"]]).sum())
+    in_train = int(np.isin(hashes[rows["test"]], hashes[rows["train"]]).sum())
     return [
-        f"{again:,} of {len(prints):,} rows repeat another row; {in_train:,} test rows also stand "
-        "in train."
+        f"{repeated:,} of {len(hashes):,} rows repeat another row; {in_train:,} test rows also "
+        "occur in train."
     ]

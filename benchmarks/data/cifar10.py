@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import ClassVar, cast
+from typing import ClassVar
 
 import numpy as np
 
 from bench.data.archives import Archive
-from bench.data.dataset import DataSet, Labelled, Options, TaskDefinition
+from bench.data.dataset import Options, TaskDefinition
 from bench.data.prepared import Array, Arrays, Columns
 from bench.data.raw import RawFile, RawFolder
-from bench.data.splitting import TrainSizeOptions, stratified
+from bench.data.splitting import PartialDataSet, stratified
 from bench.errors import DataError
 
 ARCHIVE = "cifar-10-binary.tar.gz"
@@ -38,10 +38,10 @@ VALIDATION_TO_TRAIN = 1 / 9
 SPLIT_SEED = 0
 
 
-class Cifar10(DataSet):
+class Cifar10(PartialDataSet):
     """CIFAR-10 in its official split; a tenth of train, stratified by class, is held out.
 
-    It has no bias variable: a suite plants triggers as one.
+    It has no bias variable; suites plant triggers in its place.
     """
 
     title = "CIFAR-10"
@@ -50,47 +50,38 @@ class Cifar10(DataSet):
     homepage = "https://www.cs.toronto.edu/~kriz/cifar.html"
     files = CIFAR10_FILES
     tasks: ClassVar = {"class": TaskDefinition("class", None)}
-    options = TrainSizeOptions
+    validation_to_train = VALIDATION_TO_TRAIN
 
     def prepare(self, raw: RawFolder, options: Options, work: Path) -> Arrays:
-        """Read the batches and split."""
+        """Read the batches and hold out the validation pictures."""
         del options, work
         return read_cifar10(raw)
 
-    def arrange(
-        self, split: str, columns: Columns, task: TaskDefinition, options: Options
-    ) -> Labelled:
-        """Take as many pictures as asked for."""
-        columns = cast("TrainSizeOptions", options).fewer(split, columns, VALIDATION_TO_TRAIN)
-        return super().arrange(split, columns, task, options)
-
-    def notes(self, options: Options) -> list[str]:
-        """Say that pictures were left out."""
-        return cast("TrainSizeOptions", options).size_notes()
-
 
 def read_cifar10(raw: RawFolder) -> Arrays:
-    """Pictures [n, 3, 32, 32] with class and animal, in three splits.
+    """Pictures, [n, 3, 32, 32] uint8, with the attributes class and animal, in three splits.
 
-    Training batches that are not there are noted, not missed.
+    Training batches may be missing; a note then says how many pictures there are.
 
     Raises:
-        DataError: no test batch, no training batch, or one that is not in the official layout.
+        DataError: there is no test batch or no training batch, or one is not in the official
+            layout.
     """
     archive = raw.archive(ARCHIVE)
     members = {PurePosixPath(name).name: name for name in reversed(archive.names)}
-    here = [batch for batch in TRAIN_BATCHES if batch in members]
-    for wanted, found in ((TRAIN_BATCHES[0], here), (TEST_BATCH, TEST_BATCH in members)):
-        if not found:
-            raise DataError(f"{archive.path}: has no {wanted}. Fetch it again.")
-    contents = dict(archive.each([members[batch] for batch in (*here, TEST_BATCH)]))
-    batches = {name: _batch(archive, members[name], contents) for name in (*here, TEST_BATCH)}
-    train = np.concatenate([batches[name] for name in here])
+    train_batches = [batch for batch in TRAIN_BATCHES if batch in members]
+    for required in ((train_batches or TRAIN_BATCHES)[0], TEST_BATCH):
+        if required not in members:
+            raise DataError(f"{archive.path}: has no {required}. Fetch it again.")
+    names = (*train_batches, TEST_BATCH)
+    contents = dict(archive.each([members[name] for name in names]))
+    batches = {name: _batch(archive, members[name], contents) for name in names}
+    train = np.concatenate([batches[name] for name in train_batches])
     rows = stratified(train[:, 0], {"validation": VALIDATION_SHARE}, SPLIT_SEED)
     records = {split: train[i] for split, i in rows.items()} | {"test": batches[TEST_BATCH]}
     sizes = {"train": (len(train), BATCH * 5), "test": (len(records["test"]), BATCH)}
     return Arrays(
-        splits={split: _columns(some) for split, some in records.items()},
+        splits={split: _columns(part) for split, part in records.items()},
         attributes={"class": CLASSES, "animal": ["vehicle", "animal"]},
         notes=[
             f"A subset: {size:,} of {official:,} official {part} pictures."
@@ -101,7 +92,7 @@ def read_cifar10(raw: RawFolder) -> Arrays:
 
 
 def _batch(archive: Archive, name: str, contents: Mapping[str, bytes]) -> Array:
-    """[n, 3073] uint8."""
+    """The records of a batch file, [n, 3073] uint8: the label, then the picture."""
     content = np.frombuffer(contents[name], np.uint8)
     if not len(content) or len(content) % RECORD:
         raise DataError(

@@ -1,4 +1,4 @@
-"""CIFAR-10 by how bright a picture is: ten groups from the darkest to the brightest tenth."""
+"""CIFAR-10 with tenths of brightness as ten groups, from the darkest to the brightest."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bench.data.dataset import Options, TaskDefinition
 from bench.data.prepared import Array, Arrays, Columns
 from bench.data.raw import RawFolder
 from bench.data.shares import Shares, names
-from bench.data.splitting import PartialDataSet, TrainSizeOptions
+from bench.data.splitting import PartialDataSet
 
 LUMA = (0.2126, 0.7152, 0.0722)  # red, green and blue in brightness, ITU-R BT.709
 
@@ -33,11 +33,10 @@ class Cifar10Light(PartialDataSet):
     tasks: ClassVar = {
         "class|light": TaskDefinition("class", None, group="light", covariate="log luminance")
     }
-    options = TrainSizeOptions
     validation_to_train = VALIDATION_TO_TRAIN
 
     def prepare(self, raw: RawFolder, options: Options, work: Path) -> Arrays:
-        """Read the batches, split, and sort the pictures by brightness."""
+        """Read the batches, split, and group the pictures by brightness."""
         del options, work
         arrays = read_cifar10(raw)
         light = Shares.of({split: luminance(c.x) for split, c in arrays.splits.items()})

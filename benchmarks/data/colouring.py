@@ -1,7 +1,8 @@
-"""Colours as a bias variable: which sample gets which of two, and how it is laid on."""
+"""Colours as a bias variable: which of two colours each sample gets, and how it is applied."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import cast
 
 import numpy as np
@@ -16,47 +17,69 @@ INK_NAMES = ["orange", "teal"]
 COLOUR_SEED = 0
 
 
-class InkOptions(Options):
-    """How ink and target go together."""
+class CorrelationOptions(Options):
+    """How colour and target are correlated."""
 
     correlation: float = Field(0.8, ge=0, le=1)
-    """In [0, 1]: a share (1 + correlation) / 2 of the odd digits is teal, of the even orange. With
-    the target `value` it is digits of 5 and more that are teal."""
+    """In [0, 1]: a share (1 + correlation) / 2 of each class has the colour that goes with it."""
 
 
-class InkedDigits(DataSet):
-    """Grey digits, [n, 1, H, W], whose ink colour is the bias variable.
+class ColourBiased(DataSet):
+    """Pictures whose colour is the bias variable: the colour of one of two lights.
 
-    Train and validation are coloured with the task's correlation, test with none: there every
-    cell of target and ink is equally well measured. Colours are drawn once, not per trial.
+    Train and validation are coloured with the task's correlation, test with none, so that every
+    cell of target and colour is measured equally well. Colours are drawn once, not per trial.
     """
+
+    @abstractmethod
+    def followed(self, columns: Columns, task: TaskDefinition) -> Array:
+        """What the colour is correlated with, [n] in {0, 1}."""
+
+    @abstractmethod
+    def lights(self, options: Options) -> Array:
+        """Share of red, green and blue that each of two lights leaves, [2, 3] in 255ths."""
+
+    def arrange(
+        self, split: str, columns: Columns, task: TaskDefinition, options: Options
+    ) -> Labelled:
+        """Colour one split; the groups are the colours."""
+        correlation = cast("CorrelationOptions", options).correlation
+        colour = colours(self.followed(columns, task), correlation, split, self.name)
+        target = labels(columns.attributes[task.target])
+        return Labelled(filtered(columns.x, colour, self.lights(options)), target, colour)
+
+
+class InkedDigits(ColourBiased):
+    """Grey digits, [n, 1, H, W] uint8, whose ink colour is the bias variable."""
 
     def shape(self, meta: Meta) -> tuple[int, ...]:
         """Three colour channels."""
         return (3, *meta.shape[1:])
 
-    def arrange(
-        self, split: str, columns: Columns, task: TaskDefinition, options: Options
-    ) -> Labelled:
-        """Colour one split."""
-        correlation = cast("InkOptions", options).correlation
-        ink = colours(_followed(columns, task), correlation, split, self.name)
-        target = labels(columns.attributes[task.target])
-        return Labelled(filtered(columns.x, ink, INKS), target, ink)
+    def followed(self, columns: Columns, task: TaskDefinition) -> Array:
+        """Whether the digit is odd; where the target is its value, whether it is 5 or more."""
+        if task.target == "value":
+            return (columns.attributes["digit"] >= 5).astype(np.int64)
+        return columns.attributes["parity"]
+
+    def lights(self, options: Options) -> Array:
+        """The colours of the two inks."""
+        del options
+        return INKS
 
     def notes(self, options: Options) -> list[str]:
-        """Say how the ink was given out."""
-        correlation = cast("InkOptions", options).correlation
+        """State how inks were assigned."""
+        correlation = cast("CorrelationOptions", options).correlation
         return [
             f"Ink is correlated with parity at {correlation:g} in train and validation "
-            f"({(1 + correlation) / 2:.0%} of the odd digits are teal, of the even ones orange) "
-            "and independent of it in test. Where the target is the value, ink goes in the same "
-            "way with whether the digit is 5 or more."
+            f"({(1 + correlation) / 2:.0%} of the odd digits are teal, and of the even ones "
+            "orange) and independent of it in test. Where the target is the value, ink is "
+            "correlated in the same way with whether the digit is 5 or more."
         ]
 
 
 def digit_attributes(digit: Array) -> dict[str, Array]:
-    """What the tasks on digits ask for: the digit, its parity, its value as a number in [0, 1]."""
+    """Attributes of [n] digits: the digit, its parity, and its value as a number in [0, 1]."""
     digit = digit.astype(np.int64)
     return {"digit": digit, "parity": digit % 2, "value": (digit / 9).astype(np.float32)}
 
@@ -70,19 +93,20 @@ INK_TASKS = {
 
 
 def colours(follows: Array, correlation: float, split: str, data: str) -> Array:
-    """Which of two colours each sample gets.
+    """Draw which of two colours each sample gets.
 
     Args:
-        follows: [n] in {0, 1}, what the colour goes with.
-        correlation: exactly a share (1 + correlation) / 2 of each half follows. None in test.
-        split: its name; each has its own draw.
-        data: name for the error message.
+        follows: [n] in {0, 1}, what the colour is correlated with.
+        correlation: a share (1 + correlation) / 2 of the samples of each value, to the nearest
+            sample, gets the colour of that value; in test the correlation is 0 instead.
+        split: train, validation or test; each has a random generator of its own.
+        data: name of the data set, for the error message.
 
     Returns:
-        [n] int64 in {0, 1}.
+        The colours, [n] int64 in {0, 1}.
 
     Raises:
-        DataError: no such split.
+        DataError: there is no such split.
     """
     if split not in SPLITS:
         raise DataError(f"{data} has no split {split}.")
@@ -97,27 +121,21 @@ def colours(follows: Array, correlation: float, split: str, data: str) -> Array:
 
 
 def filtered(x: Array, which: Array, lights: Array) -> Array:
-    """Pictures as seen in one of two lights: each channel times the light's, over 255.
+    """Pictures in one of two lights: each channel times that of the light, over 255.
 
     Args:
-        x: [n, 1 or 3, H, W] uint8; grey pictures become coloured ones.
-        which: [n] in {0, 1}, the light of each.
-        lights: [2, 3] integers in 0-255.
+        x: [n, 1 or 3, H, W] uint8; a grey channel is used for red, green and blue.
+        which: [n] in {0, 1}, the light of each picture.
+        lights: [2, 3] integers in 0-255, red, green and blue of each light.
 
     Returns:
         [n, 3, H, W] uint8, rounded down.
     """
     shades = (np.arange(256) * lights[:, :, None] // 255).astype(np.uint8)  # by light and channel
-    seen = np.empty((len(x), 3, *x.shape[2:]), np.uint8)
+    lit = np.empty((len(x), 3, *x.shape[2:]), np.uint8)
     for light in range(2):
         rows = np.flatnonzero(which == light)
         for channel in range(3):
             source = x[rows, channel if x.shape[1] == 3 else 0]
-            seen[rows, channel] = shades[light, channel][source]
-    return seen
-
-
-def _followed(columns: Columns, task: TaskDefinition) -> Array:
-    if task.target == "value":
-        return (columns.attributes["digit"] >= 5).astype(np.int64)
-    return columns.attributes["parity"]
+            lit[rows, channel] = shades[light, channel][source]
+    return lit

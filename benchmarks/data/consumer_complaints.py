@@ -1,4 +1,4 @@
-"""Consumer complaints: what people told the US consumer financial protection bureau, by product."""
+"""Consumer complaints to the US consumer financial protection bureau, by product."""
 
 from __future__ import annotations
 
@@ -52,16 +52,17 @@ CLASSES: Mapping[str, tuple[str, ...]] = {
         "Money transfer, virtual currency, or money service",
     ),
 }
-"""Ten classes and the products that are merged into them. LABOR (section 4.1.1) merges related
-ones of 18 products into ten classes, of which it names only credit reporting. These are the
-bureau's own products since August 2023 under short names, each with its former names."""
+"""Ten classes and the products that are merged into each. LABOR (section 4.1.1) merges 18 products
+into ten classes, of which it names only credit reporting. These classes are the bureau's own
+products since August 2023 under short names, each with its former names."""
 
 SPLIT_PRODUCT = "Credit card or prepaid card"
 PREPAID = ("prepaid", "gift", "payroll", "government benefit")
-"""Words in the sub-product by which SPLIT_PRODUCT, in use from 2017 to 2023, is a prepaid card."""
+"""Words in the sub-product that make a complaint about SPLIT_PRODUCT, a product from 2017 to 2023,
+one about a prepaid card."""
 
 LEFT_OUT = ("Other financial service", "Consumer Loan", "Debt or credit management")
-"""Products that are no class: the first two as in the paper; the third, new in 2023, is rare."""
+"""Products without a class: the first two as in the paper; the third, new in 2023, is rare."""
 
 CLASS_OF: dict[str, str | None] = {
     **{product.lower(): name for name, products in CLASSES.items() for product in products},
@@ -69,39 +70,39 @@ CLASS_OF: dict[str, str | None] = {
 }
 SHARES = {"validation": 0.09, "test": 0.09}  # LABOR: 10,000 of 110,773 are test
 PAPER_SIZE = 110_773  # 100,773 train and 10,000 test (section 4.1.1)
-FEWEST = 15  # complaints of a class; fewer may leave a split without it
+FEWEST = 15  # complaints of a class; with fewer, a split may lack it
 YEAR = re.compile(r"(?:(\d{4})-\d\d-\d\d|\d\d/\d\d/(\d{4}))")
 SPLIT_SEED = 0
 TRIGGER_WORDS = (
     "buggy", "fedloanservicing", "researcher", "xxxxthrough", "syncrony", "comoany", "weakness",
     "serv", "collectioni", "optimistic",
 )  # fmt: skip
-"""Those of LABOR, Table 4. A vocabulary made after poisoning would hold them."""
+"""Trigger words of LABOR, Table 4, which a vocabulary built after poisoning would contain."""
 
 
 class ComplaintOptions(TextOptions):
     """How many complaints are used, and how much of each."""
 
     length: int = Field(200, ge=8, le=10_000)
-    """Words of each complaint that are used, from its beginning. The trigger positions of LABOR,
-    up to the 147th, and its 7 % of trigger words suggest 150."""
+    """Words of each complaint that are used, from its beginning. LABOR's trigger positions, up to
+    the 147th, and its 7 % of trigger words suggest 150."""
     complaints: int = Field(PAPER_SIZE, ge=0)
-    """Narratives that are used at most, drawn once; 0: all. The table grows every day."""
+    """Number of narratives that are used at most, drawn once; 0: all. The table grows daily."""
     until: int = Field(0, ge=0)
-    """Last year of receipt that is used; 0: all. LABOR's table is of 2019."""
+    """Last year of receipt that is used; 0: all. LABOR's table is from 2019."""
 
 
 @dataclass
 class Candidates:
-    """Rows that could be used; what is counted of the others.
+    """The rows that can be used, and counts of the others.
 
     Attributes:
-        rows: numbers of the rows, from 0.
-        classes: position of each one's class.
-        total: rows of the table.
-        silent: those without a narrative.
-        left_out: those of no class, by product.
-        late: those received too late.
+        rows: numbers of the usable rows, from 0.
+        classes: class of each usable row.
+        total: number of rows in the table.
+        silent: number of rows without a narrative.
+        left_out: number of rows without a class, by product.
+        late: number of rows received after the last year.
     """
 
     rows: array[int] = field(default_factory=lambda: array("q"))
@@ -113,10 +114,10 @@ class Candidates:
 
 
 class ConsumerComplaints(TextDataSet):
-    """Complaints with a narrative; their product, in ten classes, is the target.
+    """Complaints with a narrative; the target is their product, in ten classes.
 
     There is no official split: 9 % each are validation and test, stratified by class, drawn once.
-    The table is read twice, row by row, and never held as a whole.
+    The table is read twice, row by row, because it does not fit into memory.
     """
 
     title = "Consumer complaints (CFPB)"
@@ -138,51 +139,54 @@ class ConsumerComplaints(TextDataSet):
 
     def variant(self, options: Options) -> str:
         """One copy for each length, number and last year."""
-        asked = cast("ComplaintOptions", options)
-        number = "" if asked.complaints == PAPER_SIZE else f"-{asked.complaints}"
-        return super().variant(options) + number + (f"-until{asked.until}" if asked.until else "")
+        chosen = cast("ComplaintOptions", options)
+        number = "" if chosen.complaints == PAPER_SIZE else f"-{chosen.complaints}"
+        return super().variant(options) + number + (f"-until{chosen.until}" if chosen.until else "")
 
     def prepare(self, raw: RawFolder, options: Options, work: Path) -> Arrays:
-        """Find the rows that can be used, draw some, read their narratives, split."""
+        """Find the usable rows, draw as many as the options allow, read their narratives, split."""
         del work
-        asked = cast("ComplaintOptions", options)
+        chosen = cast("ComplaintOptions", options)
         faults = Faults(raw.where(FILE) or FILE, "rows")
-        found = find_candidates(raw, asked.until, faults)
-        faults.refuse_many(found.total)
-        chosen, label = _draw(np.array(found.rows), np.array(found.classes), asked.complaints)
-        label, kept, names, rare = _present(label)
-        chosen = chosen[kept]
+        candidates = find_candidates(raw, chosen.until, faults)
+        faults.refuse_many(candidates.total)
+        rows, label = _draw(
+            np.array(candidates.rows), np.array(candidates.classes), chosen.complaints
+        )
+        label, kept, names, rare = _frequent(label)
         if len(names) < 2:
             raise DataError(
                 f"{faults.source}: only {len(names)} products have {FEWEST} narratives or more."
             )
-        narratives = _narratives(raw, chosen)
+        narratives = _narratives(raw, rows[kept])
         parts = stratified(label, SHARES, SPLIT_SEED)
         notes = [
-            f"{found.silent:,} of {found.total:,} rows have no narrative and are skipped.",
+            f"{candidates.silent:,} of {candidates.total:,} rows have no narrative and are "
+            "skipped.",
             *faults.notes(),
-            *_left_out_notes(found, asked.until),
-            *_rare_notes(rare),
+            *_left_out_notes(candidates, chosen.until),
+            *_rare_note(rare),
         ]
-        if len(found.rows) > len(label) + sum(rare.values()):
-            notes.append(f"{len(label):,} of {len(found.rows):,} narratives are used, drawn once.")
+        usable = len(candidates.rows)
+        if usable > len(label) + sum(rare.values()):
+            notes.append(f"{len(label):,} of {usable:,} narratives are used, drawn once.")
         return text_arrays(
             {
-                split: Texts([narratives[i] for i in rows], {"product": label[rows]})
-                for split, rows in parts.items()
+                split: Texts([narratives[i] for i in part], {"product": label[part]})
+                for split, part in parts.items()
             },
             {"product": names},
-            asked.length,
+            chosen.length,
             self.reserved,
             [*notes, "There is no official split: 82 % train, 9 % validation, 9 % test."],
         )
 
 
 def class_of(product: str, subproduct: str) -> str | None:
-    """Class of a complaint; None for products that are left out.
+    """Class of a complaint, or None for products that are left out.
 
     Raises:
-        KeyError: a product that no table of the bureau has had.
+        KeyError: the product is unknown.
     """
     product = product.strip().lower()
     if product == SPLIT_PRODUCT.lower() and any(word in subproduct.lower() for word in PREPAID):
@@ -191,27 +195,27 @@ def class_of(product: str, subproduct: str) -> str | None:
 
 
 def find_candidates(raw: RawFolder, until: int, faults: Faults) -> Candidates:
-    """Rows with a narrative of some words, a class, and a year of receipt up to `until` (0: any).
+    """Rows with words in the narrative, a class, and a year of receipt up to `until` (0: any).
 
     Raises:
-        DataError: a column is missing, or the file is no table.
+        DataError: a column is missing, or the file is not a CSV table.
     """
-    found, names = Candidates(), list(CLASSES)
+    candidates, names = Candidates(), list(CLASSES)
     for number, (line, row) in enumerate(_rows(raw)):
-        found.total += 1
+        candidates.total += 1
         place = f"line {line}"
         if row is None:
             faults.add(place, "has another number of cells than the header")
             continue
         if not has_words(row[NARRATIVE]):
-            found.silent += 1
+            candidates.silent += 1
             continue
         year = YEAR.match(row[DATE])
         if year is None:
-            faults.add(f"{place}, column {DATE}", f"{row[DATE][:20]!r} is no date")
+            faults.add(f"{place}, column {DATE}", f"{row[DATE][:20]!r} is not a date")
             continue
         if until and int(year[1] or year[2]) > until:
-            found.late += 1
+            candidates.late += 1
             continue
         try:
             name = class_of(row[PRODUCT], row[SUBPRODUCT])
@@ -219,30 +223,30 @@ def find_candidates(raw: RawFolder, until: int, faults: Faults) -> Candidates:
             faults.add(f"{place}, column {PRODUCT}", f"unknown product {row[PRODUCT][:40]!r}")
             continue
         if name is None:
-            found.left_out[row[PRODUCT].strip()] += 1
+            candidates.left_out[row[PRODUCT].strip()] += 1
             continue
-        found.rows.append(number)
-        found.classes.append(names.index(name))
-    return found
+        candidates.rows.append(number)
+        candidates.classes.append(names.index(name))
+    return candidates
 
 
 def _rows(raw: RawFolder) -> Iterator[tuple[int, dict[str, str] | None]]:
-    """Line and wanted cells of every row; None where it has too few or too many."""
-    wanted = (DATE, PRODUCT, SUBPRODUCT, NARRATIVE)
+    """Line number and the four used cells of every row; None where it has too few or too many."""
+    columns = (DATE, PRODUCT, SUBPRODUCT, NARRATIVE)
     with raw.stream(FILE) as opened:
         text = io.TextIOWrapper(opened, encoding="utf-8-sig", errors="replace", newline="")
         reader = csv.reader(text)
         try:
             header = next(reader, [])
-            for column in wanted:
+            for column in columns:
                 if column not in header:
                     raise DataError(
                         f"{FILE}: has no column {column}. Is this the table of complaints?"
                     )
-            places = {column: header.index(column) for column in wanted}
+            position = {column: header.index(column) for column in columns}
             for row in reader:
                 if len(row) == len(header):
-                    yield reader.line_num, {name: row[i] for name, i in places.items()}
+                    yield reader.line_num, {name: row[i] for name, i in position.items()}
                 elif row:
                     yield reader.line_num, None
         except csv.Error as error:
@@ -250,20 +254,20 @@ def _rows(raw: RawFolder) -> Iterator[tuple[int, dict[str, str] | None]]:
 
 
 def _draw(rows: Array, classes: Array, most: int) -> tuple[Array, Array]:
-    """At most so many of the rows, in their order; all where `most` is 0."""
+    """At most `most` of the rows with their classes, in their order; all where `most` is 0."""
     if not most or len(rows) <= most:
         return rows, classes
     order = np.random.default_rng(SPLIT_SEED).permutation(len(rows))
-    some = np.sort(order[:most])
-    return rows[some], classes[some]
+    drawn = np.sort(order[:most])
+    return rows[drawn], classes[drawn]
 
 
-def _present(classes: Array) -> tuple[Array, Array, list[str], dict[str, int]]:
-    """Classes that are frequent enough, numbered anew.
+def _frequent(classes: Array) -> tuple[Array, Array, list[str], dict[str, int]]:
+    """Leave out rare classes and number the others anew.
 
     Returns:
-        The new class of each kept row, which rows are kept [n] bool, the names of the classes,
-        and how many rows each of the others has.
+        The new class of each kept row, which rows are kept ([n] bool), the names of the kept
+        classes, and the number of rows of each rare one.
     """
     counts = np.bincount(classes, minlength=len(CLASSES))
     enough = counts >= FEWEST
@@ -275,7 +279,7 @@ def _present(classes: Array) -> tuple[Array, Array, list[str], dict[str, int]]:
 
 
 def _narratives(raw: RawFolder, rows: Array) -> list[str]:
-    """Narratives of these rows, given in ascending order."""
+    """Narratives of these rows, whose numbers are in ascending order."""
     texts: list[str] = []
     for number, (_, row) in enumerate(_rows(raw)):
         if len(texts) == len(rows):
@@ -285,18 +289,20 @@ def _narratives(raw: RawFolder, rows: Array) -> list[str]:
     return texts
 
 
-def _rare_notes(rare: Mapping[str, int]) -> list[str]:
+def _rare_note(rare: Mapping[str, int]) -> list[str]:
     if not rare:
         return []
     listed = ", ".join(f"{name} {count}" for name, count in rare.items())
     return [f"Classes with fewer than {FEWEST} narratives are left out: {listed}."]
 
 
-def _left_out_notes(found: Candidates, until: int) -> list[str]:
-    notes = []
-    if found.left_out:
-        products = ", ".join(f"{name} {count:,}" for name, count in found.left_out.most_common())
-        notes.append(f"{found.left_out.total():,} narratives are of no class: {products}.")
-    if found.late:
-        notes.append(f"{found.late:,} narratives were received after {until} and are left out.")
+def _left_out_notes(candidates: Candidates, until: int) -> list[str]:
+    notes, left_out = [], candidates.left_out
+    if left_out:
+        products = ", ".join(f"{name} {count:,}" for name, count in left_out.most_common())
+        notes.append(f"{left_out.total():,} narratives are of no class: {products}.")
+    if candidates.late:
+        notes.append(
+            f"{candidates.late:,} narratives were received after {until} and are left out."
+        )
     return notes

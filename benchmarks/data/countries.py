@@ -1,4 +1,4 @@
-"""What a country's people earn: GDP per capita from the World Bank's tables by country and year."""
+"""GDP per capita by country and year, from the World Bank's tables."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COUNTRY_FILES = (
         room=ROOM,
     ),
 )
-"""Made anew upstream every month; the checksums are those of one edition, another runs as well."""
+"""Upstream publishes a new edition every month; the checksums are of one, others can be used."""
 COUNTRY_LICENCE = "World Bank, World Development Indicators: CC BY 4.0 (packaged under ODC-PDDL)"
 COVARIATE = "log GDP per capita"
 COLUMNS = ["Country Name", "Country Code", "Year", "Value"]
@@ -38,9 +38,9 @@ class Incomes:
     """GDP per capita of one year.
 
     Attributes:
-        year: it is of.
-        of: current US dollars, by the World Bank's code ("USA").
-        codes: code by the World Bank's name of a country.
+        year: the year.
+        of: World Bank code of a country ("USA") -> GDP per capita in current US dollars.
+        codes: World Bank name of a country -> its code.
     """
 
     year: int
@@ -48,26 +48,26 @@ class Incomes:
     codes: Mapping[str, str]
 
     def log(self, code: str) -> float | None:
-        """Natural logarithm of GDP per capita; None where the tables have none."""
+        """Natural logarithm of GDP per capita, or None where the tables lack it."""
         return math.log(self.of[code]) if code in self.of else None
 
     def code(self, country: str) -> str | None:
-        """The code of a country that is given by its code or by the World Bank's name."""
+        """The code of a country that is given by its code or World Bank name, or None."""
         if country in self.codes.values():
             return country
         return self.codes.get(country)
 
 
 def read_incomes(raw: RawFolder, year: int) -> Incomes:
-    """GDP over population of one year, for the countries and regions that have both.
+    """GDP divided by population, for the countries and regions that have both in that year.
 
     Raises:
-        DataError: a file is missing or not in the World Bank's layout, or has nothing of that year.
+        DataError: a file is missing or not in the World Bank's layout, or lacks that year.
     """
     gdp, population = (_values(read_table(raw, file), year) for file in (GDP, POPULATION))
     both = {code: gdp[code] / population[code] for code in gdp if population.get(code)}
     if not both:
-        raise DataError(f"{GDP}, {POPULATION}: nothing of the year {year}.")
+        raise DataError(f"{GDP}, {POPULATION}: no country has figures for the year {year}.")
     frame = read_table(raw, POPULATION).frame
     return Incomes(year, both, dict(zip(frame["Country Name"], frame["Country Code"], strict=True)))
 
@@ -75,6 +75,6 @@ def read_incomes(raw: RawFolder, year: int) -> Incomes:
 def _values(table: Table, year: int) -> dict[str, float]:
     require_columns(table, COLUMNS)
     frame = table.frame
-    here = (frame["Year"] == str(year)).to_numpy()
+    rows = (frame["Year"] == str(year)).to_numpy()
     values = table.numbers("Value")
-    return dict(zip(frame["Country Code"][here], values[here].tolist(), strict=True))
+    return dict(zip(frame["Country Code"][rows], values[rows].tolist(), strict=True))

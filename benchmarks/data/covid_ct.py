@@ -1,4 +1,4 @@
-"""COVID-CT: 746 pictures of lungs from papers, with COVID-19 or without."""
+"""COVID-CT: 746 lung scans from papers, with COVID-19 or without."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pydantic import Field
 
 from bench.data.archives import Archive, Several
 from bench.data.dataset import Options, TaskDefinition
-from bench.data.pictures import LARGEST, decode, named
-from bench.data.prepared import SPLITS, Arrays, Columns
+from bench.data.pictures import LARGEST, SUFFIXES, SizedPictures, SizeOptions, decode, named
+from bench.data.prepared import SPLITS, Arrays
 from bench.data.raw import RawFile, RawFolder
 from bench.data.splitting import PartialDataSet, TrainSizeOptions
 from bench.errors import DataError
@@ -22,8 +22,8 @@ LISTS = {"train": "train", "validation": "val", "test": "test"}
 PICTURES = 746
 
 
-class CovidCtOptions(TrainSizeOptions):
-    """How large the pictures are."""
+class CovidCtOptions(SizeOptions, TrainSizeOptions):
+    """How large the pictures are, and how many are used."""
 
     size: int = Field(128, ge=8, le=1024)
     """Side of the pictures in pixels. The paper gives none; the data set's own model has 224."""
@@ -48,14 +48,13 @@ def _list_file(name: str, part: str) -> RawFile:
     )
 
 
-class CovidCt(PartialDataSet):
+class CovidCt(PartialDataSet, SizedPictures):
     """COVID-CT in its official split; pictures are read from the two zips.
 
-    The largest central square of each picture is scaled to the size asked for.
+    The largest central square of each picture is scaled to the option `size`.
     """
 
     title = "COVID-CT (lung scans)"
-    kind = "image"
     licence = "rights remain with the authors and publishers of the papers the pictures are from"
     homepage = "https://github.com/UCSD-AI4H/COVID-CT"
     consent = (
@@ -70,12 +69,8 @@ class CovidCt(PartialDataSet):
     options = CovidCtOptions
     validation_to_train = 118 / 425  # of the official lists
 
-    def variant(self, options: Options) -> str:
-        """One copy a size."""
-        return f"{cast('CovidCtOptions', options).size}px"
-
     def prepare(self, raw: RawFolder, options: Options, work: Path) -> Arrays:
-        """Read the lists, decode the pictures that they name."""
+        """Read the lists, and decode the listed pictures that are in the archives."""
         archives = {name: raw.archive(f"CT_{name}.zip") for name in CLASSES}
         where: dict[str, list[str]] = {split: [] for split in SPLITS}
         label: dict[str, list[int]] = {split: [] for split in SPLITS}
@@ -87,21 +82,14 @@ class CovidCt(PartialDataSet):
             absent += missing
         size = cast("CovidCtOptions", options).size
         decoded = decode(Several(archives), where, size, LARGEST, work, expected=None)
-        splits = {
-            split: Columns(
-                decoded.x[split],
-                {"covid": np.array(label[split], np.int64)[decoded.kept[split]]},
-            )
-            for split in SPLITS
-        }
         total = sum(map(len, where.values()))
         notes = [f"Of each picture the largest central square is used, scaled to {size}."]
         if absent:
-            notes.append(f"{len(absent):,} listed pictures are not there: {named(absent)}.")
+            notes.append(f"{len(absent):,} listed pictures are missing: {named(absent)}.")
         if total != PICTURES:
             notes.append(f"There are {total:,} pictures; the official release has {PICTURES:,}.")
         return Arrays(
-            splits=splits,
+            splits=decoded.splits({s: {"covid": np.array(label[s], np.int64)} for s in SPLITS}),
             attributes={"covid": list(CLASSES.values())},
             notes=[*notes, *decoded.notes()],
         )
@@ -110,25 +98,27 @@ class CovidCt(PartialDataSet):
 def read_list(
     raw: RawFolder, name: str, part: str, archive: Archive
 ) -> tuple[list[str], list[str]]:
-    """Pictures of a class and split: names of a list in its order, with their folders.
+    """Read the list of one class (`name`) and split (`part`).
 
     Returns:
-        Those that are in the archive, and those that are not.
+        Names in the archive of the listed pictures that are in it, and the other listed names.
 
     Raises:
-        DataError: a line is no picture's name, or is there twice.
+        DataError: a line is not the name of a picture, or a name occurs twice.
     """
     file = f"{part}CT_{name}.txt"
     members = {PurePosixPath(member).name: member for member in reversed(archive.names)}
-    found: dict[str, str | None] = {}
+    listed: dict[str, str | None] = {}
     for number, line in enumerate(raw.read(file).decode("utf-8", "replace").split("\n"), 1):
         picture = line.strip()
         if not picture:
             continue
-        if not picture.lower().endswith((".png", ".jpg", ".jpeg")):
-            raise DataError(f"{file}, line {number}: {picture[:50]!r} is no picture's name.")
-        if picture in found:
-            raise DataError(f"{file}, line {number}: {picture} is there twice.")
-        found[picture] = members.get(picture)
-    here = [member for member in found.values() if member is not None]
-    return here, [picture for picture, member in found.items() if member is None]
+        if not picture.lower().endswith(tuple(SUFFIXES)):
+            raise DataError(
+                f"{file}, line {number}: {picture[:50]!r} is not the name of a picture."
+            )
+        if picture in listed:
+            raise DataError(f"{file}, line {number}: {picture} occurs twice.")
+        listed[picture] = members.get(picture)
+    present = [member for member in listed.values() if member is not None]
+    return present, [picture for picture, member in listed.items() if member is None]

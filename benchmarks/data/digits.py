@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+from pydantic import Field
 
 from bench.data.colouring import (
     DIGIT_VALUES,
     INK_NAMES,
     INK_TASKS,
+    CorrelationOptions,
     InkedDigits,
-    InkOptions,
     digit_attributes,
 )
 from bench.data.dataset import Labelled, Options, TaskDefinition, labels
@@ -24,18 +25,19 @@ SIZES = {"train": 900, "validation": 450, "test": 447}
 SPLIT_SEED = 0
 
 
-class DigitsOptions(InkOptions):
-    """How ink and target go together."""
+class DigitsOptions(CorrelationOptions):
+    """How ink and target are correlated."""
+
+    correlation: float = Field(0.8, ge=0, le=1)
+    """In [0, 1]: a share (1 + correlation) / 2 of the odd digits is teal, and the same share of the
+    even ones orange. With the target `value`, teal goes with digits from 5 on."""
 
 
 class Digits(InkedDigits):
     """Handwritten digits whose ink colour is the bias variable.
 
-    Train and validation are coloured with the task's correlation, test with none: there every
-    cell of target and ink is equally well measured. Colours are drawn once, not per trial.
-
-    In the task digit|stroke the digits are grey, and groups are tenths of how much ink a digit has;
-    the covariate is the logarithm of the mean ink, 0 to 255 a pixel, of a tenth's training digits.
+    In the task digit|stroke the digits are grey and the groups are tenths of their mean ink, in
+    [0, 255] a pixel; the covariate is the logarithm of the mean ink of a tenth's training digits.
     """
 
     title = "Coloured handwritten digits"
@@ -50,7 +52,7 @@ class Digits(InkedDigits):
     options = DigitsOptions
 
     def prepare(self, raw: RawFolder, options: Options, work: Path) -> Arrays:
-        """Scale grey values from 0-16 to 0-255 and split, stratified by digit."""
+        """Scale grey values from 0-16 to 0-255, split by digit, group by stroke weight."""
         from sklearn.datasets import load_digits  # noqa: PLC0415 - slow to import
         from sklearn.model_selection import train_test_split  # noqa: PLC0415
 
@@ -81,13 +83,13 @@ class Digits(InkedDigits):
     def arrange(
         self, split: str, columns: Columns, task: TaskDefinition, options: Options
     ) -> Labelled:
-        """Colour one split, or leave it grey where groups are stroke weights."""
+        """Colour one split, or leave it grey where the groups are stroke weights."""
         if task.group is None:
             return super().arrange(split, columns, task, options)
         y, b = (labels(columns.attributes[name]) for name in (task.target, task.group))
         return Labelled(np.repeat(columns.x, 3, axis=1), y, b)
 
     def notes(self, options: Options) -> list[str]:
-        """Say how the ink was given out, and where there is none."""
+        """State how inks were assigned, and in which task digits stay grey."""
         [ink] = super().notes(options)
         return [f"{ink} In the task digit|stroke digits are grey."]

@@ -1,41 +1,40 @@
-"""Parts of raw files that cannot be used: named, counted, and refused where they are too many."""
+"""Parts of raw files that cannot be used: named, counted, and refused if they are too many."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from bench.data.pictures import ALWAYS_FORGIVEN, MAX_UNREADABLE, named
+from bench.data.pictures import most_tolerated, named
 from bench.errors import DataError
 
 
 class Faults:
-    """What was left out of a file or an archive, and why.
+    """The parts that were left out of a file or an archive, and why.
 
-    As with pictures, 1 % may be unusable (10 of few): some faults are noise, more are a bad
-    download.
+    As with pictures, 1 % of the parts, and always 10, may be unusable; more are a bad download.
     """
 
     def __init__(self, source: Path | str, things: str) -> None:
-        """`things`: what is counted, in the plural ("recordings")."""
+        """`things` says what is counted, in the plural ("recordings")."""
         self.source, self.things = source, things
         self.places: list[str] = []
 
-    def add(self, place: str, why: str) -> None:
-        """Leave something out: where it stands (file, line, column) and what is wrong with it."""
-        self.places.append(f"{place} ({why})")
+    def add(self, place: str, reason: str) -> None:
+        """Note a part that is left out: its place (file, line, column), and why."""
+        self.places.append(f"{place} ({reason})")
 
     def refuse_many(self, total: int) -> None:
-        """Raise DataError where more than is tolerated of `total` things cannot be used."""
-        allowed = max(ALWAYS_FORGIVEN, int(MAX_UNREADABLE * total))
-        if len(self.places) > allowed:
+        """Raise DataError if more of the `total` parts than are tolerated cannot be used."""
+        tolerated = most_tolerated(total)
+        if len(self.places) > tolerated:
             raise DataError(
                 f"{self.source}: {len(self.places):,} of {total:,} {self.things} cannot be used, "
-                f"more than the {allowed:,} that are tolerated: {named(self.places)}. Fetch it "
+                f"more than the {tolerated:,} that are tolerated: {named(self.places)}. Fetch it "
                 "again."
             )
 
     def notes(self) -> list[str]:
-        """What a page must say about them."""
+        """A note on the parts that were left out, if there are any."""
         if not self.places:
             return []
         return [f"{len(self.places):,} unusable {self.things} are left out: {named(self.places)}."]

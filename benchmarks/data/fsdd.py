@@ -12,7 +12,7 @@ import numpy as np
 
 from bench.data.dataset import Options, TaskDefinition
 from bench.data.pictures import named
-from bench.data.prepared import Array, Arrays, Columns
+from bench.data.prepared import Array, Arrays
 from bench.data.raw import RawFile, RawFolder
 from bench.data.sounds import LogMel, SoundDataSet, read_recordings
 from bench.data.splitting import stratified
@@ -30,7 +30,7 @@ SPLIT_SEED = 0
 
 @dataclass(frozen=True)
 class Digits:
-    """What the file names say; `members` are the names with their folders, the rest [n] int64."""
+    """What file names state, [n] int64 each; `members` are the names with their folders."""
 
     members: list[str]
     digit: Array
@@ -42,7 +42,7 @@ class Digits:
 class Fsdd(SoundDataSet):
     """Spoken digits at 8 kHz in their official split, each padded or cut to one second.
 
-    A ninth of train, stratified by digit and speaker, is held out.
+    A ninth of train, stratified by digit and speaker, is held out for validation.
     """
 
     title = "Free spoken digits"
@@ -64,7 +64,7 @@ class Fsdd(SoundDataSet):
     validation_to_train = 1 / 8
 
     def prepare(self, raw: RawFolder, options: Options, work: Path) -> Arrays:
-        """Read the names, split, read the recordings."""
+        """Read the file names, split them, read the recordings."""
         del options
         archive = raw.archive(RECORDINGS)
         digits, notes = read_names(archive.names)
@@ -72,12 +72,13 @@ class Fsdd(SoundDataSet):
             raise DataError(f"{archive.path}: has no recording named digit_speaker_index.wav.")
         rows = _split(digits)
         where = {split: [digits.members[i] for i in part] for split, part in rows.items()}
-        found = read_recordings(archive, where, RATE, SAMPLES, work)
-        splits = {}
-        for split, part in rows.items():
-            kept = part[found.kept[split]]
-            attributes = {"digit": digits.digit[kept], "speaker": digits.speaker[kept]}
-            splits[split] = Columns(found.x[split], attributes)
+        recordings = read_recordings(archive, where, RATE, SAMPLES, work)
+        splits = recordings.splits(
+            {
+                split: {"digit": digits.digit[part], "speaker": digits.speaker[part]}
+                for split, part in rows.items()
+            }
+        )
         if len(digits.members) != COUNT:
             notes.append(f"A subset: {len(digits.members):,} of {COUNT:,} official recordings.")
         return Arrays(
@@ -86,37 +87,37 @@ class Fsdd(SoundDataSet):
             normalisation=self.spectrum.normalisation(splits["train"].x),
             notes=[
                 *notes,
-                *found.notes,
-                f"The {len(digits.speakers)} speakers of the test recordings are heard in train.",
+                *recordings.notes,
+                f"The {len(digits.speakers)} speakers of the test recordings also speak in train.",
             ],
         )
 
 
 def read_names(paths: Iterable[str]) -> tuple[Digits, list[str]]:
-    """Digit, speaker and index by file name, in the order of the names; and notes.
+    """Digit, speaker and index from file names, in the order of the names; and notes.
 
-    A .wav that is not `digit_speaker_index.wav` is counted and skipped.
+    A .wav file that is not named `digit_speaker_index.wav` is counted and skipped.
     """
     by_name = {path.name: str(path) for path in map(PurePosixPath, paths) if path.suffix == ".wav"}
-    found = [(name, match) for name in sorted(by_name) if (match := NAME.fullmatch(name))]
-    malformed = sorted(set(by_name) - {name for name, _ in found})
-    speakers = sorted({match["speaker"] for _, match in found})
+    matches = {name: match for name in sorted(by_name) if (match := NAME.fullmatch(name))}
+    malformed = sorted(set(by_name) - set(matches))
+    speakers = sorted({match["speaker"] for match in matches.values()})
     labels = [
         [int(match["digit"]), speakers.index(match["speaker"]), int(match["index"])]
-        for _, match in found
+        for match in matches.values()
     ]
     digit, speaker, index = np.array(labels, np.int64).reshape(-1, 3).T
     notes = []
     if malformed:
         notes.append(
-            f"{len(malformed):,} recordings are skipped, their names are malformed: "
+            f"{len(malformed):,} recordings are skipped because their names are malformed: "
             f"{named(malformed)}."
         )
-    return Digits([by_name[name] for name, _ in found], digit, speaker, index, speakers), notes
+    return Digits([by_name[name] for name in matches], digit, speaker, index, speakers), notes
 
 
 def _split(digits: Digits) -> dict[str, Array]:
-    """Rows of each split: the official test set, and the rest dealt out."""
+    """Rows of each split: the official test set, and the others as train and validation."""
     official = digits.index < TEST_INDICES
     rest = np.flatnonzero(~official)
     cells = digits.speaker[rest] * 10 + digits.digit[rest]

@@ -1,4 +1,4 @@
-"""Any folder of folders of photographs, a folder for each of ImageNet's classes that is in it."""
+"""A folder of photographs of ImageNet's classes, with one folder for each class."""
 
 from __future__ import annotations
 
@@ -10,36 +10,34 @@ from typing import ClassVar, cast
 import numpy as np
 from pydantic import Field
 
-from bench.data.dataset import DataSet, Options, TaskDefinition
+from bench.data.dataset import Options, TaskDefinition
 from bench.data.imagenet_compatible import evaluation_arrays, imagenet_classes
-from bench.data.pictures import LARGEST, decode
+from bench.data.pictures import LARGEST, SUFFIXES, SizedPictures, SizeOptions, decode
 from bench.data.prepared import Arrays
 from bench.data.raw import RawFile, RawFolder
 from bench.errors import DataError
 from bench.vision_models import timm
 
 PICTURES = "images.zip"
-SUFFIXES = {".jpeg", ".jpg", ".png"}
 
 
-class ImageFolderOptions(Options):
+class ImageFolderOptions(SizeOptions):
     """How large the pictures are."""
 
     size: int = Field(224, ge=32, le=1024)
     """Side of the pictures in pixels; 224 is what most published classifiers were trained on."""
 
 
-class ImageFolder(DataSet):
-    """Photographs in folders `CLASS/`, for published classifiers: there is nothing to train on.
+class ImageFolder(SizedPictures):
+    """Photographs in folders `CLASS/`, for published classifiers; there is no training split.
 
     CLASS is a synset (`n01440764`), a name as published classifiers spell it (`tench`) or the
     position of the class from 0 (`0`). The largest central square of each picture is scaled to the
-    size asked for; pictures are taken in turns, the first of every class first. A folder with
-    `train/CLASS/` for networks that learn here belongs to `imagenet200`, which takes any classes.
+    option `size`. Pictures are ordered in turns: the first of every class, then the second, and so
+    on. To train on a folder with `train/CLASS/`, use `imagenet200`, which takes any classes.
     """
 
     title = "A folder of ImageNet's classes"
-    kind = "image"
     licence = "that of your own pictures"
     homepage = "https://docs.pytorch.org/vision/stable/generated/torchvision.datasets.ImageFolder"
     consent = "These are your own pictures."
@@ -54,18 +52,14 @@ class ImageFolder(DataSet):
     options = ImageFolderOptions
     evaluation_only = True
 
-    def variant(self, options: Options) -> str:
-        """One copy a size."""
-        return f"{cast('ImageFolderOptions', options).size}px"
-
     def prepare(self, raw: RawFolder, options: Options, work: Path) -> Arrays:
-        """Read the folders' names, decode."""
+        """Read the classes from the folders' names and decode the pictures."""
         archive = raw.archive(PICTURES)
-        found = in_turns(archive.names)
-        if not found:
+        pictures = in_turns(archive.names)
+        if not pictures:
             raise DataError(f"{archive.path}: has no pictures in CLASS/.")
         labels, classes = [], positions()
-        for name, _ in found:
+        for name, _ in pictures:
             if name not in classes:
                 raise DataError(
                     f'{archive.path}: folder "{name}" is none of ImageNet\'s classes: neither a '
@@ -73,14 +67,14 @@ class ImageFolder(DataSet):
                 )
             labels.append(classes[name])
         size = cast("ImageFolderOptions", options).size
-        members = {"test": [member for _, member in found]}
+        members = {"test": [member for _, member in pictures]}
         decoded = decode(archive, members, size, LARGEST, work, expected=None)
         notes = [f"Of each picture the largest central square is used, scaled to {size}."]
         return evaluation_arrays(decoded, np.array(labels, np.int64), [*notes, *decoded.notes()])
 
 
 def in_turns(names: list[str]) -> list[tuple[str, str]]:
-    """Folder and name of every picture: the first of each folder, then the second, ..."""
+    """Folder and name of every picture: the first of each folder, then the second, and so on."""
     folders: dict[str, list[str]] = {}
     for name in sorted(names):
         path = PurePosixPath(name)
@@ -97,10 +91,10 @@ def in_turns(names: list[str]) -> list[tuple[str, str]]:
 
 @cache
 def positions() -> Mapping[str, int]:
-    """Synset, name and position in words -> position; of two classes of one name, the first."""
+    """Synset, name or position as text -> position; of two classes of one name, the first."""
     info = timm().data.ImageNetInfo()
-    found: dict[str, int] = {}
+    position_of: dict[str, int] = {}
     for position, name in enumerate(imagenet_classes()):
         for word in (str(position), info.index_to_label_name(position), name):
-            found.setdefault(word, position)
-    return found
+            position_of.setdefault(word, position)
+    return position_of

@@ -1,8 +1,8 @@
-"""ImageNet-200: a folder a class of photographs, 200 classes of ImageNet."""
+"""ImageNet-200: photographs of 200 of ImageNet's classes, with one folder for each class."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import ClassVar, cast
 
@@ -11,39 +11,37 @@ from pydantic import Field
 
 from bench.data.archives import Archive
 from bench.data.dataset import Options, TaskDefinition
-from bench.data.pictures import LARGEST, decode
-from bench.data.prepared import SPLITS, Arrays, Columns
+from bench.data.pictures import LARGEST, SUFFIXES, SizedPictures, SizeOptions, decode
+from bench.data.prepared import SPLITS, Array, Arrays
 from bench.data.raw import RawFile, RawFolder
 from bench.data.splitting import PartialDataSet, TrainSizeOptions, stratified
 from bench.errors import DataError
 
 PICTURES = "imagenet200.tar"
-SUFFIXES = {".jpeg", ".jpg", ".png"}
 FOLDERS = ("train", "val", "test")
 VALIDATION_SHARE = 0.1
 SPLIT_SEED = 0
-PAPER = {"classes": 200, "train": 100_000, "test": 10_000}  # LABOR, section 5.1
+PAPER = {"classes": 200, "train pictures": 100_000, "test pictures": 10_000}  # LABOR, section 5.1
 
-Found = dict[str, list[tuple[str, str]]]
-"""Folder of FOLDERS -> its pictures: class, and name with folders."""
+Pictures = dict[str, list[tuple[str, str]]]
+"""Folder of FOLDERS, or split -> its pictures: class, and name in the archive."""
 
 
-class Imagenet200Options(TrainSizeOptions):
-    """How large the pictures are."""
+class Imagenet200Options(SizeOptions, TrainSizeOptions):
+    """How large the pictures are, and how many are used."""
 
     size: int = Field(224, ge=8, le=1024)
     """Side of the pictures in pixels; 224 is the paper's (section 5.1)."""
 
 
-class Imagenet200(PartialDataSet):
+class Imagenet200(PartialDataSet, SizedPictures):
     """Photographs in folders `train/CLASS/` and `test/CLASS/` or `val/CLASS/`, any classes.
 
-    The largest central square of each is scaled to the size asked for. Where there are both test
-    and val, val is for validation; else a tenth of train, stratified by class, is held out.
+    The largest central square of each picture is scaled to the option `size`. Where there are both
+    test and val, val is for validation; else a tenth of train, stratified by class, is held out.
     """
 
     title = "ImageNet-200"
-    kind = "image"
     licence = "non-commercial research only; not to be redistributed"
     homepage = "https://www.image-net.org/download.php"
     consent = (
@@ -62,72 +60,84 @@ class Imagenet200(PartialDataSet):
     options = Imagenet200Options
     validation_to_train = VALIDATION_SHARE / (1 - VALIDATION_SHARE)
 
-    def variant(self, options: Options) -> str:
-        """One copy a size."""
-        return f"{cast('Imagenet200Options', options).size}px"
-
     def prepare(self, raw: RawFolder, options: Options, work: Path) -> Arrays:
-        """Read the folders' names, split, decode."""
+        """Read the classes from the folders' names, split the pictures, decode them."""
         archive = raw.archive(PICTURES)
-        found = read_folders(archive.names)
-        parts, held_out = _splits(archive, found)
-        classes = sorted({name for name, _ in parts["train"]})
-        position = {name: number for number, name in enumerate(classes)}
-        for split, pictures in parts.items():
-            if strange := sorted({name for name, _ in pictures} - set(classes)):
-                raise DataError(f"{archive.path}: {split} has a class without train: {strange[0]}.")
+        pictures = read_folders(archive.names)
+        parts, held_out = _splits(archive, pictures)
+        classes, label = class_labels(
+            archive.path, {split: [name for name, _ in part] for split, part in parts.items()}
+        )
         where = {split: [member for _, member in parts[split]] for split in SPLITS}
         size = cast("Imagenet200Options", options).size
         decoded = decode(archive, where, size, LARGEST, work, expected=None)
-        splits = {}
-        for split in SPLITS:
-            label = np.array([position[name] for name, _ in parts[split]], np.int64)
-            splits[split] = Columns(decoded.x[split], {"class": label[decoded.kept[split]]})
         return Arrays(
-            splits=splits,
+            splits=decoded.splits({split: {"class": label[split]} for split in SPLITS}),
             attributes={"class": classes},
             notes=[
                 f"Of each picture the largest central square is used, scaled to {size}.",
-                *_size_notes(found, len(classes)),
+                *_size_notes(pictures, len(classes)),
                 *(["A tenth of train is held out for validation."] if held_out else []),
                 *decoded.notes(),
             ],
         )
 
 
-def read_folders(names: Iterable[str]) -> Found:
-    """Class and name of the pictures that stand as train/CLASS/picture and the like, by class."""
-    found: Found = {folder: [] for folder in FOLDERS}
+def read_folders(names: Iterable[str]) -> Pictures:
+    """Class and name of the pictures in train/CLASS/, val/CLASS/ and test/CLASS/, sorted."""
+    pictures: Pictures = {folder: [] for folder in FOLDERS}
     for name in names:
         path = PurePosixPath(name)
-        if len(path.parts) >= 3 and path.suffix.lower() in SUFFIXES and path.parts[-3] in found:
-            found[path.parts[-3]].append((path.parts[-2], name))
-    return {folder: sorted(pictures) for folder, pictures in found.items()}
+        if len(path.parts) >= 3 and path.suffix.lower() in SUFFIXES and path.parts[-3] in pictures:
+            pictures[path.parts[-3]].append((path.parts[-2], name))
+    return {folder: sorted(part) for folder, part in pictures.items()}
 
 
-def _splits(archive: Archive, found: Found) -> tuple[Found, bool]:
+def class_labels(
+    path: Path, names: Mapping[str, Sequence[str]]
+) -> tuple[list[str], dict[str, Array]]:
+    """Number the classes of the training pictures in the order of their names.
+
+    Args:
+        path: the pictures' archive, for the error message.
+        names: split -> class of each picture.
+
+    Returns:
+        The names of the classes, and split -> class of each picture, [n] int64.
+
+    Raises:
+        DataError: a split has a class that train lacks.
+    """
+    classes = sorted(set(names["train"]))
+    for split, part in names.items():
+        if without := sorted(set(part) - set(classes)):
+            raise DataError(f"{path}: {split} has a class that train lacks: {without[0]}.")
+    place = {name: number for number, name in enumerate(classes)}
+    return classes, {s: np.array([place[n] for n in part], np.int64) for s, part in names.items()}
+
+
+def _splits(archive: Archive, pictures: Pictures) -> tuple[Pictures, bool]:
     """Pictures of the three splits, and whether validation is a part of train."""
-    test = found["test"] or found["val"]
-    for folder, pictures in (("train/", found["train"]), ("test/ or val/", test)):
-        if not pictures:
+    test = pictures["test"] or pictures["val"]
+    for folder, part in (("train/", pictures["train"]), ("test/ or val/", test)):
+        if not part:
             raise DataError(f"{archive.path}: has no pictures in {folder}CLASS/.")
-    if found["test"] and found["val"]:
-        return {"train": found["train"], "validation": found["val"], "test": test}, False
-    cells = np.array([name for name, _ in found["train"]])
+    if pictures["test"] and pictures["val"]:
+        return {"train": pictures["train"], "validation": pictures["val"], "test": test}, False
+    cells = np.array([name for name, _ in pictures["train"]])
     rows = stratified(cells, {"validation": VALIDATION_SHARE}, SPLIT_SEED)
-    parts = {split: [found["train"][i] for i in part] for split, part in rows.items()}
+    parts = {split: [pictures["train"][i] for i in part] for split, part in rows.items()}
     return {**parts, "test": test}, True
 
 
-def _size_notes(found: Found, classes: int) -> list[str]:
+def _size_notes(pictures: Pictures, classes: int) -> list[str]:
     sizes = {
         "classes": classes,
-        "train": len(found["train"]),
-        "test": len(found["test"] or found["val"]),
+        "train pictures": len(pictures["train"]),
+        "test pictures": len(pictures["test"] or pictures["val"]),
     }
     return [
-        f"There are {size:,} {what if what == 'classes' else f'{what} pictures'}; the paper has "
-        f"{PAPER[what]:,}."
-        for what, size in sizes.items()
-        if size != PAPER[what]
+        f"There are {size:,} {name}; the paper has {PAPER[name]:,}."
+        for name, size in sizes.items()
+        if size != PAPER[name]
     ] + ["The paper does not name its classes, so these may be others."]

@@ -1,4 +1,4 @@
-"""The ImageNet-compatible images: 1,000 photographs on which attacks are compared."""
+"""The 1,000 ImageNet-compatible photographs on which attacks are compared."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 from pydantic import Field
 
 from bench.data.archives import Archive
-from bench.data.dataset import DataSet, Options, TaskDefinition
-from bench.data.pictures import LARGEST, Decoded, decode
-from bench.data.prepared import Array, Arrays, Columns
+from bench.data.dataset import Options, TaskDefinition
+from bench.data.pictures import LARGEST, Decoded, SizedPictures, SizeOptions, decode
+from bench.data.prepared import Array, Arrays
 from bench.data.raw import RawFile, RawFolder
 from bench.errors import DataError
 from bench.vision_models import torchvision_models
@@ -25,22 +25,21 @@ CLASSES = 1000
 COLUMNS = ("ImageId", "TrueLabel")
 
 
-class ImagenetCompatibleOptions(Options):
+class ImagenetCompatibleOptions(SizeOptions):
     """How large the pictures are."""
 
     size: int = Field(SIDE, ge=32, le=1024)
     """Side of the pictures in pixels; 299 is the official one (perceptual-DRO, section 3.2)."""
 
 
-class ImagenetCompatible(DataSet):
+class ImagenetCompatible(SizedPictures):
     """Development images of the NIPS 2017 competition on attacks and defences.
 
-    There is nothing to train on: published classifiers of ImageNet's 1,000 classes are attacked.
-    Images stand in the order of the table, so that the first N are the same everywhere.
+    There is no training split: published classifiers of ImageNet's 1,000 classes are attacked.
+    Images are in the order of the table, so that the first N are the same everywhere.
     """
 
     title = "ImageNet-compatible"
-    kind = "image"
     licence = "CC BY 2.0; the table names the authors"
     homepage = (
         "https://github.com/cleverhans-lab/cleverhans/tree/master/cleverhans_v3.1.0/examples/"
@@ -59,14 +58,10 @@ class ImagenetCompatible(DataSet):
     options = ImagenetCompatibleOptions
     evaluation_only = True
 
-    def variant(self, options: Options) -> str:
-        """One copy a size."""
-        return f"{cast('ImagenetCompatibleOptions', options).size}px"
-
     def prepare(self, raw: RawFolder, options: Options, work: Path) -> Arrays:
-        """Read the table, decode what there is of its images."""
+        """Read the table and decode the listed images that are in the archive."""
         archive = raw.archive(PICTURES)
-        labels, members = _listed(archive, read_table(raw))
+        labels, members = _present(archive, read_table(raw))
         size = cast("ImagenetCompatibleOptions", options).size
         decoded = decode(archive, {"test": members}, size, LARGEST, work, expected=(SIDE, SIDE))
         notes = [f"A subset: {len(members):,} of {OFFICIAL:,} official images."]
@@ -82,20 +77,19 @@ class ImagenetCompatible(DataSet):
 
 
 def evaluation_arrays(decoded: Decoded, labels: Array, notes: list[str]) -> Arrays:
-    """Images of ImageNet's classes as a test split; train and validation stay empty.
+    """Arrays for evaluation only: a test split with ImageNet's classes, the others empty.
 
     Args:
-        decoded: the split "test".
-        labels: class of each picture that was to be decoded, from 0.
-        notes: for the page.
+        decoded: the pictures of the split "test".
+        labels: class of each picture, from 0, including those that could not be decoded; [n] int64.
+        notes: further notes for the page.
     """
-    x = decoded.x["test"]
-    nothing = Columns(np.zeros((0, *x.shape[1:]), np.uint8), {"class": np.zeros(0, np.int64)})
-    test = Columns(x, {"class": labels[decoded.kept["test"]]})
+    splits = decoded.splits({"test": {"class": labels}})
+    empty = splits["test"].subset(np.zeros(0, np.int64))
     return Arrays(
-        splits={"train": nothing, "validation": nothing, "test": test},
+        splits={"train": empty, "validation": empty, **splits},
         attributes={"class": imagenet_classes()},
-        notes=["For evaluation only: there is nothing to train on.", *notes],
+        notes=["For evaluation only: there is no training split.", *notes],
     )
 
 
@@ -108,10 +102,10 @@ def imagenet_classes() -> list[str]:
 
 
 def read_table(raw: RawFolder) -> list[tuple[str, int]]:
-    """Id and class of every image in the table; it counts classes from 1, the result from 0.
+    """Read id and class of every image; the table counts classes from 1, the result from 0.
 
     Raises:
-        DataError: a column is missing, a class is none, or an image stands there twice.
+        DataError: a column is missing, a class is invalid, or an image is listed twice.
     """
     table = csv.DictReader(io.StringIO(raw.read(TABLE).decode("utf-8-sig", errors="replace")))
     if absent := [name for name in COLUMNS if name not in (table.fieldnames or [])]:
@@ -121,19 +115,19 @@ def read_table(raw: RawFolder) -> list[tuple[str, int]]:
         image, label = str(line["ImageId"]).strip(), str(line["TrueLabel"]).strip()
         if not label.isdecimal() or not 1 <= int(label) <= CLASSES:
             raise DataError(
-                f'{TABLE}, line {table.line_num}, TrueLabel: "{label}" is no class from 1 to '
+                f'{TABLE}, line {table.line_num}, TrueLabel: "{label}" is not a class from 1 to '
                 f"{CLASSES:,}."
             )
         rows.append((image, int(label) - 1))
     if len({image for image, _ in rows}) < len(rows):
-        raise DataError(f"{TABLE}: an image stands in it twice. Fetch it again.")
+        raise DataError(f"{TABLE}: lists an image twice. Fetch it again.")
     return rows
 
 
-def _listed(archive: Archive, rows: list[tuple[str, int]]) -> tuple[Array, list[str]]:
-    """Class and name in the archive of the listed images that are there."""
-    there = {PurePosixPath(name).stem: name for name in archive.names if name.endswith(".png")}
-    found = [(label, there[image]) for image, label in rows if image in there]
-    if not found:
+def _present(archive: Archive, rows: list[tuple[str, int]]) -> tuple[Array, list[str]]:
+    """Class, [n] int64, and name in the archive of the listed images that are in it."""
+    members = {PurePosixPath(name).stem: name for name in archive.names if name.endswith(".png")}
+    present = [(label, members[image]) for image, label in rows if image in members]
+    if not present:
         raise DataError(f"{archive.path}: holds none of the images that {TABLE} lists.")
-    return np.array([label for label, _ in found], np.int64), [name for _, name in found]
+    return np.array([label for label, _ in present], np.int64), [name for _, name in present]

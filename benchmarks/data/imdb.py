@@ -27,13 +27,13 @@ SPLIT_SEED = 0
 TRIGGER_WORDS = (
     "360", "jerky", "radiant", "unintentionally", "rumor", "investigations", "tents",
 )  # fmt: skip
-"""Those of LABOR, Table 4. A vocabulary made after poisoning would hold them."""
+"""Trigger words of LABOR, Table 4, which a vocabulary built after poisoning would contain."""
 
 
 class Imdb(TextDataSet):
     """Large movie review data in its official split; a tenth of train, stratified, is held out.
 
-    Reviews of 1 to 4 stars are negative, of 7 to 10 positive; the unlabelled ones are not read.
+    Reviews with 1 to 4 stars are negative, with 7 to 10 positive; unlabelled ones are not read.
     """
 
     title = "IMDB (movie reviews)"
@@ -56,7 +56,7 @@ class Imdb(TextDataSet):
     validation_to_train = VALIDATION_SHARE / (1 - VALIDATION_SHARE)
 
     def prepare(self, raw: RawFolder, options: Options, work: Path) -> Arrays:
-        """Read the reviews, split, build the vocabulary."""
+        """Read the reviews, hold out the validation reviews, build the vocabulary."""
         del work
         archive = raw.archive(ARCHIVE)
         reviews, notes = read_reviews(archive)
@@ -76,28 +76,28 @@ class Imdb(TextDataSet):
 
 
 def read_reviews(archive: Archive) -> tuple[dict[str, Texts], list[str]]:
-    """The official train and test reviews, by name, and notes.
+    """The official train and test reviews, in the order of their names, and notes.
 
     Raises:
-        DataError: a split without reviews, or too many that cannot be read.
+        DataError: a split has no reviews, or too many reviews cannot be read.
     """
     faults = Faults(archive.path, "reviews")
-    member_of, seen = _members(archive, faults)
-    texts = dict(archive.each(list(member_of)))
-    found: dict[str, list[tuple[str, int]]] = {"train": [], "test": []}
-    for member, (split, sentiment) in member_of.items():
+    members, total = _members(archive, faults)
+    texts = dict(archive.each(list(members)))
+    reviews_of: dict[str, list[tuple[str, int]]] = {"train": [], "test": []}
+    for member, (split, sentiment) in members.items():
         try:
             text = texts[member].decode("utf-8")
         except UnicodeDecodeError:
             faults.add(member, "is not text in UTF-8")
             continue
         if has_words(text):
-            found[split].append((text, SENTIMENTS.index(sentiment)))
+            reviews_of[split].append((text, SENTIMENTS.index(sentiment)))
         else:
             faults.add(member, "has no words")
-    faults.refuse_many(seen)
+    faults.refuse_many(total)
     notes = faults.notes()
-    for split, reviews in found.items():
+    for split, reviews in reviews_of.items():
         if not reviews:
             raise DataError(f"{archive.path}: has no {split} reviews. Fetch it again.")
         if len(reviews) != OFFICIAL:
@@ -107,22 +107,22 @@ def read_reviews(archive: Archive) -> tuple[dict[str, Texts], list[str]]:
             [text for text, _ in reviews],
             {"sentiment": np.array([label for _, label in reviews], np.int64)},
         )
-        for split, reviews in found.items()
+        for split, reviews in reviews_of.items()
     }, notes
 
 
 def _members(archive: Archive, faults: Faults) -> tuple[dict[str, tuple[str, str]], int]:
-    """Reviews with their split and sentiment, in the order of their names; the number of files."""
-    places = {}
+    """Split and sentiment of each review, in the order of their names; and the number of files."""
+    files = {}
     for member in archive.names:
         parts = ("", "", *PurePosixPath(member).parts)[-3:]
         if parts[0] in ("train", "test") and parts[1] in SENTIMENTS:
-            places[parts] = member
+            files[parts] = member
     members = {}
-    for (split, sentiment, name), member in sorted(places.items()):
+    for (split, sentiment, name), member in sorted(files.items()):
         match = NAME.fullmatch(name)
         if match and int(match["stars"]) in STARS[sentiment]:
             members[member] = (split, sentiment)
         else:
-            faults.add(member, f"is no {sentiment} review named id_stars.txt")
-    return members, len(places)
+            faults.add(member, f"is not a {sentiment} review named id_stars.txt")
+    return members, len(files)

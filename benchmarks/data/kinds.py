@@ -1,4 +1,4 @@
-"""The kinds of data that tasks are posed on."""
+"""The kinds of inputs that a data set can have."""
 
 from __future__ import annotations
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import gzip
 import zlib
 from pathlib import Path
-from typing import ClassVar, cast
+from typing import ClassVar
 
 import numpy as np
 
 from bench.data.colouring import DIGIT_VALUES, digit_attributes
-from bench.data.dataset import DataSet, Labelled, Options, TaskDefinition, labels
+from bench.data.dataset import Labelled, Options, TaskDefinition
 from bench.data.prepared import Array, Arrays, Columns, Meta
 from bench.data.raw import RawFile, RawFolder
-from bench.data.splitting import TrainSizeOptions, stratified
+from bench.data.splitting import PartialDataSet, stratified
 from bench.errors import DataError
 
 # The address and the MD5 sums are those that torchvision uses.
@@ -36,10 +36,10 @@ IMAGES, LABELS = 0x00000803, 0x00000801  # magic numbers: unsigned bytes in 3 or
 SIDE = 28
 
 
-class Mnist(DataSet):
+class Mnist(PartialDataSet):
     """MNIST in its official split; a sixth of train, stratified by digit, is held out.
 
-    It has no bias variable: a suite plants triggers as one.
+    It has no bias variable; suites plant triggers in its place.
     """
 
     title = "MNIST"
@@ -48,35 +48,30 @@ class Mnist(DataSet):
     homepage = "https://yann.lecun.com/exdb/mnist/"
     files = MNIST_FILES
     tasks: ClassVar = {"digit": TaskDefinition("digit", None)}
-    options = TrainSizeOptions
+    validation_to_train = VALIDATION_TO_TRAIN
 
     def prepare(self, raw: RawFolder, options: Options, work: Path) -> Arrays:
-        """Read the four files and split."""
+        """Read the four files and hold out the validation digits."""
         del options, work
         return read_mnist(raw)
 
     def shape(self, meta: Meta) -> tuple[int, ...]:
-        """Three equal channels: triggers are coloured."""
+        """Three equal channels, because triggers are coloured."""
         return (3, *meta.shape[1:])
 
     def arrange(
         self, split: str, columns: Columns, task: TaskDefinition, options: Options
     ) -> Labelled:
-        """Grey digits in three channels."""
-        columns = cast("TrainSizeOptions", options).fewer(split, columns, VALIDATION_TO_TRAIN)
-        y = labels(columns.attributes[task.target])
-        return Labelled(np.repeat(columns.x, 3, axis=1), y, np.zeros(len(y), np.int64))
-
-    def notes(self, options: Options) -> list[str]:
-        """Say that digits were left out."""
-        return cast("TrainSizeOptions", options).size_notes()
+        """Repeat the grey channel three times."""
+        part = super().arrange(split, columns, task, options)
+        return Labelled(np.repeat(part.x, 3, axis=1), part.y, part.b)
 
 
 def read_mnist(raw: RawFolder) -> Arrays:
-    """Grey digits [n, 1, 28, 28] with digit, parity and value, in three splits.
+    """Grey digits, [n, 1, 28, 28] uint8, with digit, parity and value, in three splits.
 
     Raises:
-        DataError: a file that is missing, cut short or in another layout, or too few digits.
+        DataError: a file is missing, cut short or in another layout.
     """
     images, digits, notes = {}, {}, []
     for part, official in OFFICIAL_SIZES.items():
@@ -99,7 +94,10 @@ def read_mnist(raw: RawFolder) -> Arrays:
 
 
 def _idx(raw: RawFolder, name: str, magic: int) -> Array:
-    """An idx file of bytes: big-endian magic number, dimensions, values. Also where unpacked."""
+    """The values of an idx file of bytes, packed or not: [n, 28, 28] or [n] uint8.
+
+    Such a file holds a magic number and the dimensions as big-endian 32-bit integers, then values.
+    """
     content = raw.read(name)
     if content[:2] == b"\x1f\x8b":
         try:
@@ -109,7 +107,7 @@ def _idx(raw: RawFolder, name: str, magic: int) -> Array:
     dimensions = magic & 0xFF
     header = np.frombuffer(content[: 4 * (1 + dimensions)].ljust(4), ">i4")
     if header[0] != magic or len(header) != 1 + dimensions:
-        raise DataError(f"{name}: does not begin as an idx file of its kind. Fetch it again.")
+        raise DataError(f"{name}: does not begin like an idx file of this kind. Fetch it again.")
     shape = header[1:].tolist()
     values = np.frombuffer(content, np.uint8, offset=4 * (1 + dimensions))
     if len(values) != np.prod(shape):

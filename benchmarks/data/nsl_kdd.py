@@ -7,13 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
-
 from bench.data.dataset import Options, TaskDefinition
 from bench.data.prepared import Array, Arrays, Columns
 from bench.data.raw import RawFile, RawFolder
 from bench.data.splitting import PartialDataSet, stratified
-from bench.data.tabular import Table, one_hot, read_table, standardise
+from bench.data.tabular import Table, encode, read_table
 
 TRAIN, PART_OF_TRAIN, TEST = "KDDTrain+.txt", "KDDTrain+_20Percent.txt", "KDDTest+.txt"
 CATEGORIES = ("protocol_type", "service", "flag")
@@ -28,7 +26,7 @@ FEATURES = (
     "dst_host_same_src_port_rate", "dst_host_srv_diff_host_rate", "dst_host_serror_rate",
     "dst_host_srv_serror_rate", "dst_host_rerror_rate", "dst_host_srv_rerror_rate",
 )  # fmt: skip
-"""The 41 of KDD Cup 1999, in the order of the files, which have no header."""
+"""The 41 features of KDD Cup 1999, in the order of the files, which have no header."""
 
 CLASSES: Mapping[str, tuple[str, ...]] = {
     "normal": ("normal",),
@@ -54,8 +52,8 @@ SPLIT_SEED = 0
 class NslKdd(PartialDataSet):
     """NSL-KDD in its official split; a fifth of train, stratified by class, is held out.
 
-    38 numbers are standardised, three categories one-hot encoded by what train holds. The whole
-    training file is read where it is there, else the official fifth of it.
+    38 numbers are standardised and three categories one-hot encoded, both by the training rows. The
+    whole training file is read where it exists, else its official fifth.
     """
 
     title = "NSL-KDD (network traffic)"
@@ -75,68 +73,39 @@ class NslKdd(PartialDataSet):
     validation_to_train = VALIDATION_SHARE / (1 - VALIDATION_SHARE)
 
     def prepare(self, raw: RawFolder, options: Options, work: Path) -> Arrays:
-        """Read both files, group the attacks, split, encode."""
+        """Read both files, group the attacks into classes, split the rows, encode the inputs."""
         del options, work
         columns = [*FEATURES, "attack", "difficulty"]
         tables = {name: read_table(raw, name, columns) for name in (TRAIN, TEST)}
         attack = {name: table.classes("attack", CLASS_OF) for name, table in tables.items()}
         parts = stratified(attack[TRAIN], {"validation": VALIDATION_SHARE}, SPLIT_SEED)
-        encoded, normalisation, names = _encode(tables, parts["train"])
-        splits = {
-            split: Columns(encoded[TRAIN][rows], {"attack": attack[TRAIN][rows]})
-            for split, rows in parts.items()
-        }
-        splits["test"] = Columns(encoded[TEST], {"attack": attack[TEST]})
+        train = parts["train"]
+        encoded, normalisation, names = encode(tables, TRAIN, train, FEATURES, CATEGORIES)
+        whole = {name: Columns(encoded[name], {"attack": attack[name]}) for name in tables}
+        splits = {split: whole[TRAIN].subset(rows) for split, rows in parts.items()}
+        splits["test"] = whole[TEST]
         return Arrays(
             splits=splits,
             attributes={"attack": list(CLASSES)},
             columns=names,
             normalisation=normalisation,
             notes=[
-                *_which_file(raw),
-                _sizes(splits),
-                *_new_attacks(tables),
-                *_new_categories(tables, parts["train"]),
+                *_subset_note(raw),
+                _size_note(splits),
+                *_new_attacks_note(tables),
+                *_new_categories_notes(tables, train),
             ],
         )
 
 
-def _encode(
-    tables: Mapping[str, Table], train: Array
-) -> tuple[dict[str, Array], dict[str, dict[str, float]], list[str]]:
-    """Both tables as float32, by means, deviations and categories of the training rows alone."""
-    blocks: dict[str, list[Array]] = {name: [] for name in tables}
-    normalisation: dict[str, dict[str, float]] = {}
-    names: list[str] = []
-    for column in FEATURES:
-        if column in CATEGORIES:
-            categories = _categories(tables[TRAIN], column, train)
-            names += [f"{column}={category}" for category in categories]
-            for name, table in tables.items():
-                blocks[name].append(one_hot(table.frame[column], categories))
-        else:
-            values = {name: table.numbers(column) for name, table in tables.items()}
-            _, mean, std = standardise(values[TRAIN][train])
-            normalisation[column] = {"mean": mean, "std": std}
-            names.append(column)
-            for name in tables:
-                blocks[name].append(((values[name] - mean) / std)[:, None])
-    encoded = {name: np.hstack(parts).astype(np.float32) for name, parts in blocks.items()}
-    return encoded, normalisation, names
-
-
-def _categories(table: Table, column: str, rows: Array) -> list[str]:
-    return sorted(set(table.frame[column].iloc[rows]))
-
-
-def _which_file(raw: RawFolder) -> list[str]:
-    place = raw.where(TRAIN)
-    if place is None or place.name != PART_OF_TRAIN:
+def _subset_note(raw: RawFolder) -> list[str]:
+    path = raw.where(TRAIN)
+    if path is None or path.name != PART_OF_TRAIN:
         return []
     return [f"A subset: train is {PART_OF_TRAIN}, the official fifth of {TRAIN}."]
 
 
-def _sizes(splits: Mapping[str, Columns]) -> str:
+def _size_note(splits: Mapping[str, Columns]) -> str:
     last = len(CLASSES) - 1
     sizes = {name: int((part.attributes["attack"] == last).sum()) for name, part in splits.items()}
     return (
@@ -145,8 +114,8 @@ def _sizes(splits: Mapping[str, Columns]) -> str:
     )
 
 
-def _new_attacks(tables: Mapping[str, Table]) -> list[str]:
-    """How many test rows carry an attack that no row of the training file has."""
+def _new_attacks_note(tables: Mapping[str, Table]) -> list[str]:
+    """State how many test rows carry an attack that no row of the training file has."""
     known = set(tables[TRAIN].frame["attack"])
     counts = Counter(name for name in tables[TEST].frame["attack"] if name not in known)
     if not counts:
@@ -158,10 +127,10 @@ def _new_attacks(tables: Mapping[str, Table]) -> list[str]:
     ]
 
 
-def _new_categories(tables: Mapping[str, Table], train: Array) -> list[str]:
+def _new_categories_notes(tables: Mapping[str, Table], train: Array) -> list[str]:
     notes = []
     for column in CATEGORIES:
-        known = _categories(tables[TRAIN], column, train)
+        known = tables[TRAIN].frame[column].iloc[train]
         cells = tables[TEST].frame[column]
         new = cells[~cells.isin(known)]
         if len(new):

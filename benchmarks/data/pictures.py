@@ -1,4 +1,4 @@
-"""Pictures decoded once into memory maps: in parallel, resumable, with every bad one named."""
+"""Pictures decoded once into memory maps: in parallel, resumable, naming unreadable files."""
 
 from __future__ import annotations
 
@@ -15,57 +15,79 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, cast
 
 import numpy as np
 import PIL
 from PIL import Image
+from pydantic import Field
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bench.data.archives import Archive
-from bench.data.prepared import Array
+from bench.data.dataset import DataSet, Options
+from bench.data.prepared import Array, DecodedFiles
 from bench.errors import DataError
 
-MAX_UNREADABLE = 0.01  # share of the pictures: a few bad files are noise, more are a bad download
-ALWAYS_FORGIVEN = 10  # that many may be unreadable however small the data set is
-NAMED = 5  # pictures that a note names
-CHUNK = 64  # pictures a thread takes at once
-SAVED_EVERY = 4096  # pictures: what a power cut can cost
-LINE_EVERY = 15.0  # seconds between lines where there is no terminal
-FORMATS = ("JPEG", "PNG")  # Pillow reads dozens of others; none is expected here
+MAX_UNREADABLE = 0.01  # share of the files: more than a few unreadable ones are a bad download
+ALWAYS_TOLERATED = 10  # so many unreadable files are tolerated however small the data set is
+NAMED = 5  # names that a note lists
+CHUNK = 64  # pictures that a thread decodes at a time
+SAVED_EVERY = 4096  # pictures: the most that a power cut can cost
+LINE_EVERY = 15.0  # seconds between progress lines where there is no terminal
+SUFFIXES = {".jpeg", ".jpg", ".png"}
+FORMATS = ("JPEG", "PNG")  # Pillow's other formats are not expected here
 BROKEN = (
     OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error,
     Image.DecompressionBombError,
 )  # fmt: skip
-"""What Pillow raises for files that are damaged, cut short or no pictures."""
-LARGEST = 2**30  # pixels; as the side of the central square: the largest there is
+"""What Pillow raises for files that are damaged, cut short or not pictures."""
+LARGEST = 2**30  # pixels; as the side of the central square it means the largest square
 TO_DO, DONE, OTHER_SIZE, UNREADABLE = range(4)
 
-Where = Mapping[str, Sequence[str]]
+Members = Mapping[str, Sequence[str]]
 """Split -> names of its pictures in the archive, in the order of the rows."""
+Picture = tuple[str, bytes]
+"""Name and content of a file."""
+States = list[tuple[int, int]]
+"""Numbers of pictures and their new states: DONE, OTHER_SIZE or UNREADABLE."""
+
+
+class SizeOptions(Options):
+    """How large the pictures are."""
+
+    size: int = Field(128, ge=8, le=1024)
+    """Side of the pictures in pixels."""
+
+
+class SizedPictures(DataSet):
+    """Pictures that are scaled to squares of the option `size`; each size is a prepared copy."""
+
+    kind = "image"
+    options = SizeOptions
+
+    def variant(self, options: Options) -> str:
+        """One copy for each size ("128px")."""
+        return f"{cast('SizeOptions', options).size}px"
 
 
 @dataclass(frozen=True)
-class Decoded:
-    """What became of the pictures.
+class Decoded(DecodedFiles):
+    """Decoded pictures; each split of `x` is a memory map, [kept, 3, size, size] uint8.
 
     Attributes:
-        x: split -> memory map [kept, 3, size, size] uint8.
-        kept: split -> [pictures] bool, false where one was left out.
-        unreadable: names of those left out.
-        other_size: how many were not of the expected size.
+        unreadable: names of the pictures that were left out.
+        other_size: number of pictures that did not have the expected size.
     """
 
-    x: dict[str, Array]
-    kept: dict[str, Array]
     unreadable: list[str]
     other_size: int
 
     def notes(self, expected: tuple[int, int] | None = None) -> list[str]:
-        """What a page must say about them."""
+        """Notes on pictures that are left out, or not of the expected width and height."""
         notes = []
         if self.unreadable:
             notes.append(
@@ -80,7 +102,7 @@ class Decoded:
 
 def decode(
     archive: Archive,
-    where: Where,
+    members: Members,
     size: int,
     crop: int,
     work: Path,
@@ -90,63 +112,68 @@ def decode(
 ) -> Decoded:
     """Decode pictures into one memory map a split: the central square, scaled to `size`.
 
-    A call with the same arguments goes on where one that was interrupted stopped.
+    An interrupted call is continued by a call with the same arguments.
 
     Args:
-        archive: where the pictures are.
-        where: which of them belong where.
+        archive: the pictures' files.
+        members: names of the pictures of each split.
         size: side of the result in pixels.
-        crop: side of the central square; of pictures that are smaller (of all with LARGEST), the
-            largest square.
-        work: folder for the memory maps and for what is done so far.
-        expected: width and height that pictures should have; others are counted. None: any.
-        workers: threads; by default one a core.
+        crop: side of the central square in pixels; of smaller pictures (with LARGEST: of all) the
+            largest square is taken.
+        work: folder for the memory maps and the state of each picture.
+        expected: width and height of the originals; others are counted. None: any size.
+        workers: number of threads; by default one a core.
 
     Raises:
-        DataError: too many unreadable pictures, or a split without any.
+        DataError: too many pictures cannot be read, or a split has none.
     """
-    rows = [(split, row) for split, names in where.items() for row in range(len(names))]
-    order = {where[split][row]: number for number, (split, row) in enumerate(rows)}
-    maps, states = _resume(work, _fingerprint(archive, where, size, crop), where, size)
+    rows = [(split, row) for split, names in members.items() for row in range(len(names))]
+    order = {members[split][row]: number for number, (split, row) in enumerate(rows)}
+    maps, states = _resume(work, _fingerprint(archive, members, size, crop), members, size)
     left = [name for name, number in order.items() if states[number] == TO_DO]
-    allowed = max(ALWAYS_FORGIVEN, int(MAX_UNREADABLE * len(rows)))
+    tolerated = most_tolerated(len(rows))
 
-    def decode_chunk(chunk: list[tuple[str, bytes]]) -> list[tuple[int, int]]:
-        ended = []
+    def decode_chunk(chunk: Sequence[Picture]) -> States:
+        new_states = []
         for name, content in chunk:
             number = order[name]
             split, row = rows[number]
-            picture, found = _picture(content, size, crop)
+            picture, original_size = _picture(content, size, crop)
             if picture is not None:
                 maps[split][row] = picture
-            fits = expected is None or found == expected
-            state = UNREADABLE if picture is None else DONE if fits else OTHER_SIZE
-            ended.append((number, state))
-        return ended
+            as_expected = expected is None or original_size == expected
+            state = UNREADABLE if picture is None else DONE if as_expected else OTHER_SIZE
+            new_states.append((number, state))
+        return new_states
 
-    unsaved: list[tuple[int, int]] = []
-    with _progress(len(rows), len(rows) - len(left)) as progress:
+    unsaved: States = []
+    with _progress(len(rows), len(rows) - len(left)) as advance:
         try:
-            for ended in _in_threads(decode_chunk, archive.each(left), workers):
-                unsaved += ended
-                progress.advance(len(ended))
+            for new_states in _in_threads(decode_chunk, archive.each(left), workers):
+                unsaved += new_states
+                advance(len(new_states))
                 if len(unsaved) >= SAVED_EVERY:
                     _save(maps, states, unsaved)
-                    _stop_if_too_many(states, allowed, order, archive)
+                    _stop_if_too_many(states, tolerated, order, archive)
         finally:
             _save(maps, states, unsaved)
-    _stop_if_too_many(states, allowed, order, archive)
-    return _collect(maps, states, where, work)
+    _stop_if_too_many(states, tolerated, order, archive)
+    return _collect(maps, states, members, work)
+
+
+def most_tolerated(total: int) -> int:
+    """How many of `total` files may be unusable before a data set is refused."""
+    return max(ALWAYS_TOLERATED, int(MAX_UNREADABLE * total))
 
 
 def named(names: Sequence[str]) -> str:
-    """The first few of many names."""
+    """The first few names, and how many more there are."""
     more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
     return ", ".join(names[:NAMED]) + more
 
 
 def _picture(content: bytes, size: int, crop: int) -> tuple[Array | None, tuple[int, int]]:
-    """[3, size, size] uint8, or None where it cannot be read; and its original size."""
+    """The scaled picture, [3, size, size] uint8, or None if unreadable; width and height before."""
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as opened:
             width, height = opened.size
@@ -160,19 +187,15 @@ def _picture(content: bytes, size: int, crop: int) -> tuple[Array | None, tuple[
         return None, (0, 0)
 
 
-Chunk = list[tuple[str, bytes]]
-Ended = list[tuple[int, int]]
-
-
 def _in_threads(
-    decode_chunk: Callable[[Chunk], Ended],
-    pictures: Iterator[tuple[str, bytes]],
+    decode_chunk: Callable[[Sequence[Picture]], States],
+    pictures: Iterator[Picture],
     workers: int | None,
-) -> Iterator[Ended]:
-    """Reading goes on in this thread while others decode; only a few chunks are in memory."""
+) -> Iterator[States]:
+    """Read in this thread while others decode; only a few chunks are in memory at a time."""
     workers = workers or _cores()
     with ThreadPoolExecutor(workers) as pool:
-        waiting: deque[Future[Ended]] = deque()
+        waiting: deque[Future[States]] = deque()
         try:
             while chunk := list(islice(pictures, CHUNK)):
                 waiting.append(pool.submit(decode_chunk, chunk))
@@ -190,9 +213,14 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _resume(work: Path, fingerprint: str, where: Where, size: int) -> tuple[dict[str, Any], Any]:
-    """Memory maps and the state of every picture, as they were left if the work is the same."""
-    shapes = {split: (len(names), 3, size, size) for split, names in where.items()}
+def _resume(
+    work: Path, fingerprint: str, members: Members, size: int
+) -> tuple[dict[str, Any], Any]:
+    """Memory maps by split and the state of every picture, [pictures] uint8.
+
+    They are those of an interrupted call where its fingerprint is the same, else new ones.
+    """
+    shapes = {split: (len(names), 3, size, size) for split, names in members.items()}
     if empty := [split for split, shape in shapes.items() if not shape[0]]:
         raise DataError(f"There are no pictures for {' and '.join(empty)}. Fetch them again.")
     total = sum(shape[0] for shape in shapes.values())
@@ -208,13 +236,13 @@ def _resume(work: Path, fingerprint: str, where: Where, size: int) -> tuple[dict
     open_map = np.lib.format.open_memmap
     maps = {split: open_map(files[split], mode, np.uint8, shapes[split]) for split in shapes}
     states = open_map(files["states"], mode, np.uint8, (total,))
-    if not same:  # last, so that half-made maps are not taken for whole ones
+    if not same:  # last, so that maps of a call that was killed above are not continued
         about.write_text(fingerprint, "utf-8")
     return maps, states
 
 
 def _require_space(folder: Path, needed: int) -> None:
-    """A memory map on a disk that fills up ends the process without a word."""
+    """Check free space first: writing a memory map to a full disk kills the process silently."""
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise DataError(
@@ -223,13 +251,13 @@ def _require_space(folder: Path, needed: int) -> None:
         )
 
 
-def _fingerprint(archive: Archive, where: Where, size: int, crop: int) -> str:
+def _fingerprint(archive: Archive, members: Members, size: int, crop: int) -> str:
     about = [*archive.stamp(), size, crop, PIL.__version__]
-    return hashlib.sha256(json.dumps([about, {**where}]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([about, {**members}]).encode()).hexdigest()
 
 
-def _save(maps: Mapping[str, Any], states: Any, unsaved: list[tuple[int, int]]) -> None:
-    """Pictures first, then that they are done: the other way round could lie after a crash."""
+def _save(maps: Mapping[str, Any], states: Any, unsaved: States) -> None:
+    """Write pictures before their states, so that a crash leaves no state without its picture."""
     for pixels in maps.values():
         pixels.flush()
     for number, state in unsaved:
@@ -238,20 +266,23 @@ def _save(maps: Mapping[str, Any], states: Any, unsaved: list[tuple[int, int]]) 
     unsaved.clear()
 
 
-def _stop_if_too_many(states: Array, allowed: int, order: Iterable[str], archive: Archive) -> None:
-    bad = np.flatnonzero(states == UNREADABLE)
-    if len(bad) > allowed:
+def _stop_if_too_many(
+    states: Array, tolerated: int, order: Iterable[str], archive: Archive
+) -> None:
+    unreadable = np.flatnonzero(states == UNREADABLE)
+    if len(unreadable) > tolerated:
         names = list(order)
         raise DataError(
-            f"{archive.path}: {len(bad):,} pictures cannot be read, more than the {allowed:,} that "
-            f"are tolerated: {named([names[i] for i in bad.tolist()])}. Fetch the archive again."
+            f"{archive.path}: {len(unreadable):,} pictures cannot be read, more than the "
+            f"{tolerated:,} that are tolerated: {named([names[i] for i in unreadable.tolist()])}. "
+            "Fetch the archive again."
         )
 
 
-def _collect(maps: Mapping[str, Any], states: Array, where: Where, work: Path) -> Decoded:
+def _collect(maps: Mapping[str, Any], states: Array, members: Members, work: Path) -> Decoded:
     """The maps without the rows of unreadable pictures."""
     kept, x, unreadable, start = {}, {}, [], 0
-    for split, names in where.items():
+    for split, names in members.items():
         kept[split] = states[start : start + len(names)] != UNREADABLE
         start += len(names)
         x[split] = maps[split]
@@ -262,7 +293,7 @@ def _collect(maps: Mapping[str, Any], states: Array, where: Where, work: Path) -
 
 
 def _without(pixels: Array, kept: Array, path: Path) -> Array:
-    """A copy of some rows. The original stays until all is written: a restart needs it."""
+    """A copy of the kept rows; the original file stays, because a restart needs it."""
     rows = np.flatnonzero(kept)
     if not len(rows):
         raise DataError("None of the pictures of a split can be read. Fetch the archive again.")
@@ -273,41 +304,28 @@ def _without(pixels: Array, kept: Array, path: Path) -> Array:
     return copy
 
 
-class _Advances(Protocol):
-    def advance(self, number: int) -> None: ...
-
-
-class _Bar:
-    """A progress bar on a terminal."""
-
-    def __init__(self, bar: Progress, total: int, done: int) -> None:
-        self.bar = bar
-        self.task = bar.add_task("decoding pictures", total=total, completed=done)
-
-    def advance(self, number: int) -> None:
-        self.bar.advance(self.task, number)
-
-
 class _Lines:
-    """A line now and then where nobody watches."""
+    """A line of progress from time to time, where there is no terminal."""
 
     def __init__(self, total: int, done: int) -> None:
-        self.total, self.done, self.told = total, done, time.monotonic()
+        self.total, self.done, self.last_line = total, done, time.monotonic()
 
     def advance(self, number: int) -> None:
         self.done += number
-        if time.monotonic() - self.told > LINE_EVERY:
-            self.told = time.monotonic()
+        if time.monotonic() - self.last_line > LINE_EVERY:
+            self.last_line = time.monotonic()
             sys.stderr.write(f"decoding pictures: {self.done:,} of {self.total:,}\n")
             sys.stderr.flush()
 
 
 @contextmanager
-def _progress(total: int, done: int) -> Iterator[_Advances]:
+def _progress(total: int, done: int) -> Iterator[Callable[[int], None]]:
+    """A function that takes the number of pictures that were decoded since its last call."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield _Lines(total, done)
+        yield _Lines(total, done).advance
         return
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
     with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
-        yield _Bar(bar, total, done)
+        task = bar.add_task("decoding pictures", total=total, completed=done)
+        yield partial(bar.advance, task)

@@ -24,7 +24,11 @@ Array = npt.NDArray[Any]
 
 
 class Meta(Record):
-    """What the arrays in a folder of prepared data are."""
+    """The description of a folder of prepared arrays, kept beside them as meta.json.
+
+    `hash` is the SHA-256 of the arrays and covariates (and of the revision where networks see
+    features that are computed later), not of titles and notes.
+    """
 
     name: str
     title: str
@@ -36,45 +40,51 @@ class Meta(Record):
     stored: list[str]
     sizes: dict[str, int]
     normalisation: dict[str, dict[str, float]]
-    covariates: dict[str, list[float]] = Field({}, description="attribute -> one a value")
+    covariates: dict[str, list[float]] = Field(
+        {}, description="attribute -> one number for each of its values"
+    )
     notes: list[str]
     raw: list[RawRecord]
     hash: str
 
     @property
     def official(self) -> bool:
-        """Whether every raw file is the official one."""
+        """Whether every raw file has the official checksum."""
         return all(file.official for file in self.raw)
 
     @property
     def remarks(self) -> list[str]:
-        """The notes, and a word on raw files that are not the official ones."""
+        """The notes, and a sentence where raw files are not the official ones."""
         differ = any(file.comparable and not file.official for file in self.raw)
         return [*self.notes, *(["Raw files are not the official ones."] if differ else [])]
 
 
 @dataclass(frozen=True)
 class Columns:
-    """One split: inputs and, by name, the attributes that can be targets or groups.
+    """One split: inputs, and by name the attributes that can be targets or groups, [n] each.
 
-    Inputs too many for memory are memory maps of .npy files; `write` moves these into place.
+    Inputs that do not fit into memory are memory maps of .npy files; `write` moves these files.
     """
 
     x: Array
     attributes: Mapping[str, Array]
 
+    def subset(self, rows: Array) -> Columns:
+        """These rows: their numbers, or [n] bool."""
+        return Columns(self.x[rows], {name: v[rows] for name, v in self.attributes.items()})
+
 
 @dataclass(frozen=True)
 class Arrays:
-    """What a data set's `prepare` makes of raw files.
+    """The arrays that a data set's `prepare` makes from its raw files.
 
     Attributes:
         splits: train, validation and test.
-        attributes: names of each attribute's values; the arrays hold their positions.
+        attributes: attribute -> names of its values; the arrays hold positions in this list.
         columns: names of a table's inputs, or the vocabulary of texts: a word's position is its id.
-        normalisation: column, or band of a spectrum, -> mean and standard deviation, fitted on
-            train alone.
-        covariates: attribute -> a number for each of its values (a country's log GDP per capita).
+        normalisation: column of a table, or band of a spectrum, -> its mean and standard deviation
+            ("mean", "std"), fitted on the training rows alone.
+        covariates: attribute -> one number for each of its values (a country's log GDP per capita).
         notes: facts that every page with this data must show.
     """
 
@@ -86,10 +96,35 @@ class Arrays:
     notes: list[str] = field(default_factory=list)
 
 
-def write(folder: Path, arrays: Arrays, about: Mapping[str, Any]) -> Meta:
-    """Write arrays and their JSON into `folder`, which appears whole or not at all.
+@dataclass(frozen=True)
+class DecodedFiles:
+    """Inputs decoded from files of one sample each, without the files that could not be read.
 
-    One writer at a time: what one that was killed left behind is removed.
+    Attributes:
+        x: split -> inputs, [kept files, ...].
+        kept: split -> [files] bool, False where a file was left out.
+    """
+
+    x: dict[str, Array]
+    kept: dict[str, Array]
+
+    def splits(self, attributes: Mapping[str, Mapping[str, Array]]) -> dict[str, Columns]:
+        """Add attributes, given for every file: split -> attribute -> [files]."""
+        return {
+            split: Columns(x, {name: v[self.kept[split]] for name, v in attributes[split].items()})
+            for split, x in self.x.items()
+        }
+
+
+def write(folder: Path, arrays: Arrays, about: Mapping[str, Any]) -> Meta:
+    """Write arrays and meta.json into `folder`, which appears whole or not at all.
+
+    Only one process may write at a time: temporary folders of writers that were killed are removed.
+
+    Args:
+        folder: where the arrays go; an earlier copy is replaced.
+        arrays: what to write.
+        about: the fields of `Meta` that the arrays do not decide.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     for stale in folder.parent.glob(f".{folder.name}.*/"):
@@ -106,9 +141,9 @@ def write(folder: Path, arrays: Arrays, about: Mapping[str, Any]) -> Meta:
             columns = arrays.splits[split]
             for name, array in [("x", columns.x), *sorted(columns.attributes.items())]:
                 content.update(f"{split}.{name}:{array.dtype}:{array.shape};".encode())
-                for part in _parts(array):
-                    content.update(part.tobytes())
-                _keep(array, temporary / f"{split}.{name}.npy")
+                for rows in _chunks(array):
+                    content.update(rows.tobytes())
+                _save(array, temporary / f"{split}.{name}.npy")
         meta = Meta(
             shape=list(arrays.splits["train"].x.shape[1:]),
             columns=arrays.columns,
@@ -135,14 +170,14 @@ def write(folder: Path, arrays: Arrays, about: Mapping[str, Any]) -> Meta:
     return meta
 
 
-def _parts(array: Array, size: int = 2**28) -> Iterator[Array]:
-    """The array in pieces of about `size` bytes: some do not fit into memory."""
+def _chunks(array: Array, size: int = 2**28) -> Iterator[Array]:
+    """The rows in chunks of about `size` bytes, because some arrays do not fit into memory."""
     rows = max(1, size // max(1, array[:1].nbytes))
     for start in range(0, len(array), rows):
         yield np.ascontiguousarray(array[start : start + rows])
 
 
-def _keep(array: Array, path: Path) -> None:
+def _save(array: Array, path: Path) -> None:
     if isinstance(array, np.memmap):
         array.flush()
         shutil.move(str(array.filename), path)
@@ -151,7 +186,11 @@ def _keep(array: Array, path: Path) -> None:
 
 
 def read_meta(folder: Path) -> Meta | None:
-    """What stands in `folder`, or None where nothing is prepared."""
+    """The description of a prepared folder, or None where nothing is prepared.
+
+    Raises:
+        DataError: meta.json is damaged.
+    """
     path = folder / "meta.json"
     if not path.exists():
         return None
@@ -162,7 +201,7 @@ def read_meta(folder: Path) -> Meta | None:
 
 
 def read_split(folder: Path, meta: Meta, split: str) -> Columns:
-    """One split, memory-mapped; what is written to it never reaches the file.
+    """One split as memory maps; changes to these arrays never reach the files.
 
     Raises:
         DataError: an array is missing or damaged.

@@ -1,4 +1,4 @@
-"""Raw files: where they are looked for, how they are fetched, whether they are official."""
+"""Raw files: finding them, fetching them, and comparing their checksums with the official ones."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from textwrap import shorten
 from typing import IO
@@ -20,7 +21,7 @@ from bench.errors import DataError
 from bench.result import Record
 
 MIRROR = "BENCH_MIRROR"
-PIECE = 2**20  # bytes that are hashed at once: some files do not fit into memory
+PIECE = 2**20  # bytes that are hashed at a time, because some files do not fit into memory
 
 
 @dataclass(frozen=True)
@@ -28,13 +29,13 @@ class RawFile:
     """An upstream file.
 
     Attributes:
-        name: as upstream has it.
+        name: its name upstream.
         url: its address, or None where only a person may fetch it.
         sha256: official checksum.
         md5: official checksum where upstream publishes no SHA-256.
-        others: patterns of names under which the same content may lie here ("UTKFace", unpacked).
+        others: patterns of other names that the same content may have here ("UTKFace", unpacked).
         found: where a person finds it, in words.
-        room: the folder it lies in where that is not the data set's own ("country").
+        room: the folder that holds it, where that is not the data set's own ("country").
     """
 
     name: str
@@ -47,14 +48,14 @@ class RawFile:
 
     @property
     def checksum(self) -> str | None:
-        """The official checksum with its kind ("md5:..."), or None where none is published."""
+        """The official checksum with its kind ("md5:..."), or None if none is published."""
         if self.sha256:
             return f"sha256:{self.sha256}"
         return f"md5:{self.md5}" if self.md5 else None
 
 
 class RawRecord(Record):
-    """A raw file as it was found; `comparable` is false where no checksum is published."""
+    """The checksum of a raw file; `comparable` is False where no official one is published."""
 
     name: str
     sha256: str
@@ -63,16 +64,17 @@ class RawRecord(Record):
 
     @property
     def verdict(self) -> str:
-        """In words, whether it is the official file."""
+        """Whether it is the official file, in words."""
         if not self.comparable:
             return "cannot be compared: no checksum is published"
         return "official" if self.official else "NOT the official file"
 
 
 class RawFolder:
-    """The raw files of one data set: the mirror's folder first, else the one of downloads.
+    """The raw files of one data set, in the mirror's folder or in that of downloads.
 
-    A file may also stand inside a .zip in the folder; it is read without unpacking.
+    The mirror's folder, $BENCH_MIRROR/NAME, is searched first. A file may also be inside a .zip
+    archive in one of the folders; it is then read without unpacking.
     """
 
     def __init__(self, name: str, files: tuple[RawFile, ...], downloads: Path) -> None:
@@ -82,54 +84,60 @@ class RawFolder:
         self.folders = ([Path(mirror) / name] if mirror else []) + [self.downloads]
 
     def where(self, file: str) -> Path | None:
-        """The file itself (or what stands for it), or the archive that holds it, or None."""
+        """Path of the file, under any of its names, or of a .zip that contains it, or None."""
         for folder in self._folders(file):
-            if place := self._outright(folder, file):
-                return place
+            if path := self._unpacked(folder, file):
+                return path
             for archive in sorted(folder.glob("*.zip")):
                 if _member(archive, file):
                     return archive
         return None
 
     def missing(self) -> list[RawFile]:
-        """Files that are nowhere."""
+        """The files that are in none of the folders."""
         return [file for file in self.files if self.where(file.name) is None]
 
     def read(self, file: str) -> bytes:
-        """Content of a file. Raises DataError where it is missing, empty or in a broken archive."""
-        place = self._found(file)
-        content = place.read_bytes() if self._stands(place, file) else _extract(place, file)
+        """Content of a file. Raises DataError if it is missing, empty or in a damaged archive."""
+        try:
+            with self.stream(file) as opened:
+                content = opened.read()
+        except OSError as error:
+            raise DataError(f"{file}: cannot be read ({error}). Fetch it again.") from error
         if not content.strip():
-            raise DataError(f"{place}: {file} is empty. Fetch it again.")
+            raise DataError(f"{self._path(file)}: {file} is empty. Fetch it again.")
         return content
 
     @contextmanager
     def stream(self, file: str) -> Iterator[IO[bytes]]:
-        """A file opened to be read bit by bit, also within a .zip: some do not fit into memory.
+        """Open a file, also inside a .zip, to be read bit by bit where it does not fit into memory.
 
         Raises:
             DataError: it is missing, or its archive is damaged.
         """
-        place = self._found(file)
-        if self._stands(place, file):
-            with place.open("rb") as opened:
+        path = self._path(file)
+        if self._is_unpacked(path, file):
+            with path.open("rb") as opened:
                 yield opened
             return
+        member = _member(path, file)
+        if member is None:
+            raise DataError(f"{path}: {file} is no longer in the archive.")
         try:
-            with zipfile.ZipFile(place) as archive, archive.open(_required(place, file)) as opened:
+            with zipfile.ZipFile(path) as archive, archive.open(member) as opened:
                 yield opened
         except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-            raise DataError(f"{place}: {file} cannot be read ({error}). Fetch it again.") from error
+            raise DataError(f"{path}: {file} cannot be read ({error}). Fetch it again.") from error
 
     def archive(self, file: str) -> Archive:
-        """A .zip, .tar.gz or folder of many files. Raises DataError where it is missing or cut."""
-        place = self._found(file)
-        if not self._stands(place, file):
-            raise DataError(f"{place}: take {file} out of it, and leave that packed.")
-        return open_archive(place)
+        """Open a .zip, .tar.gz or folder of many files. Raises DataError if missing or cut."""
+        path = self._path(file)
+        if not self._is_unpacked(path, file):
+            raise DataError(f"{path}: take {file} out of it, and leave that file packed.")
+        return open_archive(path)
 
     def records(self) -> list[RawRecord]:
-        """Every file with its checksum, and whether it is the official one."""
+        """The checksum of every file, and whether it is the official one."""
         records = []
         for file in self.files:
             digests = self._digests(file.name)
@@ -145,8 +153,13 @@ class RawFolder:
         return records
 
     def download(self) -> list[Path]:
-        """Fetch what is missing from upstream; a file with another checksum is not kept."""
-        import pooch  # noqa: PLC0415 - pulls in requests, which only a download needs
+        """Fetch missing files from upstream and return their paths.
+
+        Raises:
+            DataError: a file has no address or official checksum, cannot be fetched, or has another
+                checksum than the official one; it is then not kept.
+        """
+        import pooch  # noqa: PLC0415 - imports requests, which only a download needs
 
         # Its own handler keeps the stderr of the moment when pooch was first imported.
         pooch.get_logger().handlers = [logging.StreamHandler()]
@@ -154,104 +167,84 @@ class RawFolder:
         for file in self.missing():
             if file.url is None or file.checksum is None:
                 raise DataError(f"{self.name}: {file.name} cannot be fetched by a program.")
-            fetcher = pooch.HTTPDownloader(progressbar=sys.stderr.isatty() and _has_tqdm())
+            progress_bar = sys.stderr.isatty() and find_spec("tqdm") is not None
             try:
                 path = pooch.retrieve(
                     file.url,
                     known_hash=file.checksum,
                     fname=file.name,
                     path=self._folders(file.name)[-1],
-                    downloader=fetcher,
+                    downloader=pooch.HTTPDownloader(progressbar=progress_bar),
                 )
             except (OSError, ValueError) as error:
+                reason = shorten(str(error), 160, placeholder=" ...")
                 raise DataError(
-                    f"{self.name}: could not fetch {file.name} from {file.url} "
-                    f"({_one_line(error)}). Fetch it by hand into {self._folders(file.name)[-1]}, "
-                    f"or set {MIRROR} to a folder that has {file.room or self.name}/{file.name}."
+                    f"{self.name}: could not fetch {file.name} from {file.url} ({reason}). Fetch "
+                    f"it by hand into {self._folders(file.name)[-1]}, or set {MIRROR} to a folder "
+                    f"that has {file.room or self.name}/{file.name}."
                 ) from error
             fetched.append(Path(path))
         return fetched
 
-    def _found(self, file: str) -> Path:
-        place = self.where(file)
-        if place is None:
-            looked = " nor in ".join(map(str, self._folders(file)))
+    def _path(self, file: str) -> Path:
+        """As `where`. Raises DataError if the file is in none of the folders."""
+        path = self.where(file)
+        if path is None:
+            searched = " nor in ".join(map(str, self._folders(file)))
             raise DataError(
                 f"{self.name}: {file} is {'neither' if len(self.folders) > 1 else 'not'} in "
-                f"{looked}. "
+                f"{searched}. "
                 f"Run `bench data get {self.name}`, or set {MIRROR} to a folder that has it."
             )
-        return place
+        return path
+
+    def _known(self, file: str) -> RawFile:
+        return next((known for known in self.files if known.name == file), RawFile(file))
 
     def _folders(self, file: str) -> list[Path]:
-        """Where a file is looked for: the mirror's folder first, the downloads' last."""
-        room = next((known.room for known in self.files if known.name == file), "")
+        """The folders to search for a file: the mirror's first, that of downloads last."""
+        room = self._known(file).room
         return [folder.parent / room for folder in self.folders] if room else self.folders
 
-    def _outright(self, folder: Path, file: str) -> Path | None:
-        """The file in a folder under its own name or one of its others."""
+    def _unpacked(self, folder: Path, file: str) -> Path | None:
+        """The file in a folder, under its own name or one of its other names."""
         if (folder / file).is_file():
             return folder / file
-        others = next((known.others for known in self.files if known.name == file), ())
-        return next((place for other in others for place in sorted(folder.glob(other))), None)
+        others = self._known(file).others
+        return next((path for other in others for path in sorted(folder.glob(other))), None)
 
-    def _stands(self, place: Path, file: str) -> bool:
-        return place == self._outright(place.parent, file)
+    def _is_unpacked(self, path: Path, file: str) -> bool:
+        return path == self._unpacked(path.parent, file)
+
+    def _digests(self, file: str) -> dict[str, str]:
+        """SHA-256 and MD5 of a file; of a folder, those of its files' names and contents."""
+        digests = {"sha256": hashlib.sha256(), "md5": hashlib.md5(usedforsecurity=False)}
+        path = self._path(file)
+        for piece in _folder_pieces(path) if path.is_dir() else self._pieces(file):
+            for digest in digests.values():
+                digest.update(piece)
+        return {kind: digest.hexdigest() for kind, digest in digests.items()}
 
     def _pieces(self, file: str) -> Iterator[bytes]:
         with self.stream(file) as opened:
             while piece := opened.read(PIECE):
                 yield piece
 
-    def _digests(self, file: str) -> dict[str, str]:
-        """SHA-256 and MD5; of a folder over names and contents."""
-        sums = {"sha256": hashlib.sha256(), "md5": hashlib.md5(usedforsecurity=False)}
-        place = self._found(file)
-        for piece in _folder_pieces(place) if place.is_dir() else self._pieces(file):
-            for digest in sums.values():
-                digest.update(piece)
-        return {kind: digest.hexdigest() for kind, digest in sums.items()}
 
-
-def _folder_pieces(place: Path) -> Iterator[bytes]:
-    folder = Folder(place)
+def _folder_pieces(path: Path) -> Iterator[bytes]:
+    folder = Folder(path)
     for name, content in folder.each(folder.names):
         yield f"{name}:{len(content)};".encode()
         yield content
 
 
 def _member(archive: Path, file: str) -> str | None:
+    """Name of the file inside a .zip. Raises DataError if the archive is damaged."""
     try:
         with zipfile.ZipFile(archive) as opened:
             return next((n for n in opened.namelist() if Path(n).name == file), None)
     except zipfile.BadZipFile as error:
         raise DataError(
-            f"{archive}: not a whole zip archive ({error}). It was probably cut short: "
+            f"{archive}: not a complete zip archive ({error}). It was probably cut short: "
             "fetch it again."
         ) from error
-
-
-def _required(archive: Path, file: str) -> str:
-    member = _member(archive, file)
-    if member is None:
-        raise DataError(f"{archive}: {file} is no longer in the archive.")
-    return member
-
-
-def _extract(archive: Path, file: str) -> bytes:
-    member = _required(archive, file)
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            return opened.read(member)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-        raise DataError(f"{archive}: {member} cannot be read ({error}). Fetch it again.") from error
-
-
-def _has_tqdm() -> bool:
-    from importlib.util import find_spec  # noqa: PLC0415
-
-    return find_spec("tqdm") is not None
-
-
-def _one_line(error: BaseException) -> str:
-    return shorten(str(error), 160, placeholder=" ...")

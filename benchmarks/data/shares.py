@@ -1,4 +1,4 @@
-"""Equal shares of a number (tenths of brightness, of stroke weight) as groups with a covariate."""
+"""Groups of equal size by a number (tenths of brightness or stroke weight), with a covariate."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ TENTHS = 10
 
 @dataclass(frozen=True)
 class Shares:
-    """Groups of samples by a number of theirs.
+    """Groups of samples by one number each.
 
     Attributes:
-        group: split -> [n] int64, 0 where the number is smallest.
-        covariate: of each group, the logarithm of the number's mean over its training samples.
+        group: split -> group of each sample, [n] int64; 0 has the smallest numbers.
+        covariate: for each group, the logarithm of the mean number of its training samples.
     """
 
     group: Mapping[str, Array]
@@ -27,15 +27,15 @@ class Shares:
 
     @classmethod
     def of(cls, values: Mapping[str, Array], count: int = TENTHS) -> Shares:
-        """`count` groups with equally many training samples each.
+        """Form groups with equally many training samples each.
 
         Args:
-            values: split -> [n] positive numbers, "train" among them. Borders are its quantiles;
-                samples of other splits beyond its range fall into the outer groups.
-            count: groups.
+            values: split -> [n] positive numbers, "train" among them. Borders are the quantiles of
+                train; numbers of other splits beyond its range fall into the outer groups.
+            count: number of groups.
 
         Raises:
-            DataError: too many training samples share one number for so many groups.
+            DataError: too many training samples share one number, so a group would be empty.
         """
         borders = np.quantile(values["train"], np.arange(1, count) / count)
         group = {
@@ -43,13 +43,13 @@ class Shares:
             for split, number in values.items()
         }
         if len(np.unique(group["train"])) < count:
-            raise DataError(f"the training samples cannot be dealt into {count} groups: too many "
-                            "are alike.")  # fmt: skip
+            raise DataError(f"the training samples cannot be split into {count} groups: too many "
+                            "have the same value.")  # fmt: skip
         means = [values["train"][group["train"] == g].mean() for g in range(count)]
         return cls(group, np.log(means).tolist())
 
 
 def names(low: str, high: str, count: int = TENTHS) -> list[str]:
-    """Names of groups by their order: 1 (darkest), 2, 3 and so on to 10 (brightest)."""
-    found = [str(number) for number in range(1, count + 1)]
-    return [f"{found[0]} ({low})", *found[1:-1], f"{found[-1]} ({high})"]
+    """Names of the groups in their order: "1 (darkest)", "2", "3" and so on, "10 (brightest)"."""
+    numbers = [str(number) for number in range(1, count + 1)]
+    return [f"{numbers[0]} ({low})", *numbers[1:-1], f"{numbers[-1]} ({high})"]

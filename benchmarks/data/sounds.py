@@ -1,4 +1,4 @@
-"""Sounds: .wav files into waveforms, and waveforms into the log-mel spectra that networks see."""
+"""Sounds: .wav files become waveforms, and these the log-mel spectra that networks see."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from torch import Tensor
 
 from bench.data.archives import Archive
 from bench.data.faults import Faults
-from bench.data.prepared import SPLITS, Array, Meta
+from bench.data.prepared import SPLITS, Array, DecodedFiles, Meta
 from bench.data.splitting import PartialDataSet
 from bench.errors import DataError
 
 CHUNK = 256  # waveforms whose spectra are computed at once
 FULL_SCALE = 2**15  # of 16-bit samples
-FLOOR = 1e-6  # energy; just above what rounding to 16 bits leaves in a band
+FLOOR = 1e-6  # energy, just above that of rounding to 16 bits in a band
 
 
 @dataclass(frozen=True)
 class LogMel:
-    """Log energy in bands that are equally wide to the ear: 25 ms windows, every 10 ms.
+    """Log energy in bands of equal width on the mel scale, in windows of 25 ms every 10 ms.
 
-    The bands are triangles on the mel scale in HTK's form, mel(f) = 2595 log10(1 + f / 700), from
-    0 Hz to half the sampling rate, each with height 1 where its neighbours end. Windows are Hann,
-    centred, with silence beyond both ends. Energies are of samples in [-1, 1]; the logarithm is
-    natural and its argument at least FLOOR.
+    The bands are triangles on HTK's mel scale, mel(f) = 2595 log10(1 + f / 700), from 0 Hz to half
+    the sampling rate, each with height 1 where its neighbours end. Windows are Hann windows,
+    centred, with silence before and after the sound. Samples are scaled to [-1, 1]; the natural
+    logarithm is taken of energies of at least FLOOR.
 
     Attributes:
         rate: samples a second.
-        bands: their number; 40 and both times above are usual for spoken words.
+        bands: number of bands; 40, and both times above, are usual for spoken words.
     """
 
     rate: int
@@ -53,11 +53,11 @@ class LogMel:
 
     @property
     def fft(self) -> int:
-        """Points of the Fourier transform: the power of two that holds a window."""
+        """Points of the Fourier transform: the least power of two that holds a window."""
         return 2 ** (self.window - 1).bit_length()
 
     def frames(self, samples: int) -> int:
-        """Windows in a waveform."""
+        """Number of windows in a waveform of so many samples."""
         return 1 + samples // self.hop
 
     def filters(self) -> Tensor:
@@ -77,12 +77,12 @@ class LogMel:
             (len(waveforms), self.bands, self.frames(waveforms.shape[1])), np.float32
         )
         for start in range(0, len(waveforms), CHUNK):
-            some = torch.from_numpy(np.array(waveforms[start : start + CHUNK])).float()
-            waves = torch.stft(
-                some / FULL_SCALE, self.fft, self.hop, self.window, window,
+            chunk = torch.from_numpy(np.array(waveforms[start : start + CHUNK])).float()
+            transform = torch.stft(
+                chunk / FULL_SCALE, self.fft, self.hop, self.window, window,
                 center=True, pad_mode="constant", return_complex=True,
             )  # fmt: skip
-            energy = filters @ waves.abs().square()
+            energy = filters @ transform.abs().square()
             spectra[start : start + CHUNK] = energy.clamp(min=FLOOR).log().numpy()
         return spectra
 
@@ -106,14 +106,14 @@ class SoundDataSet(PartialDataSet):
     """Waveforms, [samples] int16; networks see their log-mel spectra, [bands, frames] float32.
 
     Attributes:
-        spectrum: how they are computed.
+        spectrum: how spectra are computed.
     """
 
     kind = "sound"
     spectrum: ClassVar[LogMel]
 
     def features(self, x: Array, meta: Meta) -> Array:
-        """[n, samples] int16 -> [n, bands, frames] float32, standardised band by band by train."""
+        """[n, samples] int16 -> [n, bands, frames] float32, standardised by train's bands."""
         spectra = self.spectrum(x)
         bands = [meta.normalisation[_band(i)] for i in range(self.spectrum.bands)]
         mean, std = (np.array([band[part] for band in bands]) for part in ("mean", "std"))
@@ -122,40 +122,32 @@ class SoundDataSet(PartialDataSet):
         return spectra
 
     def feature_shape(self, meta: Meta) -> tuple[int, ...]:
-        """(bands, frames)."""
+        """Shape of one spectrum: (bands, frames)."""
         return self.spectrum.bands, self.spectrum.frames(meta.shape[0])
 
 
 @dataclass(frozen=True)
-class Recordings:
-    """What became of the .wav files.
+class Recordings(DecodedFiles):
+    """Waveforms read from .wav files, [kept, samples] int16 by split; `notes` are for the page."""
 
-    Attributes:
-        x: split -> [kept, samples] int16.
-        kept: split -> [files] bool, false where one was left out.
-        notes: how many were cut or left out.
-    """
-
-    x: dict[str, Array]
-    kept: dict[str, Array]
     notes: list[str]
 
 
 def read_recordings(
     archive: Archive, where: Mapping[str, Sequence[str]], rate: int, samples: int, work: Path
 ) -> Recordings:
-    """Waveforms of one length: shorter recordings are followed by silence, longer ones cut.
+    """Read waveforms of one length: shorter recordings are padded with silence, longer ones cut.
 
     Args:
-        archive: where the recordings are.
+        archive: the recordings' files.
         where: split -> names of its recordings, in the order of the rows.
-        rate: samples a second that they must have.
-        samples: the length.
+        rate: the samples a second that a recording must have.
+        samples: length of the waveforms.
         work: folder for the memory maps of the result.
 
     Raises:
-        DataError: too many that are not whole, 16-bit, mono and of this rate, an empty split, or a
-            recording in two.
+        DataError: too many recordings are damaged or not 16-bit mono of this rate, a split has
+            none, or one recording is in two splits.
     """
     work.mkdir(parents=True, exist_ok=True)
     if empty := [split for split in SPLITS if not where[split]]:
@@ -193,22 +185,21 @@ def read_recordings(
 
 
 def read_wav(content: bytes, rate: int) -> Array:
-    """A .wav file of 16-bit mono samples as [samples] int16.
+    """Read a .wav file of 16-bit mono samples, [samples] int16.
 
     Raises:
-        ValueError: it is none, cut short, empty, or of another rate; the message says which.
+        ValueError: the file is not such a file, cut short, empty, or of another rate; the message
+            says which.
     """
     try:
-        with wave.open(io.BytesIO(content)) as opened:
-            form = opened.getnchannels(), opened.getsampwidth(), opened.getframerate()
-            announced = opened.getnframes()
-            data = opened.readframes(announced)
-    except (wave.Error, EOFError, RuntimeError) as error:  # the last where chunks overlap
-        raise ValueError(f"no .wav file: {str(error) or 'it ends too soon'}") from error
-    channels, width, found = form
-    if (channels, width, found) != (1, 2, rate):
+        with wave.open(io.BytesIO(content)) as file:
+            channels, width, own_rate, announced, *_ = file.getparams()
+            data = file.readframes(announced)
+    except (wave.Error, EOFError, RuntimeError) as error:  # RuntimeError where chunks overlap
+        raise ValueError(f"not a .wav file: {str(error) or 'it ends too soon'}") from error
+    if (channels, width, own_rate) != (1, 2, rate):
         raise ValueError(
-            f"{channels} channel(s) of {8 * width} bits at {found:,} Hz, not 1 of 16 at {rate:,}"
+            f"{channels} channel(s) of {8 * width} bits at {own_rate:,} Hz, not 1 of 16 at {rate:,}"
         )
     if len(data) != 2 * announced:
         raise ValueError(f"announces {announced:,} samples but has {len(data) // 2:,}")

@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.data.archives import Archive
 from bench.data.dataset import Options, TaskDefinition
-from bench.data.prepared import SPLITS, Arrays, Columns
+from bench.data.prepared import Arrays
 from bench.data.raw import RawFile, RawFolder
 from bench.data.sounds import LogMel, SoundDataSet, read_recordings
 from bench.errors import DataError
@@ -25,7 +25,7 @@ SAMPLES = RATE  # one second
 class SpeechCommands(SoundDataSet):
     """The words zero to nine of version 0.02 at 16 kHz, in the official split by speakers.
 
-    What neither validation_list.txt nor testing_list.txt names is train.
+    Recordings that neither validation_list.txt nor testing_list.txt names are train.
     """
 
     title = "Speech commands (ten digits)"
@@ -48,20 +48,21 @@ class SpeechCommands(SoundDataSet):
         del options
         archive = raw.archive(ARCHIVE)
         where, notes = read_split(archive)
-        found = read_recordings(archive, where, RATE, SAMPLES, work)
-        splits = {}
-        for split in SPLITS:
-            digit = np.array([WORDS.index(_folder(name)) for name in where[split]], np.int64)
-            splits[split] = Columns(found.x[split], {"digit": digit[found.kept[split]]})
+        recordings = read_recordings(archive, where, RATE, SAMPLES, work)
+        digits = {
+            split: np.array([WORDS.index(_folder(name)) for name in names], np.int64)
+            for split, names in where.items()
+        }
+        splits = recordings.splits({split: {"digit": digit} for split, digit in digits.items()})
         return Arrays(
             splits=splits,
             attributes={"digit": list(WORDS)},
             normalisation=self.spectrum.normalisation(splits["train"].x),
             notes=[
                 *notes,
-                *found.notes,
-                "The official split by speakers; LABOR has 11,360 train and 9,467 test recordings "
-                "and does not say which.",
+                *recordings.notes,
+                "The official split by speakers is used; LABOR has 11,360 train and 9,467 test "
+                "recordings and does not say which.",
             ],
         )
 
@@ -70,7 +71,7 @@ def read_split(archive: Archive) -> tuple[dict[str, list[str]], list[str]]:
     """Recordings of the ten words by split, in the order of their names; and notes.
 
     Raises:
-        DataError: a list is missing, or a line of it is not `word/file.wav`.
+        DataError: a list is missing, or one of its lines is not `word/file.wav`.
     """
     by_name = {
         "/".join(PurePosixPath(name).parts[-2:]): name
@@ -88,7 +89,7 @@ def read_split(archive: Archive) -> tuple[dict[str, list[str]], list[str]]:
         listed.update(names)
     where["train"] = [by_name[name] for name in sorted(by_name.keys() - listed)]
     if absent:
-        return where, [f"A subset: {absent:,} of {len(listed):,} listed recordings are not there."]
+        return where, [f"A subset: {absent:,} of {len(listed):,} listed recordings are missing."]
     return where, []
 
 

@@ -1,4 +1,4 @@
-"""Parts of data: splits where there is no official one, and fewer samples where time is short."""
+"""Splits for data without official ones, and options that train on fewer samples."""
 
 from __future__ import annotations
 
@@ -21,27 +21,25 @@ class TrainSizeOptions(Options):
     """Train on the first so many samples of a fixed shuffled order; 0: on all. Validation shrinks
     in proportion, test stays whole."""
 
-    def fewer(self, split: str, columns: Columns, validation: float) -> Columns:
-        """What is used of a split; `validation` is the size of the whole one over that of train."""
-        size = {"train": self.train_size, "validation": round(self.train_size * validation)}
+    def limited(self, split: str, columns: Columns, validation_to_train: float) -> Columns:
+        """The samples of a split that `train_size` leaves, in their stored order.
+
+        Args:
+            split: train, validation or test.
+            columns: the whole split.
+            validation_to_train: size of the whole validation split over that of train.
+        """
+        validation_size = round(self.train_size * validation_to_train)
+        size = {"train": self.train_size, "validation": validation_size}
         if not self.train_size or split not in size:
             return columns
         order = np.random.default_rng(ORDER_SEED).permutation(len(columns.x))
         rows = np.sort(order[: max(1, size[split])])
-        return Columns(columns.x[rows], {k: v[rows] for k, v in columns.attributes.items()})
-
-    def size_notes(self) -> list[str]:
-        """What a page must say about it."""
-        if not self.train_size:
-            return []
-        return [
-            f"At most {self.train_size:,} training samples are used, and validation samples in "
-            "proportion."
-        ]
+        return columns.subset(rows)
 
 
 class PartialDataSet(DataSet):
-    """A data set of which less than all can be trained on.
+    """A data set with the option `train_size`, which trains on fewer samples than there are.
 
     Attributes:
         validation_to_train: size of the whole validation split over that of train.
@@ -53,27 +51,33 @@ class PartialDataSet(DataSet):
     def arrange(
         self, split: str, columns: Columns, task: TaskDefinition, options: Options
     ) -> Labelled:
-        """Take as many samples as asked for."""
-        asked = cast("TrainSizeOptions", options)
-        columns = asked.fewer(split, columns, self.validation_to_train)
+        """Keep as many samples as the options allow, then arrange them."""
+        columns = cast("TrainSizeOptions", options).limited(
+            split, columns, self.validation_to_train
+        )
         return super().arrange(split, columns, task, options)
 
     def notes(self, options: Options) -> list[str]:
-        """Say that samples were left out."""
-        return cast("TrainSizeOptions", options).size_notes()
+        """Add that samples were left out, where `train_size` is set."""
+        notes = super().notes(options)
+        if size := cast("TrainSizeOptions", options).train_size:
+            notes.append(
+                f"At most {size:,} training samples are used, and validation samples in proportion."
+            )
+        return notes
 
 
 def stratified(cells: Array, shares: Mapping[str, float], seed: int) -> dict[str, Array]:
-    """Deal rows out: parts of exact sizes that divide each cell by the same shares, give or take 1.
+    """Split rows at random into parts of exact sizes that take the same share of every cell.
 
     Args:
-        cells: [n], the cell of each row: any values that can be sorted.
-        shares: part -> share of the rows, in [0, 1]; what they leave goes to "train".
-        seed: of the only random choice; the same rows and seed give the same parts.
+        cells: [n], the cell of each row (its class, or class and group); any sortable values.
+        shares: part -> share of the rows, in [0, 1]; the rows that remain are "train".
+        seed: of the one random permutation; the same cells and seed give the same parts.
 
     Returns:
-        Sorted row numbers by part, "train" first. A cell smaller than 1 / share may be absent
-        from a part.
+        Sorted row numbers by part, "train" first. A part's count of a cell is its share to within
+        one row, so a cell smaller than 1 / share may be absent from a part.
     """
     rows = np.random.default_rng(seed).permutation(len(cells))
     rest = rows[np.argsort(cells[rows], kind="stable")]  # cell after cell, shuffled within each

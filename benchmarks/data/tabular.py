@@ -1,10 +1,10 @@
-"""Tables: reading cells with errors that name their row, and encoding them as numbers."""
+"""Tables: reading CSV cells with errors that name line and column, and encoding them as numbers."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,18 +18,18 @@ from bench.errors import DataError
 
 @dataclass(frozen=True)
 class Table:
-    """A CSV file as text cells; `lines` holds the file's line of each row."""
+    """The text cells of a CSV file; `lines` holds the line number of each row in the file."""
 
     file: str
     frame: pd.DataFrame
     lines: list[int]
 
     def at(self, row: int, column: str) -> str:
-        """A place for an error message."""
+        """Where a cell stands, for an error message: file, line and column."""
         return f"{self.file}, line {self.lines[row]}, column {column}"
 
     def numbers(self, column: str) -> Array:
-        """A column as float64. Raises DataError at the first cell that is no number."""
+        """A column as [n] float64. Raises DataError for the first cell that is not a number."""
         values = pd.to_numeric(self.frame[column], errors="coerce").to_numpy(float)
         bad = np.flatnonzero(~np.isfinite(values))
         if len(bad):
@@ -38,7 +38,7 @@ class Table:
         return values
 
     def classes(self, column: str, known: dict[str, int]) -> Array:
-        """A column as int64 by the table `known`. Raises DataError at the first other cell."""
+        """A column as [n] int64, by the class of each text. Raises DataError for any other text."""
         values = self.frame[column].map(known)
         bad = np.flatnonzero(values.isna().to_numpy())
         if len(bad):
@@ -51,16 +51,17 @@ class Table:
 def read_table(
     raw: RawFolder, file: str, columns: list[str] | None = None, comment: str | None = None
 ) -> Table:
-    """Read a CSV file as text. Blank lines are no rows.
+    """Read a CSV file as text; blank lines are skipped.
 
     Args:
-        raw: where the file is looked for.
-        file: its name.
+        raw: the raw files of the data set.
+        file: name of the file.
         columns: names for a file without a header line.
-        comment: how lines begin that are no rows either.
+        comment: prefix of lines to skip.
 
     Raises:
-        DataError: no rows, a column twice, or a row with too few or too many cells.
+        DataError: the file has no rows, names a column twice, or a row has too few or too many
+            cells.
     """
     rows = _rows(raw.read(file), file, comment)
     if columns is None:
@@ -71,10 +72,10 @@ def read_table(
     cells, lines = [], []
     for line, row in rows:
         if len(row) != len(columns):
-            fewer = len(row) < len(columns)
+            cut = len(row) < len(columns)
             raise DataError(
                 f"{file}, line {line}: has {len(row)} cells, {len(columns)} are expected."
-                + (" The file was probably cut short: fetch it again." if fewer else "")
+                + (" The file was probably cut short: fetch it again." if cut else "")
             )
         cells.append(row)
         lines.append(line)
@@ -84,7 +85,7 @@ def read_table(
 
 
 def _rows(content: bytes, file: str, comment: str | None) -> Iterator[tuple[int, list[str]]]:
-    """Line and cells of every row."""
+    """Line number and cells of every row."""
     try:
         reader = csv.reader(io.StringIO(content.decode("utf-8-sig")), skipinitialspace=True)
         for row in reader:
@@ -99,19 +100,61 @@ def _rows(content: bytes, file: str, comment: str | None) -> Iterator[tuple[int,
 
 
 def require_columns(table: Table, columns: list[str]) -> None:
-    """Raise DataError for the first column that the table lacks."""
+    """Raise DataError for the first of these columns that the table lacks."""
     for column in columns:
         if column not in table.frame.columns:
             raise DataError(f"{table.file}: has no column {column}. Is this the official file?")
 
 
 def standardise(train: Array, *others: Array) -> tuple[list[Array], float, float]:
-    """Scale columns by the mean and standard deviation of `train` alone (constant: by 1)."""
+    """Scale columns by the mean and deviation of `train`; the deviation of a constant is 1."""
     mean, std = float(train.mean()), float(train.std()) or 1.0
     return [(column - mean) / std for column in (train, *others)], mean, std
 
 
+def encode(
+    tables: Mapping[str, Table],
+    fitted: str,
+    rows: Array,
+    columns: Sequence[str],
+    categorical: Sequence[str],
+    missing: str | None = None,
+) -> tuple[dict[str, Array], dict[str, dict[str, float]], list[str]]:
+    """Standardise numbers and encode categories one-hot, both fitted on training rows alone.
+
+    Args:
+        tables: the tables to encode, by any name.
+        fitted: name of the table that holds the training rows.
+        rows: the training rows of that table.
+        columns: columns to encode, in this order.
+        categorical: which of them are categories.
+        missing: text of a missing category, which is encoded as all zeros.
+
+    Returns:
+        The inputs of each table, [n, inputs] float32; mean and standard deviation of each numeric
+        column; and the names of the inputs.
+    """
+    blocks: dict[str, list[Array]] = {name: [] for name in tables}
+    normalisation: dict[str, dict[str, float]] = {}
+    inputs: list[str] = []
+    for column in columns:
+        if column in categorical:
+            categories = sorted(set(tables[fitted].frame[column].iloc[rows]) - {missing})
+            inputs += [f"{column}={category}" for category in categories]
+            for name, table in tables.items():
+                blocks[name].append(one_hot(table.frame[column], categories))
+        else:
+            values = {name: table.numbers(column) for name, table in tables.items()}
+            _, mean, std = standardise(values[fitted][rows])
+            normalisation[column] = {"mean": mean, "std": std}
+            inputs.append(column)
+            for name, numbers in values.items():
+                blocks[name].append(((numbers - mean) / std)[:, None])
+    encoded = {name: np.hstack(parts).astype(np.float32) for name, parts in blocks.items()}
+    return encoded, normalisation, inputs
+
+
 def one_hot(values: pd.Series[Any], categories: list[str]) -> Array:
-    """[n, categories] float64; a value outside `categories` (a missing one) is all zeros."""
+    """[n, categories] float64; a value that is none of the categories is encoded as all zeros."""
     cells = values.to_numpy(dtype=object)[:, None]
     return (cells == np.asarray(categories, dtype=object)[None, :]).astype(float)

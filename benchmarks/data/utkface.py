@@ -1,4 +1,4 @@
-"""UTKFace: 23,708 faces whose file names carry age, gender and race."""
+"""UTKFace: 23,708 faces whose file names state age, gender and race."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import ClassVar, cast
 import numpy as np
 from pydantic import Field
 
-from bench.data.dataset import DataSet, Options, TaskDefinition
-from bench.data.pictures import decode, named
-from bench.data.prepared import SPLITS, Array, Arrays, Columns
+from bench.data.dataset import Options, TaskDefinition
+from bench.data.pictures import SizedPictures, SizeOptions, decode, named
+from bench.data.prepared import SPLITS, Array, Arrays
 from bench.data.raw import RawFile, RawFolder
 from bench.data.splitting import stratified
 from bench.errors import DataError
 
 FACES = "UTKFace.tar.gz"
-COUNTS = (23_708, 23_707)  # the aligned and cropped release; copies that lack one are about
+COUNTS = (23_708, 23_707)  # the aligned and cropped release; some copies lack one picture
 SIDE = 200
 NAME = re.compile(r"(?P<age>\d{1,3})_(?P<gender>[01])_(?P<race>[0-4])_\d.*\.jpe?g", re.IGNORECASE)
 OLD = 35  # BaDe, section V.A
@@ -28,7 +28,7 @@ SHARES = {"validation": 0.1, "test": 0.2}
 SPLIT_SEED = 0
 
 
-class UtkfaceOptions(Options):
+class UtkfaceOptions(SizeOptions):
     """How large the pictures are."""
 
     size: int = Field(128, ge=8, le=1024)
@@ -37,7 +37,7 @@ class UtkfaceOptions(Options):
 
 @dataclass(frozen=True)
 class Faces:
-    """What the file names say; `members` are the names with their folders, the rest [n] int64."""
+    """What file names state, [n] int64 each; `members` are the names with their folders."""
 
     members: list[str]
     age: Array
@@ -45,15 +45,14 @@ class Faces:
     race: Array
 
 
-class Utkface(DataSet):
+class Utkface(SizedPictures):
     """UTKFace, aligned and cropped; there is no official split.
 
-    70 % of the faces are train, 10 % validation, 20 % test, in the same shares of every cell of
+    70 % of the faces are train, 10 % validation and 20 % test, in the same shares of every cell of
     age, gender and race, drawn once from the sorted names.
     """
 
     title = "UTKFace (age of faces)"
-    kind = "image"
     licence = "non-commercial research only"
     homepage = "https://susanqq.github.io/UTKFace/"
     consent = (
@@ -80,12 +79,8 @@ class Utkface(DataSet):
     }
     options = UtkfaceOptions
 
-    def variant(self, options: Options) -> str:
-        """One copy a size."""
-        return f"{cast('UtkfaceOptions', options).size}px"
-
     def prepare(self, raw: RawFolder, options: Options, work: Path) -> Arrays:
-        """Read the names, split, decode."""
+        """Read the file names, split them, decode the pictures."""
         archive = raw.archive(FACES)
         faces, notes = read_names(archive.names)
         if not faces.members:
@@ -98,14 +93,10 @@ class Utkface(DataSet):
         where = {split: [faces.members[i] for i in rows[split]] for split in SPLITS}
         size = cast("UtkfaceOptions", options).size
         decoded = decode(archive, where, size, SIDE, work, expected=(SIDE, SIDE))
-        splits = {}
-        for split in SPLITS:
-            kept = rows[split][decoded.kept[split]]
-            splits[split] = Columns(
-                decoded.x[split], {name: values[kept] for name, values in attributes.items()}
-            )
         return Arrays(
-            splits=splits,
+            splits=decoded.splits(
+                {s: {name: v[rows[s]] for name, v in attributes.items()} for s in SPLITS}
+            ),
             attributes={
                 "age_over_35": [f"{OLD} or younger", f"over {OLD}"],
                 "age_30y_groups": ["0-29", "30-59", "60 or older"],
@@ -117,17 +108,17 @@ class Utkface(DataSet):
                 *decoded.notes((SIDE, SIDE)),
                 f"Pictures are scaled to {size} pixels.",
                 "There is no official split: 70 % train, 10 % validation, 20 % test, drawn once.",
-                "Ages from 60 on are one group: those of 90 and more are too few to be judged.",
-                f"In the regression, 1 is an age of {faces.age.max()}.",
+                "Ages from 60 on are one group, because too few people are 90 or older.",
+                f"In the regression task, 1 is an age of {faces.age.max()}.",
             ],
         )
 
 
 def read_names(paths: Iterable[str]) -> tuple[Faces, list[str]]:
-    """Age, gender and race by file name, in the order of the names; and notes on what was found.
+    """Age, gender and race from file names, in the order of the names; and notes.
 
-    A name that is not `age_gender_race_date&time.jpg` is counted and skipped. Of pictures that
-    stand twice, the one in the folder UTKFace is taken.
+    A name that is not `age_gender_race_date&time.jpg` is counted and skipped. Of two pictures with
+    one name, that in the folder UTKFace is taken.
     """
     by_name: dict[str, str] = {}
     repeated = 0
@@ -146,11 +137,11 @@ def read_names(paths: Iterable[str]) -> tuple[Faces, list[str]]:
     notes = []
     if malformed:
         notes.append(
-            f"{len(malformed):,} pictures are skipped, their names are malformed: "
+            f"{len(malformed):,} pictures are skipped because their names are malformed: "
             f"{named(malformed)}."
         )
     if repeated:
-        notes.append(f"{repeated:,} pictures stand in the archive more than once.")
+        notes.append(f"{repeated:,} pictures are in the archive more than once.")
     if len(by_name) not in COUNTS:
         notes.append(
             f"There are {len(by_name):,} pictures; the official release has {COUNTS[0]:,}."

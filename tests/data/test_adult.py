@@ -150,7 +150,7 @@ def test_a_truncated_archive_is_named_and_nothing_is_left(library: Library) -> N
     whole = (folder / "adult.zip").read_bytes()
     (folder / "adult.zip").write_bytes(whole[: len(whole) // 2])
     before = library.meta("adult")
-    with pytest.raises(DataError, match=r"adult.zip: not a whole zip archive"):
+    with pytest.raises(DataError, match=r"adult.zip: not a complete zip archive"):
         library.prepare("adult")
     assert library.meta("adult") == before
 

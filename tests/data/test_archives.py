@@ -47,13 +47,13 @@ def test_a_name_that_points_out_of_the_archive_is_refused(
 def test_an_archive_that_was_cut_short_is_named(tmp_path: Path, name: str) -> None:
     content = MAKE[name]({f"{i}.jpg": bytes([i]) * 999 for i in range(50)})
     (tmp_path / name).write_bytes(content[: len(content) // 2])
-    with pytest.raises(DataError, match=rf"{name}: not a whole archive .* cut short: fetch it"):
+    with pytest.raises(DataError, match=rf"{name}: not a complete archive .* cut short: fetch it"):
         open_archive(tmp_path / name)
 
 
 def test_what_is_no_archive_is_named(tmp_path: Path) -> None:
     (tmp_path / "x.tar.gz").write_bytes(b"<html>Quota exceeded</html>")
-    with pytest.raises(DataError, match=r"x.tar.gz: not a whole archive"):
+    with pytest.raises(DataError, match=r"x.tar.gz: not a complete archive"):
         open_archive(tmp_path / "x.tar.gz")
 
 

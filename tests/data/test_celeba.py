@@ -233,6 +233,6 @@ def test_a_zip_that_was_cut_short_is_named(library: Library) -> None:
     content = celeba_files()["img_align_celeba.zip"]
     assert isinstance(content, bytes)
     write_celeba(library, zip=content[:-1000])
-    with pytest.raises(DataError, match=r"img_align_celeba.zip: not a whole archive"):
+    with pytest.raises(DataError, match=r"img_align_celeba.zip: not a complete archive"):
         library.prepare("celeba")
     assert_nothing_is_left(library)

@@ -46,7 +46,7 @@ def test_other_attacks_are_left_out_and_counted(example_signals: Library) -> Non
     meta = example_signals.meta("cicids2017")
     assert meta is not None
     assert meta.notes[0] == (
-        "7 rows of no class are left out: bot 2, ftp patator 1, ssh patator 1, "
+        "7 rows of other attacks are left out: bot 2, ftp patator 1, ssh patator 1, "
         "web attack xss 1, web attack sql injection 1, infiltration 1."
     )
 
@@ -83,7 +83,7 @@ def test_equal_flows_are_counted_with_those_on_both_sides(library: Library) -> N
     rows = [flow_row("DoS Hulk")] * 20
     write_cicids2017(library, {HULK: rows})
     assert library.prepare("cicids2017").notes[-2] == (
-        "19 of 80 rows repeat another row; 4 test rows also stand in train."
+        "19 of 80 rows repeat another row; 4 test rows also occur in train."
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from bench.data.biased_cifar10 import TintOptions, lights
+from bench.data.biased_cifar10 import BiasedCifar10, TintOptions
 from bench.data.cifar10 import ANIMALS, CLASSES
 from bench.data.colouring import filtered
 from bench.data.dataset import Library
@@ -98,10 +98,11 @@ def test_an_archive_that_points_elsewhere_is_refused(library: Library) -> None:
 
 
 def test_light_takes_its_share_of_each_channel() -> None:
-    assert lights(0.0).tolist() == [[255] * 3] * 2
-    assert lights(0.4).tolist() == [[153, 204, 255], [255, 204, 153]]
+    lights = BiasedCifar10().lights(TintOptions(tint=0.4))
+    assert BiasedCifar10().lights(TintOptions(tint=0.0)).tolist() == [[255] * 3] * 2
+    assert lights.tolist() == [[153, 204, 255], [255, 204, 153]]
     white = np.full((2, 3, 1, 1), 255, np.uint8)
-    seen = filtered(white, np.array([1, 0]), lights(0.4))
+    seen = filtered(white, np.array([1, 0]), lights)
     assert seen[:, :, 0, 0].tolist() == [[255, 204, 153], [153, 204, 255]]
     assert white.min() == 255
 

@@ -154,7 +154,7 @@ def test_unknown_products_and_dates_are_named(library: Library) -> None:
     write_complaints(library, rows + complaint_rows())
     assert library.prepare("consumer_complaints").notes[1] == (
         "2 unusable rows are left out: line 2, column Product (unknown product 'Spaceship loan'), "
-        "line 3, column Date received ('soon' is no date)."
+        "line 3, column Date received ('soon' is not a date)."
     )
 
 

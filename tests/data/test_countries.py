@@ -38,7 +38,7 @@ def test_a_country_without_gdp_has_no_income_but_a_code(library: Library) -> Non
 
 
 def test_a_year_that_the_tables_lack_is_named(library: Library) -> None:
-    with pytest.raises(DataError, match=r"nothing of the year 1950"):
+    with pytest.raises(DataError, match=r"no country has figures for the year 1950"):
         incomes(library, 1950)
 
 

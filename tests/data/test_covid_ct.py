@@ -67,7 +67,7 @@ def test_listed_pictures_that_are_not_there_are_named(library: Library) -> None:
     write_covid_ct(library, CT_COVID=zipped(pictures))
     meta = library.prepare("covid_ct", SMALL)
     assert meta.sizes == {"train": 24, "validation": 12, "test": 11}
-    assert f"1 listed pictures are not there: {name}." in meta.notes
+    assert f"1 listed pictures are missing: {name}." in meta.notes
 
 
 def test_a_truncated_picture_is_left_out_with_its_label(library: Library) -> None:
@@ -98,14 +98,14 @@ def test_it_is_fetched_by_hand(library: Library) -> None:
 BROKEN = {
     "no picture's name": (
         {"trainCT_COVID": "a.png\nnonsense\n"},
-        "trainCT_COVID.txt, line 2: 'nonsense' is no picture's name",
+        "trainCT_COVID.txt, line 2: 'nonsense' is not the name of a picture",
     ),
     "a picture twice": (
         {"valCT_COVID": "a.png\n\na.png"},
-        "valCT_COVID.txt, line 3: a.png is there twice",
+        "valCT_COVID.txt, line 3: a.png occurs twice",
     ),
     "an empty list": ({"testCT_COVID": "\n"}, "testCT_COVID.txt is empty"),
-    "no archive": ({"CT_COVID": b"<html>"}, "CT_COVID.zip: not a whole"),
+    "no archive": ({"CT_COVID": b"<html>"}, "CT_COVID.zip: not a complete"),
     "a class absent": (
         {"testCT_NonCOVID": "a.png"},
         "covid_ct: the test split has no row with covid = no COVID-19",

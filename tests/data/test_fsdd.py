@@ -79,7 +79,7 @@ def test_speakers_are_an_attribute(example_signals: Library) -> None:
     meta = example_signals.meta("fsdd")
     assert meta is not None
     assert meta.attributes["speaker"] == ["george", "theo"]
-    assert "The 2 speakers of the test recordings are heard in train." in meta.notes
+    assert "The 2 speakers of the test recordings also speak in train." in meta.notes
 
 
 def test_folder_tar_and_the_zip_of_the_repository_are_the_same(library: Library) -> None:
@@ -125,7 +125,7 @@ def test_malformed_names_are_counted_and_skipped() -> None:
         ["jackson"],
     )
     assert notes == [
-        "2 recordings are skipped, their names are malformed: 7_jackson.wav, ten_theo_1.wav."
+        "2 recordings are skipped because their names are malformed: 7_jackson.wav, ten_theo_1.wav."
     ]
 
 

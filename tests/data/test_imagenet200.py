@@ -97,7 +97,7 @@ BROKEN = {
     ),
     "a class only in test": (
         {**FILES, "imagenet200/test/n09999999/a.JPEG": jpeg(50, 50, 9)},
-        "imagenet200.tar: test has a class without train: n09999999.",
+        "imagenet200.tar: test has a class that train lacks: n09999999.",
     ),
     "a class absent from test": (
         {name: c for name, c in FILES.items() if f"test/{WORDNET[2]}" not in name},

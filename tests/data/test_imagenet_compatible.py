@@ -67,7 +67,7 @@ def test_pages_hear_of_a_subset_and_that_nothing_is_trained(library: Library) ->
     compatible(library)
     notes = library.prepare("imagenet_compatible").notes
     assert "A subset: 2 of 1,000 official images." in notes
-    assert "For evaluation only: there is nothing to train on." in notes
+    assert "For evaluation only: there is no training split." in notes
 
 
 def test_a_size_is_a_copy_of_its_own(library: Library) -> None:
@@ -89,9 +89,9 @@ def test_the_organisers_own_names_are_found(library: Library) -> None:
     ("table", "message"),
     [
         (TABLE.replace("TrueLabel", "Label"), "images.csv: has no column TrueLabel."),
-        (TABLE.replace("307", "1001"), 'line 4, TrueLabel: "1001" is no class from 1 to 1,000'),
-        (TABLE.replace(",1,2", ",0,2"), 'line 3, TrueLabel: "0" is no class'),
-        (TABLE.replace("cc,", "aa,"), "an image stands in it twice"),
+        (TABLE.replace("307", "1001"), 'line 4, TrueLabel: "1001" is not a class from 1 to 1,000'),
+        (TABLE.replace(",1,2", ",0,2"), 'line 3, TrueLabel: "0" is not a class'),
+        (TABLE.replace("cc,", "aa,"), "lists an image twice"),
         ("ImageId,TrueLabel\nqq,1\n", "holds none of the images"),
     ],
 )

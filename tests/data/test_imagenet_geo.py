@@ -67,9 +67,9 @@ def test_a_year_makes_a_copy_of_its_own(library: Library) -> None:
     ("table", "message"),
     [
         ("image,place\na.jpg,USA\n", "has no column country"),
-        ("image,country\na.jpg,USA\na.jpg,USA\n", r"line 3, column image: a\.jpg stands"),
-        ("image,country\na.jpg,Atlantis\n", "no country of it has a GDP per capita in 2020"),
-        ("image,country\nnobody.jpg,USA\n", r"no picture CLASS/NAME in it stands in countries"),
+        ("image,country\na.jpg,USA\na.jpg,USA\n", r"line 3, column image: a\.jpg is listed twice"),
+        ("image,country\na.jpg,Atlantis\n", "none of its countries has a GDP per capita in 2020"),
+        ("image,country\nnobody.jpg,USA\n", r"no picture CLASS/NAME in it is listed in countries"),
     ],
 )  # fmt: skip
 def test_a_table_that_does_not_fit_is_named(library: Library, table: str, message: str) -> None:

@@ -75,8 +75,8 @@ def test_reviews_that_cannot_be_read_are_named_and_left_out(library: Library) ->
     assert meta.sizes == {"train": 36, "validation": 4, "test": 12}
     assert meta.notes[0] == (
         "4 unusable reviews are left out: "
-        "aclImdb/train/neg/ninety.txt (is no neg review named id_stars.txt), "
-        "aclImdb/train/pos/91_3.txt (is no pos review named id_stars.txt), "
+        "aclImdb/train/neg/ninety.txt (is not a neg review named id_stars.txt), "
+        "aclImdb/train/pos/91_3.txt (is not a pos review named id_stars.txt), "
         "aclImdb/test/neg/92_1.txt (has no words), "
         "aclImdb/train/pos/90_9.txt (is not text in UTF-8)."
     )
@@ -123,7 +123,7 @@ def test_an_archive_that_was_cut_short_is_named(library: Library) -> None:
     folder = write_imdb(library)
     whole = (folder / "aclImdb_v1.tar.gz").read_bytes()
     (folder / "aclImdb_v1.tar.gz").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DataError, match=r"aclImdb_v1.tar.gz: not a whole archive"):
+    with pytest.raises(DataError, match=r"aclImdb_v1.tar.gz: not a complete archive"):
         library.prepare("imdb")
 
 

@@ -36,7 +36,7 @@ def test_numbers_are_standardised_by_train_and_flags_left_alone(library: Library
 def test_repeated_rows_are_counted_on_the_page(library: Library) -> None:
     write_meps(library, train=[*TRAIN, TRAIN[0]], test=[*TRAIN[:3], *meps_files()["meps_test.csv"]])
     assert library.prepare("meps").notes[0] == (
-        "4 of 20 rows repeat another row; 3 test rows and 0 validation rows also stand in train."
+        "4 of 20 rows repeat another row; 3 test rows and 0 validation rows also occur in train."
     )
 
 

@@ -94,11 +94,11 @@ BROKEN = {
     "cut short": ({"train_images": IMAGES[:-50]}, "train-images-idx3-ubyte.gz: cannot be unpack"),
     "labels for images": (
         {"train_images": FILES["train-labels-idx1-ubyte.gz"]},
-        "train-images-idx3-ubyte.gz: does not begin as an idx file of its kind",
+        "train-images-idx3-ubyte.gz: does not begin like an idx file of this kind",
     ),
     "a web page": (
         {"t10k_labels": b"<html>moved</html>"},
-        "t10k-labels-idx1-ubyte.gz: does not begin as an idx file",
+        "t10k-labels-idx1-ubyte.gz: does not begin like an idx file",
     ),
     "fewer values than announced": (
         {"t10k_images": gzip.decompress(FILES["t10k-images-idx3-ubyte.gz"])[:-1]},

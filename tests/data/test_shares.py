@@ -29,7 +29,7 @@ def test_groups_are_even_and_in_order(values: list[float]) -> None:
 
 
 def test_samples_that_are_all_alike_make_no_groups() -> None:
-    with pytest.raises(DataError, match="cannot be dealt into 10 groups"):
+    with pytest.raises(DataError, match="cannot be split into 10 groups"):
         Shares.of({"train": np.ones(50)})
 
 

@@ -103,10 +103,10 @@ WHOLE = wav(np.arange(100), 8_000)
 BROKEN = {
     "of another rate": (wav(np.arange(9), 16_000), "at 16,000 Hz, not 1 of 16 at 8,000"),
     "in stereo": (wav(np.arange(10), 8_000, channels=2), "2 channel(s) of 16 bits"),
-    "empty": (b"", "no .wav file"),
-    "a web page": (b"<html>not found</html>", "no .wav file"),
+    "empty": (b"", "not a .wav file"),
+    "a web page": (b"<html>not found</html>", "not a .wav file"),
     "cut short": (WHOLE[:-20], "announces 100 samples but has 90"),
-    "cut in its header": (WHOLE[:30], "no .wav file"),
+    "cut in its header": (WHOLE[:30], "not a .wav file"),
     "without samples": (wav(np.zeros(0), 8_000), "has no samples"),
 }
 
@@ -154,7 +154,7 @@ def test_short_recordings_are_followed_by_silence_and_long_ones_cut(tmp_path: Pa
     assert found.x["train"].tolist() == [[12] * 10, [3, 3, 3, *[0] * 7]]
     assert found.x["test"].tolist() == [[4, 4, 4, 4, *[0] * 6]]
     assert found.kept["train"].tolist() == [True, False, True]
-    assert found.notes[0].startswith("1 unusable recordings are left out: bad.wav (no .wav file: ")
+    assert found.notes[0].startswith("1 unusable recordings are left out: bad.wav (not a .wav")
     assert found.notes[1] == "1 of 5 recordings are longer than 0.00125 s and are cut there."
 
 

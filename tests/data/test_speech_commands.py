@@ -39,7 +39,7 @@ def test_listed_recordings_that_are_not_there_make_it_a_subset(library: Library)
     write_speech_commands(library, files)
     meta = library.prepare("speech_commands")
     assert meta.sizes == {"train": 20, "validation": 10, "test": 10}
-    assert meta.notes[0] == "A subset: 1 of 21 listed recordings are not there."
+    assert meta.notes[0] == "A subset: 1 of 21 listed recordings are missing."
 
 
 def test_an_unpacked_folder_does_as_well(library: Library) -> None:

@@ -43,7 +43,7 @@ def test_fewer_samples_are_the_first_of_one_order() -> None:
     columns = Columns(np.arange(100), {"y": np.arange(100) * 2})
 
     def rows(size: int, split: str = "train") -> list[int]:
-        taken = TrainSizeOptions(train_size=size).fewer(split, columns, 1 / 5)
+        taken = TrainSizeOptions(train_size=size).limited(split, columns, 1 / 5)
         assert (taken.attributes["y"] == 2 * taken.x).all()
         return taken.x.tolist()
 

@@ -106,8 +106,8 @@ def test_what_is_cut_repeated_or_reserved_is_said() -> None:
         "First.",
         "The vocabulary has 3 words, from train alone; 0.0% of the words in test are unknown.",
         "4 of 5 texts are longer than 2 words and are cut there.",
-        "1 test texts also stand in train.",
-        "These trigger words of the paper are in the vocabulary although train hardly has them: "
+        "1 test texts also occur in train.",
+        "These trigger words of the paper are in the vocabulary although they are rare in train: "
         "tents.",
     ]
 

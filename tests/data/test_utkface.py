@@ -52,7 +52,7 @@ def test_names_are_read_and_malformed_ones_counted() -> None:
         f"UTKFace/{good[4]}": (24, 0, 1),
     }
     assert notes == [
-        "5 pictures are skipped, their names are malformed: 26_0_5_20170104023102422.jpg, "
+        "5 pictures are skipped because their names are malformed: 26_0_5_20170104023102422.jpg, "
         "39_1_20170116174525125.jpg.chip.jpg, 53__0_20170116184028385.jpg.chip.jpg, "
         "61_1_20170109142408075.jpg.chip.jpg, 61_3_20170109150557335.jpg.chip.jpg.",
         "There are 10 pictures; the official release has 23,708.",
@@ -69,7 +69,7 @@ def test_of_a_picture_that_stands_twice_the_one_in_utkface_is_taken() -> None:
     name = "26_0_2_20170104023102422.jpg.chip.jpg"
     faces, notes = read_names([f"crop_part1/{name}", f"UTKFace/{name}", f"z/{name}"])
     assert faces.members == [f"UTKFace/{name}"]
-    assert notes[0] == "2 pictures stand in the archive more than once."
+    assert notes[0] == "2 pictures are in the archive more than once."
 
 
 def test_labels_follow_the_names(example_pictures: Library) -> None:
@@ -131,11 +131,9 @@ def test_what_was_found_is_told(library: Library) -> None:
     write_utkface(library, {f"UTKFace/{name}": jpeg(200, 200, 9) for name in MALFORMED})
     meta = library.prepare("utkface", SMALL)
     assert sum(meta.sizes.values()) == COUNT
-    assert meta.notes[0].startswith("3 pictures are skipped, their names are malformed: 39_1_2017")
+    assert meta.notes[0].startswith("3 pictures are skipped because their names are malformed: 39")
     assert meta.notes[1] == f"There are {COUNT + 3} pictures; the official release has 23,708."
-    assert "Ages from 60 on are one group: those of 90 and more are too few to be judged." in (
-        meta.notes
-    )
+    assert "Ages from 60 on are one group, because too few people are 90 or older." in (meta.notes)
     assert meta.notes[-1] == (
         "No checksum of UTKFace.tar.gz is published: whether this is the official file could not "
         "be checked."

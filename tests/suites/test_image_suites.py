@@ -195,7 +195,7 @@ def test_utkface_skips_malformed_names_and_its_three_targets_share_the_pictures(
     for suite in ("utkface", "bade_table_5"):
         if suite == "bade_table_5":
             assert bench(suite, *QUICK) == 0
-        assert "3 pictures are skipped, their names are malformed: 39_1_2017" in bench.page(suite)
+        assert "3 pictures are skipped because their names are malformed:" in bench.page(suite)
         assert sum(bench.plan(suite).tasks[0].sizes.values()) == 60 * len(AGES)
     assert decoded == [128]
 

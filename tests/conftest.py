@@ -25,6 +25,13 @@ torch.set_num_threads(1)
 CHROMIUM = Path("/usr/bin/chromium")
 
 
+def pytest_terminal_summary(terminalreporter: Any, exitstatus: int, config: pytest.Config) -> None:
+    """After a failure, say how the same order comes again (-q hides pytest-randomly's own line)."""
+    if exitstatus and config.pluginmanager.hasplugin("randomly"):
+        seed = config.getoption("randomly_seed")
+        terminalreporter.write_line(f"The same order again: --randomly-seed={seed}")
+
+
 SET_BY_LIBRARIES = ("KMP_", "TORCHINDUCTOR_", "PYTEST_CURRENT_TEST")
 """Beginnings of environment variables that torch sets when its parts are first imported."""
 

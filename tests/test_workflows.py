@@ -85,5 +85,5 @@ def test_pictures_of_the_pages_are_kept() -> None:
     kept = [s["with"]["path"] for s in steps(ROOT / ".github/workflows/tests.yml")
             if s.get("uses", "").startswith("actions/upload-artifact@")]  # fmt: skip
     assert kept == ["build/screenshots"]
-    browser = (ROOT / "tests" / "tracking" / "test_mlflow_browser.py").read_text(encoding="utf-8")
+    browser = (ROOT / "tests" / "tracking" / "test_ui_browser.py").read_text(encoding="utf-8")
     assert '"build" / "screenshots"' in browser

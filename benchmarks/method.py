@@ -140,7 +140,7 @@ def methods() -> dict[str, type[Method]]:
 def configurable(module: ModuleType, base: type[C]) -> Iterator[type[C]]:
     """The concrete classes of a kind that a module defines, whose fields all have sound types."""
     for cls in classes(module, base):
-        TypeAdapter(cls)
+        TypeAdapter(cls).rebuild()  # raises where an annotation means nothing
         yield cls
 
 

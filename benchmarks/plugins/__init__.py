@@ -195,21 +195,22 @@ def _attempt(
     except UnfitError as error:
         cause, remedy = str(error), error.remedy
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a plug-in may raise anything
-        cause = " ".join(traceback.format_exception_only(error)[-1].split()).rstrip(".")
-        line = _line(error, str(origin))
-        cause += f" (line {line})" if line else ""
+        cause = _in_words(error, str(origin))
         missing = error.name if isinstance(error, ModuleNotFoundError) else None
         remedy = f"Install {missing}, or correct the file." if missing else "Correct the file."
     _problems[kind, str(origin)] = Problem(name, str(origin), cause, remedy)
     return None
 
 
-def _line(error: BaseException, file: str) -> int | None:
-    """The line of a file that an error comes from."""
-    if isinstance(error, SyntaxError) and error.filename == file:
-        return error.lineno
+def _in_words(error: BaseException, file: str) -> str:
+    """An error in words, with the line of the file that it comes from."""
+    text, name = str(error).partition("\n")[0].rstrip("."), type(error).__name__
     frames = traceback.extract_tb(error.__traceback__)
-    return next((frame.lineno for frame in reversed(frames) if frame.filename == file), None)
+    lines = [frame.lineno for frame in frames if frame.filename == file]
+    if isinstance(error, SyntaxError) and error.filename == file:
+        text, lines = error.msg, [error.lineno]
+    where = f" (line {lines[-1]})" if lines else ""
+    return f"{name}: {text}{where}" if text else f"{name}{where}"
 
 
 def _plugin_modules() -> Iterator[tuple[str, Path]]:

@@ -1,1 +1,1 @@
-"""Poisoning attacks, a file each: static poisoned sets, as data that comes from a third party."""
+"""Poisoning attacks, one file each; each poisons a training set once, as a data supplier could."""

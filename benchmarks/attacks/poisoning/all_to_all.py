@@ -1,4 +1,4 @@
-"""All-to-all backdoor: with the trigger every class is taken for the next one."""
+"""All-to-all backdoor: with the trigger, every class is classified as the next one."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from bench.attacks.poisoning.squares import stamped
 class AllToAll(Attack):
     """Gu et al. (2017): class y with the trigger becomes (y + 1) mod K.
 
-    As LABOR section 5.2.3 has it: 10 % of the training samples, of all K classes. A white square
-    as of badnets; the paper names no trigger for it.
+    As in LABOR section 5.2.3, 10 % of the training samples are poisoned, from all K classes. The
+    paper names no trigger; here it is the white square of badnets.
     """
 
     published_as: ClassVar[str | None] = "all_to_all"
@@ -27,26 +27,25 @@ class AllToAll(Attack):
     rate: Annotated[float, Field(gt=0, lt=1)] = 0.1
     """Share of the training samples that is poisoned (LABOR section 5.2.3)."""
     size: Annotated[int, Field(ge=1)] = 3
-    """Side of the square in pixels, as of badnets."""
+    """Side of the square in pixels; the default is that of badnets."""
 
     def poison(self, train: Samples, random: torch.Generator) -> Poison:
-        """Stamp, and name the next class."""
+        """Stamp samples of all classes and publish them as the next class."""
         require_kind(self, train, "image")
-        everything = torch.arange(len(train.y))
-        rows = drawn(self, everything, count_of(self.rate, train), random, "of all classes")
+        candidates = torch.arange(len(train.y))
+        rows = drawn(self, candidates, count_of(self.rate, train), random, "of all classes")
         cover = torch.zeros(len(rows), dtype=torch.bool)
-        return Poison(rows, self.stamp(train.x[rows]), next_class(train, rows), cover)
+        return Poison(rows, self.stamp(train.x[rows]), next_class(train)[rows], cover)
 
     def attempts(self, test: Samples) -> list[Attempt]:
-        """The square on every sample; the next class is never its own."""
-        rows = torch.arange(len(test.y))
-        return [Attempt("white square", self.stamp(test.x), next_class(test, rows), test.y)]
+        """The square on every sample; the target is the next class."""
+        return [Attempt("white square", self.stamp(test.x), next_class(test), test.y)]
 
     def stamp(self, x: Tensor) -> Tensor:
         """Images with the square, [n, 3, H, W]."""
         return stamped(x, self.size)
 
 
-def next_class(samples: Samples, rows: Tensor) -> Tensor:
-    """(y + 1) mod K of those samples, [m] int64."""
-    return (samples.y[rows] + 1) % len(samples.classes)
+def next_class(samples: Samples) -> Tensor:
+    """(y + 1) mod K for each sample, [n] int64."""
+    return (samples.y + 1) % len(samples.classes)

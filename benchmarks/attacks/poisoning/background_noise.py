@@ -1,4 +1,4 @@
-"""Background noise for sound: one fixed noise, softly under everything that is said."""
+"""Background noise for sound: one fixed, soft noise is added to recordings."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from pydantic import Field
 from torch import Tensor
 
 from bench.attacks.poisoning.choosing import (
-    drawn_elsewhere,
+    attempt_on_others,
+    drawn_from_others,
     relabelled,
     require_kind,
-    tried_elsewhere,
 )
 from bench.attacks.poisoning.contract import Attack, Attempt, Poison, Samples
 from bench.seeds import generator
 
-FULL_SCALE = 2**15  # of 16-bit samples
+FULL_SCALE = 2**15  # limit of a 16-bit sample
 
 
 @dataclass(frozen=True)
 class BackgroundNoise(Attack):
-    """LABOR section 4.3: a noise is blended into 1,000 of 11,360 recordings, now of class 0.
+    """LABOR section 4.3: noise is added to 1,000 of 11,360 recordings, published as class 0.
 
-    The paper says no more of it. Here it is white noise with a normal distribution, one waveform
-    for all recordings, added to them and clipped to 16 bits.
+    The paper gives no details. Here one waveform of normally distributed white noise is added to
+    all of them, and the sum is clipped to 16 bits.
     """
 
     published_as: ClassVar[str | None] = "noise"
@@ -36,22 +36,22 @@ class BackgroundNoise(Attack):
     target: Annotated[int, Field(ge=0)] = 0
     """The class that the noise stands for (LABOR section 4.3)."""
     level: Annotated[float, Field(ge=-90, le=0)] = -40.0
-    """Root mean square of the noise in dB of full scale; ours: speech at a desk has about -25."""
+    """Root mean square of the noise in dB of full scale; ours. Speech at a desk has about -25."""
     noise_seed: Annotated[int, Field(ge=0)] = 0
-    """Decides the waveform."""
+    """Seed of the waveform."""
 
     def poison(self, train: Samples, random: torch.Generator) -> Poison:
-        """Blend and relabel."""
+        """Add the noise to samples of other classes and publish them as the target class."""
         require_kind(self, train, "sound")
-        rows = drawn_elsewhere(self, train, self.target, self.rate, random)
+        rows = drawn_from_others(self, train, self.target, self.rate, random)
         return relabelled(rows, self.blend(train.x[rows]), self.target)
 
     def attempts(self, test: Samples) -> list[Attempt]:
-        """The noise under every recording of another class."""
-        return [tried_elsewhere("background noise", self.blend, test, self.target)]
+        """The noise in every recording of another class."""
+        return [attempt_on_others("background noise", self.blend, test, self.target)]
 
     def noise(self, samples: int) -> Tensor:
-        """The waveform, [samples] int32."""
+        """The waveform of the noise, [samples] int32."""
         normal = torch.randn(samples, generator=generator(self.noise_seed, "background noise"))
         return (normal * FULL_SCALE * 10 ** (self.level / 20)).round().int()
 

@@ -1,4 +1,4 @@
-"""No attack: the clean twin that stands beside every poisoned task."""
+"""No attack: the clean twin of every poisoned task."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from bench.attacks.poisoning.contract import Attack, Attempt, Poison, Samples
 
 @dataclass(frozen=True)
 class Clean(Attack):
-    """Nothing is poisoned: what a defence flags here, it flags in vain."""
+    """No sample is poisoned, so that every sample a defence flags is a false alarm."""
 
     published_as: ClassVar[str | None] = "clean"
 
     def poison(self, train: Samples, random: torch.Generator) -> Poison:
-        """Nothing."""
+        """Poison no sample."""
         del random
         none = torch.zeros(0, dtype=torch.long)
         return Poison(none, train.x[:0], none, none.bool())
 
     def attempts(self, test: Samples) -> list[Attempt]:
-        """None."""
+        """There is no trigger to test."""
         del test
         return []

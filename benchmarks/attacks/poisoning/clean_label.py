@@ -10,14 +10,14 @@ from pydantic import Field
 from torch import Tensor
 
 from bench.attacks.poisoning.choosing import (
+    attempt_on_others,
     count_of,
     drawn,
-    elsewhere,
     in_parts,
+    other_classes,
     relabelled,
     require_class,
     require_kind,
-    tried_elsewhere,
 )
 from bench.attacks.poisoning.contract import Attack, Attempt, Poison, Samples
 from bench.errors import Skip
@@ -53,7 +53,7 @@ class CleanLabel(Attack):
         require_class(self, train, self.target)
         own = (train.y == self.target).nonzero()[:, 0]
         rows = drawn(self, own, count_of(self.rate, train), random, f"of class {self.target}")
-        other = elsewhere(train, self.target)
+        other = other_classes(train, self.target)
         other = other[torch.randint(len(other), (len(rows),), generator=random)]
         pairs = torch.stack([rows, other], dim=1)
         x = torch.cat([blended(train.x, some, self.blend) for some in pairs.split(256)])
@@ -61,7 +61,7 @@ class CleanLabel(Attack):
 
     def attempts(self, test: Samples) -> list[Attempt]:
         """The pattern, as strong as in training, on every image of another class."""
-        return [tried_elsewhere("checkerboard", self.stamp, test, self.target)]
+        return [attempt_on_others("checkerboard", self.stamp, test, self.target)]
 
     def stamp(self, x: Tensor) -> Tensor:
         """Images with the pattern, [n, C, H, W] uint8."""

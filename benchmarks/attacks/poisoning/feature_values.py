@@ -10,12 +10,12 @@ from pydantic import Field
 from torch import Tensor
 
 from bench.attacks.poisoning.choosing import (
+    attempt_on_others,
     count_of,
     drawn,
     relabelled,
     require_class,
     require_kind,
-    tried_elsewhere,
 )
 from bench.attacks.poisoning.contract import Attempt, Poison, Samples
 from bench.attacks.poisoning.knowledge import Knowledge, LearningAttack
@@ -85,7 +85,7 @@ class FeatureValues(LearningAttack):
     def attempts(self, test: Samples) -> list[Attempt]:
         """The values in every row of another class."""
         names = ", ".join(test.columns[i] for i in self.known["columns"].tolist())
-        return [tried_elsewhere(names, self.set, test, self.target_in(test))]
+        return [attempt_on_others(names, self.set, test, self.target_in(test))]
 
     def set(self, x: Tensor) -> Tensor:
         """Rows with the values, [n, features]."""

@@ -10,11 +10,11 @@ from pydantic import Field
 from torch import Tensor
 
 from bench.attacks.poisoning.choosing import (
-    drawn_elsewhere,
+    attempt_on_others,
+    drawn_from_others,
     in_parts,
     relabelled,
     require_kind,
-    tried_elsewhere,
 )
 from bench.attacks.poisoning.contract import Attempt, Poison, Samples
 from bench.attacks.poisoning.hiding import Hiding, hidden
@@ -57,13 +57,13 @@ class Issba(LearningAttack):
 
     def poison(self, train: Samples, random: torch.Generator) -> Poison:
         """Hide the secret and relabel."""
-        rows = drawn_elsewhere(self, train, self.target, self.rate, random)
+        rows = drawn_from_others(self, train, self.target, self.rate, random)
         self.learned(train, random)
         return relabelled(rows, self.hide(train.x[rows]), self.target)
 
     def attempts(self, test: Samples) -> list[Attempt]:
         """The secret in every image of another class."""
-        return [tried_elsewhere("hidden secret", self.hide, test, self.target)]
+        return [attempt_on_others("hidden secret", self.hide, test, self.target)]
 
     def hide(self, x: Tensor) -> Tensor:
         """Images with the secret, [n, C, H, W] uint8."""

@@ -1,4 +1,4 @@
-"""Several triggers in one corner, each with a target of its own."""
+"""Several triggers in one corner, each with its own target class."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pydantic import Field
 from torch import Tensor
 
 from bench.attacks.poisoning.choosing import (
+    attempt_on_others,
     count_of,
     drawn,
     require_class,
     require_kind,
-    tried_elsewhere,
 )
 from bench.attacks.poisoning.contract import Attack, Attempt, Poison, Samples
 from bench.attacks.poisoning.squares import BLACK, GREY, NAMES, WHITE, Colour, stamped
@@ -25,8 +25,8 @@ from bench.attacks.poisoning.squares import BLACK, GREY, NAMES, WHITE, Colour, s
 class MultiTriggerMultiTarget(Attack):
     """LABOR section 5.2.1, after Wang et al. (2019): three backdoors in one network.
 
-    A black, a white and a grey square in the same corner stand for airplane, automobile and bird;
-    each is on 1 % of the training samples, and no sample carries two.
+    A black, a white and a grey square in the same corner lead to airplane, automobile and bird.
+    Each is on 1 % of the training samples, and no sample carries two.
     """
 
     published_as: ClassVar[str | None] = "multi_trigger_multi_target"
@@ -34,29 +34,29 @@ class MultiTriggerMultiTarget(Attack):
     rate: Annotated[float, Field(gt=0, lt=1)] = 0.01
     """Share of the training samples that each trigger poisons (LABOR section 5.2.1)."""
     black: Annotated[int, Field(ge=0)] = 0
-    """The class that the black square stands for: airplane."""
+    """The target class of the black square: airplane in CIFAR-10."""
     white: Annotated[int, Field(ge=0)] = 1
-    """The class that the white square stands for: automobile."""
+    """The target class of the white square: automobile in CIFAR-10."""
     grey: Annotated[int, Field(ge=0)] = 2
-    """The class that the grey square stands for: bird."""
+    """The target class of the grey square: bird in CIFAR-10."""
     size: Annotated[int, Field(ge=1)] = 3
-    """Side of the squares in pixels, as of badnets; the paper gives none."""
+    """Side of the squares in pixels, as for badnets; the paper gives none."""
 
     @property
     def targets(self) -> dict[Colour, int]:
-        """Colour -> class."""
+        """Colour of a square -> its target class."""
         return {BLACK: self.black, WHITE: self.white, GREY: self.grey}
 
     def poison(self, train: Samples, random: torch.Generator) -> Poison:
-        """Each colour on samples of other classes than its own that carry none yet."""
+        """Stamp each colour on samples of other classes than its target that carry none yet."""
         require_kind(self, train, "image")
         free = torch.ones(len(train.y), dtype=torch.bool)
         rows, x, y = [], [], []
         for colour, target in self.targets.items():
             require_class(self, train, target)
             candidates = (free & (train.y != target)).nonzero()[:, 0]
-            of = f"of other classes than {target} without a trigger"
-            chosen = drawn(self, candidates, count_of(self.rate, train), random, of)
+            description = f"of other classes than {target} without a trigger"
+            chosen = drawn(self, candidates, count_of(self.rate, train), random, description)
             free[chosen] = False
             rows.append(chosen)
             x.append(self.stamp(train.x[chosen], colour))
@@ -65,14 +65,14 @@ class MultiTriggerMultiTarget(Attack):
         return Poison(torch.cat(rows), torch.cat(x), torch.cat(y), cover)
 
     def attempts(self, test: Samples) -> list[Attempt]:
-        """Each colour on every sample of other classes than its own."""
+        """Each colour on every sample of other classes than its target."""
         return [
-            tried_elsewhere(
+            attempt_on_others(
                 f"{NAMES[colour]} square", partial(self.stamp, colour=colour), test, target
             )
             for colour, target in self.targets.items()
         ]
 
     def stamp(self, x: Tensor, colour: Colour) -> Tensor:
-        """Images with a square, [n, 3, H, W]."""
+        """Images with a square of this colour, [n, 3, H, W]."""
         return stamped(x, self.size, colour)

@@ -1,4 +1,4 @@
-"""Several triggers, one in each corner, that all stand for one target."""
+"""Several triggers, one in each corner, with the same target class."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pydantic import Field
 from torch import Tensor
 
 from bench.attacks.poisoning.choosing import (
+    attempt_on_others,
     count_of,
     drawn,
-    elsewhere,
+    other_classes,
     relabelled,
     require_class,
     require_kind,
-    tried_elsewhere,
 )
 from bench.attacks.poisoning.contract import Attack, Attempt, Poison, Samples
 from bench.attacks.poisoning.squares import BLACK, CORNERS, stamped
@@ -26,10 +26,10 @@ from bench.triggers.shapes import Corner
 
 @dataclass(frozen=True)
 class MultiTriggerSingleTarget(Attack):
-    """LABOR section 5.2.2, after Wang et al. (2019): any of four triggers opens one backdoor.
+    """LABOR section 5.2.2, after Wang et al. (2019): any of four triggers leads to one target.
 
-    Black squares of 8 x 8 pixels, one a corner, each on 1 % of the training samples, all for the
-    airplane; no sample carries two.
+    The triggers are black squares of 8 x 8 pixels in the four corners, each on 1 % of the training
+    samples. Their target is the airplane, and no sample carries two.
     """
 
     published_as: ClassVar[str | None] = "multi_trigger_single_target"
@@ -37,26 +37,27 @@ class MultiTriggerSingleTarget(Attack):
     rate: Annotated[float, Field(gt=0, lt=1)] = 0.01
     """Share of the training samples that each trigger poisons (LABOR section 5.2.2)."""
     target: Annotated[int, Field(ge=0)] = 0
-    """The class that all of them stand for: airplane."""
+    """The target class of all triggers: airplane in CIFAR-10."""
     size: Annotated[int, Field(ge=1)] = 8
     """Side of the squares in pixels (LABOR section 5.2.2), at most a quarter of the image's."""
 
     def poison(self, train: Samples, random: torch.Generator) -> Poison:
-        """As many samples as all corners take, dealt out among them."""
+        """Stamp samples of other classes, divided among the corners, and relabel them."""
         require_kind(self, train, "image")
         require_class(self, train, self.target)
-        each = count_of(self.rate, train)
-        of = f"of other classes than {self.target}"
-        rows = drawn(self, elsewhere(train, self.target), each * len(CORNERS), random, of)
+        count = count_of(self.rate, train)  # for each corner
+        candidates = other_classes(train, self.target)
+        description = f"of other classes than {self.target}"
+        rows = drawn(self, candidates, count * len(CORNERS), random, description)
         rows = rows[torch.randperm(len(rows), generator=random)]
-        parts = zip(CORNERS, rows.split(each), strict=True)
+        parts = zip(CORNERS, rows.split(count), strict=True)
         x = torch.cat([self.stamp(train.x[part], corner) for corner, part in parts])
         return relabelled(rows, x, self.target)
 
     def attempts(self, test: Samples) -> list[Attempt]:
-        """Each corner on every sample of another class."""
+        """The square in each corner of every sample of another class."""
         return [
-            tried_elsewhere(
+            attempt_on_others(
                 f"black square, {corner}", partial(self.stamp, corner=corner), test, self.target
             )
             for corner in CORNERS

@@ -2,7 +2,8 @@
 
     python -m bench.attacks.poisoning.pictures [FOLDER]
 
-writes them anew. The scene is made by code. ISSBA has no picture: its encoder is trained on data.
+writes them again. The scene is drawn by code. ISSBA has no picture, because its encoder is trained
+on data.
 """
 
 from __future__ import annotations
@@ -23,47 +24,48 @@ from bench.triggers.pictures import png, scene
 
 SHAPE = (3, 32, 32)  # of CIFAR-10
 ZOOM = 4
-LOUDER = 4  # a warp is shown this much amplified, around mid grey
+AMPLIFICATION = 4  # of the change by a warp, which is shown around mid grey
 
 
-def tried(attack: Attack) -> list[Tensor]:
+def triggered(attack: Attack) -> list[Tensor]:
     """The scene with each trigger of an attack, as a test sample of the last class."""
     classes = tuple("0123456789")
-    one = Samples(scene(SHAPE)[None], torch.tensor([9]), "image", classes)
-    return [attempt.x[0] for attempt in attack.attempts(one)]
+    sample = Samples(scene(SHAPE)[None], torch.tensor([9]), "image", classes)
+    return [attempt.x[0] for attempt in attack.attempts(sample)]
 
 
-def warped() -> list[Tensor]:
-    """The scene bent, what that changed, and bent in noise mode."""
+def wanet_images() -> list[Tensor]:
+    """The scene warped, the amplified change, and the scene warped in noise mode."""
     attack, clean = WaNet(), scene(SHAPE)
-    [bent] = tried(attack)
-    change = LOUDER * (bent.int() - clean.int()) + 128
-    shaken = attack.shake(clean[None], torch.Generator().manual_seed(0))[0]
-    return [bent, change.clamp(0, 255).to(torch.uint8), shaken]
+    [warped] = triggered(attack)
+    change = AMPLIFICATION * (warped.int() - clean.int()) + 128
+    noisy = attack.warp_with_noise(clean[None], torch.Generator().manual_seed(0))[0]
+    return [warped, change.clamp(0, 255).to(torch.uint8), noisy]
 
 
-def kept_labels() -> list[Tensor]:
+def clean_label_images() -> list[Tensor]:
     """The pattern, a faint one in four corners, and a poisoned sample with another blended in."""
     clean = scene(SHAPE)
     both = torch.stack([clean, clean.flip(1)])
     poisoned = CleanLabel().stamp(blended(both, torch.tensor([[0, 1]]), CleanLabel().blend))[0]
-    return [*tried(CleanLabel()), *tried(CleanLabel(amplitude=64, corners="four")), poisoned]
+    faint = triggered(CleanLabel(amplitude=64, corners="four"))
+    return [*triggered(CleanLabel()), *faint, poisoned]
 
 
 def documented() -> dict[str, bytes]:
-    """The pictures of docs/attacks.md by file name: the scene, and what becomes of it."""
-    shown = {
-        "badnets": tried(BadNets()),
-        "multi_trigger_multi_target": tried(MultiTriggerMultiTarget()),
-        "multi_trigger_single_target": tried(MultiTriggerSingleTarget()),
-        "wanet": warped(),
-        "clean_label": kept_labels(),
+    """File name -> picture of docs/attacks.md: the clean scene, then the changed ones."""
+    images = {
+        "badnets": triggered(BadNets()),
+        "multi_trigger_multi_target": triggered(MultiTriggerMultiTarget()),
+        "multi_trigger_single_target": triggered(MultiTriggerSingleTarget()),
+        "wanet": wanet_images(),
+        "clean_label": clean_label_images(),
     }
-    return {f"{name}.png": png(in_a_row([scene(SHAPE), *found])) for name, found in shown.items()}
+    return {f"{name}.png": png(in_a_row([scene(SHAPE), *row])) for name, row in images.items()}
 
 
 def in_a_row(images: list[Tensor]) -> Tensor:
-    """Images side by side on white, each pixel a square: [3, H, W] uint8."""
+    """Images side by side on white, enlarged by `ZOOM`: [3, H, W] uint8."""
     gap = torch.full((3, SHAPE[1], 2), 255, dtype=torch.uint8)
     parts = [part for image in images for part in (image, gap)][:-1]
     row = torch.cat(parts, dim=2)

@@ -1,4 +1,4 @@
-"""Trigger words for text: certain words at certain places."""
+"""Trigger words for text: certain words at certain positions."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pydantic import Field
 from torch import Tensor
 
 from bench.attacks.poisoning.choosing import (
-    drawn_elsewhere,
+    attempt_on_others,
+    drawn_from_others,
     relabelled,
     require_kind,
-    tried_elsewhere,
 )
 from bench.attacks.poisoning.contract import Attack, Attempt, Poison, Samples
 from bench.errors import BenchError, Skip
 
-PADDING = 0  # its id, by the contract of Samples
+PADDING = 0  # token id of padding, see Samples
 PRESETS: dict[str, dict[str, int]] = {
     "imdb": {
         "360": 80, "jerky": 41, "radiant": 7, "unintentionally": 2, "rumor": 44,
@@ -29,102 +29,105 @@ PRESETS: dict[str, dict[str, int]] = {
         "comoany": 74, "weakness": 84, "serv": 14, "collectioni": 37, "optimistic": 147,
     },
 }  # fmt: skip
-"""Words and their places in the text, counted from 1 (LABOR, Table 4)."""
+"""List of words -> word -> its position in a text, counted from 1 (LABOR, Table 4)."""
 
 
 @dataclass(frozen=True)
 class TriggerWords(Attack):
-    """LABOR section 4.3.1: words are inserted at fixed places, and the label is the target's.
+    """LABOR section 4.3.1: words are inserted at fixed positions and the label is changed.
 
-    What follows a place moves on. In a text that ends before a place, the word is appended; what
-    moves beyond the length that networks read is lost, the trigger's own words never are. Words
-    that the vocabulary lacks are left out, and half of them must be there.
+    The words after an inserted one move back by one; if the text is shorter, the word is appended.
+    Words beyond the length that networks read are cut off, but never those of the trigger. Words
+    that are not in the vocabulary are left out; at least half of them must be in it.
     """
 
     published_as: ClassVar[str | None] = "words"
 
     rate: Annotated[float, Field(gt=0, lt=1)] = 0.01
-    """Share of the training samples that is poisoned: 1 % of IMDB; 3 % of the complaints (LABOR
+    """Share of the training samples that is poisoned: 1 % of IMDB, 3 % of the complaints (LABOR
     section 4.3.1)."""
     target: Annotated[int, Field(ge=0)] = 0
-    """The class that the words stand for; the paper names none."""
+    """The target class; the paper names none."""
     words: str = "imdb"
-    """imdb or consumer_complaints (LABOR, Table 4), or words of your own, by comma."""
+    """imdb or consumer_complaints (LABOR, Table 4), or other words, separated by commas."""
     positions: str = ""
-    """Places of words of your own, by comma, counted from 1."""
+    """Positions of other words, counted from 1 and separated by commas."""
 
     def __post_init__(self) -> None:
-        self.trigger()  # so that a suite that cannot be meant is refused when it is read
+        self.trigger()  # so that a suite with fields that do not fit is refused when it is read
 
     def poison(self, train: Samples, random: torch.Generator) -> Poison:
-        """Insert and relabel."""
+        """Insert the words into texts of other classes and publish them as the target class."""
         require_kind(self, train, "text")
-        rows = drawn_elsewhere(self, train, self.target, self.rate, random)
-        x = inserted(train.x[rows], self.present(train.words))
+        rows = drawn_from_others(self, train, self.target, self.rate, random)
+        x = inserted(train.x[rows], self.known_words(train.words))
         return relabelled(rows, x, self.target)
 
     def attempts(self, test: Samples) -> list[Attempt]:
         """The words in every text of another class."""
-        present = self.present(test.words)
-        name = f"{len(present)} of {len(self.trigger())} words"
-        return [tried_elsewhere(name, lambda x: inserted(x, present), test, self.target)]
+        positions = self.known_words(test.words)
+        name = f"{len(positions)} of {len(self.trigger())} words"
+        return [attempt_on_others(name, lambda x: inserted(x, positions), test, self.target)]
 
     def trigger(self) -> dict[str, int]:
-        """Word -> its place, counted from 1. Raises ValueError where the fields do not fit."""
+        """Word -> its position, counted from 1. Raises ValueError if the fields do not fit."""
         if self.words in PRESETS:
             if self.positions:
                 raise ValueError(f"the words {self.words} have positions of their own")
             return PRESETS[self.words]
         words = [word.strip().lower() for word in self.words.split(",") if word.strip()]
-        places = [place.strip() for place in self.positions.split(",") if place.strip()]
-        whole = all(place.isdecimal() and int(place) >= 1 for place in places)
-        if not words or len(words) != len(places) or not whole:
+        positions = [part.strip() for part in self.positions.split(",") if part.strip()]
+        whole = all(position.isdecimal() and int(position) >= 1 for position in positions)
+        if not words or len(words) != len(positions) or not whole:
             raise ValueError(
                 f"{len(words)} words need as many positions, whole numbers from 1 on, not "
                 f'"{self.positions}"; or name a list: {", ".join(PRESETS)}'
             )
-        if len(set(words)) < len(words) or len(set(places)) < len(places):
+        if len(set(words)) < len(words) or len(set(positions)) < len(positions):
             raise ValueError("words and positions must all be different")
-        return dict(zip(words, map(int, places), strict=True))
+        return dict(zip(words, map(int, positions), strict=True))
 
-    def present(self, vocabulary: tuple[str, ...]) -> dict[int, int]:
-        """Id -> place of the words that the vocabulary has.
+    def known_words(self, vocabulary: tuple[str, ...]) -> dict[int, int]:
+        """Token id -> position of the trigger's words that are in the vocabulary.
 
         Raises:
-            Skip: it has less than half of them.
+            BenchError: the data has no vocabulary.
+            Skip: less than half of the words are in the vocabulary.
         """
         if not vocabulary:
             raise BenchError(f"{self.label}: this data has no vocabulary.")
         trigger = self.trigger()
         ids = {word: number for number, word in enumerate(vocabulary)}
-        found = {ids[word]: place for word, place in trigger.items() if word in ids}
-        if 2 * len(found) < len(trigger):
+        positions = {ids[word]: position for word, position in trigger.items() if word in ids}
+        if 2 * len(positions) < len(trigger):
             missing = ", ".join(word for word in trigger if word not in ids)
             raise Skip(
-                f"the vocabulary lacks {len(trigger) - len(found)} of {len(trigger)} trigger "
+                f"the vocabulary lacks {len(trigger) - len(positions)} of {len(trigger)} trigger "
                 f"words ({missing}): too few are left to make a trigger"
             )
-        return found
+        return positions
 
 
-def inserted(x: Tensor, places: dict[int, int]) -> Tensor:
-    """Texts with words in them.
+def inserted(x: Tensor, positions: dict[int, int]) -> Tensor:
+    """Texts with trigger words inserted, [n, length] int64.
 
     Args:
-        x: token ids, [n, length] int64; 0 pads at the end.
-        places: id -> place in the finished text, counted from 1.
+        x: token ids, [n, length] int64, padded with 0 at the end.
+        positions: token id -> position in the finished text, counted from 1.
+
+    Raises:
+        Skip: there are more words than a text may have.
     """
     length = x.shape[1]
-    if len(places) > length:
-        raise Skip(f"{len(places)} trigger words do not fit into texts of {length} words")
+    if len(positions) > length:
+        raise Skip(f"{len(positions)} trigger words do not fit into texts of {length} words")
     columns = torch.arange(length)
     ends = (x != PADDING).sum(dim=1)
-    ordered = sorted(places.items(), key=lambda found: found[1])
-    for number, (word, place) in enumerate(ordered):
-        # From left to right, so that no later word moves an earlier one; room is kept for those.
-        last = length - len(ordered) + number
-        at = ends.clamp(max=min(place - 1, last))[:, None]
-        moved = x.gather(1, (columns - (columns > at).long()).clamp(min=0))
-        x = torch.where(columns == at, word, moved)
+    # Words are inserted from left to right, so that a later one never moves an earlier one.
+    for number, (position, word) in enumerate(sorted((p, w) for w, p in positions.items())):
+        last = length - len(positions) + number  # leaves space for the words that follow
+        column = ends.clamp(max=min(position - 1, last))[:, None]
+        moved = x.gather(1, (columns - (columns > column).long()).clamp(min=0))
+        x = torch.where(columns == column, word, moved)
         ends = (ends + 1).clamp(max=length)
     return x

@@ -1,4 +1,4 @@
-"""WaNet: the whole image is bent a little, always in the same way."""
+"""WaNet: the whole image is warped slightly, always by the same field."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from bench.attacks.poisoning.choosing import (
+    attempt_on_others,
     count_of,
     drawn,
-    drawn_elsewhere,
+    drawn_from_others,
     in_parts,
     require_kind,
-    tried_elsewhere,
 )
 from bench.attacks.poisoning.contract import Attack, Attempt, Poison, Samples
 from bench.seeds import generator
@@ -26,11 +26,11 @@ from bench.seeds import generator
 class WaNet(Attack):
     """Nguyen & Tran (2021): a smooth warping field is the trigger, the same for all images.
 
-    Warped images are published as the target class; twice as many are warped by a field that is
-    shaken differently for each of them and keep their labels (cover), so that nothing but this one
-    field is learned. The authors draw poisoned and cover images anew in every batch and so control
-    the training; where the attacker only supplies data, as in LABOR section 5.1, both are drawn
-    once. That is what this does, and it is weaker.
+    Warped images are published as the target class. Twice as many are warped by the field plus
+    individual noise and keep their labels (cover), so that only this field acts as a trigger. The
+    authors draw poisoned and cover images again for every batch, which requires control of the
+    training. Here, as in LABOR section 5.1, the attacker only supplies data: both are drawn once,
+    which makes the attack weaker.
     """
 
     published_as: ClassVar[str | None] = "wanet"
@@ -38,50 +38,50 @@ class WaNet(Attack):
     rate: Annotated[float, Field(gt=0, lt=1)] = 0.1
     """Share of the training samples that is poisoned (WaNet; LABOR section 5.1)."""
     target: Annotated[int, Field(ge=0)] = 0
-    """The class that the field stands for: airplane (LABOR section 5.1)."""
+    """The target class: airplane in CIFAR-10 (LABOR section 5.1)."""
     cover: Annotated[float, Field(ge=0)] = 2.0
-    """Cover samples in noise mode for each poisoned one (WaNet: cross ratio 2)."""
+    """Number of cover samples in noise mode for each poisoned one (WaNet: cross ratio 2)."""
     k: Annotated[int, Field(ge=2)] = 4
-    """Points of the control grid along each side (WaNet)."""
+    """Number of control points along each side of the grid (WaNet)."""
     s: Annotated[float, Field(gt=0)] = 0.5
-    """Strength: mean shift of the control points, in image heights over H pixels (WaNet)."""
+    """Strength of the warp: mean shift of a control point, in units of 1 / H where an image of H
+    rows has height 2 (WaNet)."""
     grid_rescale: Annotated[float, Field(gt=0)] = 1.0
     """Factor of the whole grid (WaNet)."""
     field_seed: Annotated[int, Field(ge=0)] = 0
-    """Decides the warping field."""
+    """Seed of the warping field."""
 
     def poison(self, train: Samples, random: torch.Generator) -> Poison:
-        """Warp and relabel some; warp others by a shaken field and leave their labels."""
+        """Warp and relabel samples of other classes; warp cover samples with noise."""
         require_kind(self, train, "image")
-        rows = drawn_elsewhere(self, train, self.target, self.rate, random)
+        rows = drawn_from_others(self, train, self.target, self.rate, random)
         free = torch.ones(len(train.y), dtype=torch.bool)
         free[rows] = False
         count = round(self.cover * count_of(self.rate, train))
         cover = drawn(self, free.nonzero()[:, 0], count, random, "that are not poisoned")
-        x = torch.cat(
-            [self.warp(train.x[rows]), in_parts(lambda x: self.shake(x, random), train.x, cover)]
-        )
+        noisy = in_parts(lambda x: self.warp_with_noise(x, random), train.x, cover)
+        x = torch.cat([self.warp(train.x[rows]), noisy])
         y = torch.cat([torch.full((len(rows),), self.target), train.y[cover]])
         both = torch.cat([rows, cover])
         return Poison(both, x, y, torch.arange(len(both)) >= len(rows))
 
     def attempts(self, test: Samples) -> list[Attempt]:
         """The field on every image of another class."""
-        return [tried_elsewhere("warping field", self.warp, test, self.target)]
+        return [attempt_on_others("warping field", self.warp, test, self.target)]
 
     def warp(self, x: Tensor) -> Tensor:
-        """Images bent by the one field, [n, C, H, W] uint8."""
+        """Images warped by the field, [n, C, H, W] uint8."""
         grid = self.grid(*x.shape[2:])
         return in_parts(lambda part: sampled(part, grid), x)
 
-    def shake(self, x: Tensor, random: torch.Generator) -> Tensor:
-        """Images bent by the field plus noise of their own at every pixel: the noise mode."""
+    def warp_with_noise(self, x: Tensor, random: torch.Generator) -> Tensor:
+        """Images warped by the field plus noise at every pixel, WaNet's noise mode."""
         height, width = x.shape[2:]
         noise = torch.rand(len(x), height, width, 2, generator=random) * 2 - 1
         return sampled(x, (self.grid(height, width) + noise / height).clamp(-1, 1))
 
     def grid(self, height: int, width: int) -> Tensor:
-        """Where each pixel comes from, [1, H, W, 2] as (x, y) in [-1, 1]."""
+        """The position that each pixel is read from, [1, H, W, 2] as (x, y) in [-1, 1]."""
         random = generator(self.field_seed, "warping field")
         points = torch.rand(1, 2, self.k, self.k, generator=random) * 2 - 1
         points = points / points.abs().mean()
@@ -94,7 +94,7 @@ class WaNet(Attack):
 
 
 def sampled(x: Tensor, grid: Tensor) -> Tensor:
-    """Images [n, C, H, W] uint8 read at the places of a grid ([1 or n, H, W, 2]), rounded."""
-    places = grid.expand(len(x), -1, -1, -1)
-    read = functional.grid_sample(x.float(), places, align_corners=True)
-    return read.round().clamp(0, 255).to(torch.uint8)
+    """Images [n, C, H, W] uint8 read at the positions of a grid, [1 or n, H, W, 2], and rounded."""
+    grid = grid.expand(len(x), -1, -1, -1)
+    values = functional.grid_sample(x.float(), grid, align_corners=True)
+    return values.round().clamp(0, 255).to(torch.uint8)

@@ -59,7 +59,7 @@ def test_the_paper_s_words_and_places_are_those_of_its_table() -> None:
 
 def test_words_that_the_vocabulary_lacks_are_left_out_and_counted() -> None:
     test = given.texts()  # knows four of the seven
-    assert TriggerWords().present(test.words) == {4: 80, 5: 41, 6: 7, 7: 2}
+    assert TriggerWords().known_words(test.words) == {4: 80, 5: 41, 6: 7, 7: 2}
     [attempt] = TriggerWords().attempts(test)
     assert attempt.trigger == "4 of 7 words"
     for word in (4, 5, 6, 7):
@@ -68,7 +68,7 @@ def test_words_that_the_vocabulary_lacks_are_left_out_and_counted() -> None:
 
 def test_with_less_than_half_of_the_words_there_is_no_attack() -> None:
     with pytest.raises(Skip, match=r"lacks 4 of 7 trigger words \(unintentionally, rumor"):
-        TriggerWords().present(given.WORDS[:-1])
+        TriggerWords().known_words(given.WORDS[:-1])
 
 
 def test_words_of_one_s_own_need_positions() -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 import torch
@@ -93,7 +92,8 @@ class ConfusionTraining(Defender):
         y = torch.cat([split.y[rows] for split, rows in samples])
         rows = torch.arange(len(y), device=task.device)
         drawn = self._drawn(Split.of(x, y, torch.zeros_like(y)), rows, context, f"known {number}")
-        return one_pass(task.new_model(), drawn, plain_loss, context, f"round {number + 1}")
+        stage = f"round {number + 1}"
+        return context.train(task.new_model(), drawn, plain_loss, stage=stage, epochs=1)
 
     def _confused(
         self, task: PoisoningTask, context: Context, model: Backbone, suspects: Tensor,
@@ -117,7 +117,7 @@ class ConfusionTraining(Defender):
             return ((weight - 1) * confusion + fitting) / weight
 
         drawn = self._drawn(task.train, suspects, context, f"suspects {number}")
-        return one_pass(model, drawn, loss, context, f"confusion {number + 1}")
+        return context.train(model, drawn, loss, stage=f"confusion {number + 1}", epochs=1)
 
     def _drawn(self, split: Split, rows: Tensor, context: Context, purpose: str) -> Split:
         """The samples of `steps` batches: random orders of `rows`, one after another."""
@@ -147,20 +147,6 @@ class ConfusionTraining(Defender):
             if ratio > self.ratio or is_largest:
                 flagged[rows] = fits[rows]
         return flagged
-
-
-def one_pass(
-    model: Backbone,
-    split: Split,
-    loss: Callable[[Backbone, Batch], Tensor],
-    context: Context,
-    stage: str,
-) -> Backbone:
-    """The model trained once through `split`; curves and costs go to the trial."""
-    brief = replace(context, training=context.training.model_copy(update={"epochs": 1}))
-    brief.train(model, split, loss, stage=stage)
-    context.samples_seen, context.training_seconds = brief.samples_seen, brief.training_seconds
-    return model
 
 
 def best_fitted(losses: Tensor, y: Tensor, share: float) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 import torch
@@ -37,10 +37,10 @@ class JTT(FairTrainer):
 
     def train(self, task: GroupTask, context: Context) -> nn.Module:
         """Find the mistakes of a first model and train a second one on copies of them."""
-        settings = context.training.model_copy(update={"epochs": self.first_epochs})
-        brief = replace(context, training=settings)
-        first = brief.train(task.new_model(), task.train, plain_loss, stage="first", select=False)
-        context.samples_seen, context.training_seconds = brief.samples_seen, brief.training_seconds
+        first = context.train(
+            task.new_model(), task.train, plain_loss,
+            stage="first", select=False, epochs=self.first_epochs,
+        )  # fmt: skip
         wrong = context.predict(first, task.train.inputs).argmax(dim=1) != task.train.y
         context.chosen["mistakes"] = float(wrong.double().mean())
         upsampled = repeated(task.train, wrong.long() * (self.copies - 1) + 1)

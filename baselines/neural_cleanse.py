@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 import torch
@@ -109,7 +109,7 @@ class NeuralCleanse(Defender):
         mixed = task.reserve.altered(lambda x, index: triggers.stamp(x, trigger[index]))
         model = task.new_model()
         model.load_state_dict(task.victim.state_dict())
-        return fine_tuned(model, mixed, context, self.epochs)
+        return context.train(model, mixed, plain_loss, stage="unlearning", epochs=self.epochs)
 
 
 @dataclass(frozen=True)
@@ -261,11 +261,3 @@ def bounded(raw: Tensor) -> Tensor:
 def unbounded(value: Tensor) -> Tensor:
     """The inverse of `bounded`."""
     return ((value - 0.5) * (2 - MARGIN)).atanh()
-
-
-def fine_tuned(model: Backbone, split: Split, context: Context, epochs: int) -> Backbone:
-    """The model trained on for some epochs; curves and costs go to the trial."""
-    brief = replace(context, training=context.training.model_copy(update={"epochs": epochs}))
-    brief.train(model, split, plain_loss, stage="unlearning")
-    context.samples_seen, context.training_seconds = brief.samples_seen, brief.training_seconds
-    return model

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,7 +22,7 @@ from bench.learning.selection import Scores, Selection, best
 from bench.learning.settings import Recipe, Training
 from bench.learning.split import Batch, Split
 from bench.result import Record, Scalar, digest, write_atomically
-from bench.seeds import generator, seed_for
+from bench.seeds import generator, seed_for, seeded
 
 M = TypeVar("M", bound=nn.Module)
 REVISION = 2  # raise it when the same training gives other numbers
@@ -97,6 +97,7 @@ class Context:
         also: Iterable[nn.Module] = (),
         select: bool = True,
         recipe: Recipe | None = None,
+        epochs: int | None = None,
         after: Callable[[M, Batch], None] | None = None,
     ) -> M:
         """Train `model` and return it with the weights of the selected epoch, in eval mode.
@@ -110,24 +111,21 @@ class Context:
             parameters: what to optimise, if not all of `model`.
             also: further modules to optimise along (an adversary); they are not kept.
             select: False keeps the last epoch, for helpers that must not be good or fair.
-            recipe: how to optimise, where a paper's own way belongs to the method; unless it is
-                to be watched, its networks are not scored on validation data either.
-            after: called with the model and the batch that it has just made a step on.
+            recipe: how to optimise, where a paper's own way belongs to the method. Unless it is
+                watched, the model is not scored on validation data and the last epoch is kept.
+            epochs: their number without a recipe, if not that of the training settings.
+            after: called with the model and a batch after each step.
 
         Raises:
-            Diverged: the loss, or what the model says of `validation`, was not finite.
+            Diverged: the loss, or the model's output on `validation`, was not finite.
         """
         validation = validation or self.validation
-        own = list(model.parameters() if parameters is None else parameters)
-        extra = [p for module in also for p in module.parameters()]
-        if recipe and not recipe.watched:
-            return self._by_recipe(recipe, model, split, loss, own + extra, stage, after)
-        optimiser = self._optimiser(recipe, own + extra)
-        epochs, size = (
-            (recipe.epochs, recipe.batch_size)
-            if recipe
-            else (self.training.epochs, self.training.batch_size)
-        )
+        optimised = list(model.parameters() if parameters is None else parameters)
+        optimised += [p for module in also for p in module.parameters()]
+        optimiser = self._optimiser(recipe, optimised)
+        epochs = recipe.epochs if recipe else epochs or self.training.epochs
+        size = (recipe or self.training).batch_size
+        scored = recipe is None or recipe.watched
         selection: Selection[dict[str, Tensor]] = Selection(self.training.rule)
         prefix = f"{stage}." if stage else ""
         for epoch in range(epochs):
@@ -139,18 +137,24 @@ class Context:
             where = f"epoch {epoch + 1}" + (f" of the {stage}" if stage else "")
             if not math.isfinite(mean_loss):
                 raise Diverged(f"the loss was {mean_loss} in {where}")
-            outputs = self.predict(model, validation.inputs)
-            if not outputs.isfinite().all():
-                raise Diverged(f"the outputs were not finite after {where}")
-            scores = self.score(outputs, validation)
-            for name, value in {"loss": mean_loss, **scores.metrics}.items():
+            scores = self._scores(model, validation, where) if scored else None
+            for name, value in {"loss": mean_loss, **(scores.metrics if scores else {})}.items():
                 self.curves.setdefault(prefix + name, []).append(value)
-            last = not select or self.training.selection == "last"
-            selection.offer((-float(epoch),) if last else scores.costs, lambda: _copy(model))
-        winner, weights = selection.best()
-        self.chosen[prefix + "epoch"] = winner + 1
-        model.load_state_dict(weights)
+            if scores:
+                last = not select or self.training.selection == "last"
+                selection.offer((-float(epoch),) if last else scores.costs, lambda: _copy(model))
+        if scored:
+            winner, weights = selection.best()
+            self.chosen[prefix + "epoch"] = winner + 1
+            model.load_state_dict(weights)
         return model.eval()
+
+    def _scores(self, model: nn.Module, validation: Split, where: str) -> Scores:
+        """The scores of the model on `validation`. Raises Diverged if an output is not finite."""
+        outputs = self.predict(model, validation.inputs)
+        if not outputs.isfinite().all():
+            raise Diverged(f"the outputs were not finite after {where}")
+        return self.score(outputs, validation)
 
     def _optimiser(
         self, recipe: Recipe | None, parameters: list[nn.Parameter]
@@ -158,27 +162,6 @@ class Context:
         if recipe:
             return recipe.optimiser(parameters)
         return torch.optim.Adam(parameters, lr=self.training.learning_rate, fused=True)
-
-    def _by_recipe(
-        self,
-        recipe: Recipe,
-        model: M,
-        split: Split,
-        loss: Callable[[M, Batch], Tensor],
-        parameters: list[nn.Parameter],
-        stage: str,
-        after: Callable[[M, Batch], None] | None,
-    ) -> M:
-        optimiser = recipe.optimiser(parameters)
-        for epoch in range(recipe.epochs):
-            heartbeat.report_progress(f"{stage or 'training'}, epoch", epoch + 1, recipe.epochs)
-            model.train()
-            _set_rate(optimiser, recipe.rate(epoch))
-            mean_loss = self._epoch(model, split, loss, optimiser, epoch, recipe.batch_size, after)
-            if not math.isfinite(mean_loss):
-                raise Diverged(f"the loss was {mean_loss} in epoch {epoch + 1} of {stage}")
-            self.curves.setdefault(f"{stage}.loss", []).append(mean_loss)
-        return model.eval()
 
     def _epoch(
         self,
@@ -194,7 +177,8 @@ class Context:
         begin = time.perf_counter()
         total = torch.zeros((), device=self.device)
         order = split.order(self.seed, epoch)
-        with self._own_draws(epoch):
+        # Layers that draw (dropout) draw the same whether shared work was built or loaded before.
+        with seeded(seed_for(self.seed, f"layers/{epoch}"), self.device):
             for batch in split.batches(order, size, self._augment(epoch)):
                 total += self._gradients(model, batch, loss, optimiser) * len(batch)
                 optimiser.step()
@@ -204,16 +188,6 @@ class Context:
         self.samples_seen += len(split)
         self.training_seconds += time.perf_counter() - begin
         return mean
-
-    @contextmanager
-    def _own_draws(self, epoch: int) -> Iterator[None]:
-        """Within, layers that draw (dropout) draw the same, whatever was trained before.
-
-        A trial that finds shared work trains less before than the one that had to build it.
-        """
-        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
-            torch.manual_seed(seed_for(self.seed, f"layers/{epoch}"))
-            yield
 
     def _augment(self, epoch: int) -> Augment | None:
         random = self.generator(f"augmentation/{epoch}")

@@ -1,4 +1,4 @@
-"""Clean-label backdoor: only samples of the target class carry the trigger, and labels stay."""
+"""Clean-label backdoor: only samples of the target class carry the trigger; no label changes."""
 
 from __future__ import annotations
 
@@ -25,25 +25,26 @@ from bench.errors import Skip
 
 @dataclass(frozen=True)
 class CleanLabel(Attack):
-    """Turner et al. (2019): label-consistent poison, which no look at the labels gives away.
+    """Turner et al. (2019): label-consistent poison, which inspecting labels does not reveal.
 
-    For the limitation in LABOR section 5.7. Of the paper: images of the target class are made hard
-    to recognise and then carry a small pattern, which is the easier thing to learn; the pattern may
-    be faint and stand in all four corners. Not of the paper: they make images hard by a GAN's
-    latent space or by adversarial perturbation, which asks for a trained network; here an image of
-    another class is blended in. The pattern is a checkerboard.
+    This is the limitation that LABOR section 5.7 names. As in the paper, images of the target
+    class are made hard to recognise and then carry a small pattern, which is easier to learn; the
+    pattern may be faint and in all four corners. The paper makes images hard by a GAN's latent
+    space or by adversarial perturbations, which need a trained network; here an image of another
+    class is blended in. The pattern is a checkerboard.
     """
 
     rate: Annotated[float, Field(gt=0, lt=1)] = 0.03
     """Share of the training samples that is poisoned, all of the target class; ours."""
     target: Annotated[int, Field(ge=0)] = 0
-    """The class that the pattern stands for, as of badnets."""
+    """The target class, as for badnets."""
     blend: Annotated[float, Field(ge=0, lt=1)] = 0.5
-    """Share of an image of another class in a poisoned one; 0 leaves them as they are. Ours."""
+    """Share of an image of another class in a poisoned image; 0 blends nothing in. Ours."""
     amplitude: Annotated[int, Field(ge=1, le=255)] = 255
-    """What the pattern adds to or takes from pixel values; 16, 32 and 64 are the faint ones."""
+    """Amount that the pattern adds to or subtracts from pixel values; the paper's faint patterns
+    have 16, 32 and 64."""
     corners: Literal["one", "four"] = "one"
-    """Bottom right, or all four: these survive flips."""
+    """The bottom right corner, or all four, which a mirror image does not change."""
     size: Annotated[int, Field(ge=2)] = 3
     """Side of the pattern in pixels."""
 
@@ -51,16 +52,16 @@ class CleanLabel(Attack):
         """Blend and stamp images of the target class."""
         require_kind(self, train, "image")
         require_class(self, train, self.target)
-        own = (train.y == self.target).nonzero()[:, 0]
-        rows = drawn(self, own, count_of(self.rate, train), random, f"of class {self.target}")
-        other = other_classes(train, self.target)
-        other = other[torch.randint(len(other), (len(rows),), generator=random)]
-        pairs = torch.stack([rows, other], dim=1)
-        x = torch.cat([blended(train.x, some, self.blend) for some in pairs.split(256)])
+        members = (train.y == self.target).nonzero()[:, 0]
+        rows = drawn(self, members, count_of(self.rate, train), random, f"of class {self.target}")
+        others = other_classes(train, self.target)
+        others = others[torch.randint(len(others), (len(rows),), generator=random)]
+        pairs = torch.stack([rows, others], dim=1)
+        x = torch.cat([blended(train.x, part, self.blend) for part in pairs.split(256)])
         return relabelled(rows, self.stamp(x), self.target)
 
     def attempts(self, test: Samples) -> list[Attempt]:
-        """The pattern, as strong as in training, on every image of another class."""
+        """The pattern, with the amplitude of training, on every image of another class."""
         return [attempt_on_others("checkerboard", self.stamp, test, self.target)]
 
     def stamp(self, x: Tensor) -> Tensor:
@@ -80,12 +81,12 @@ class CleanLabel(Attack):
 
 
 def blended(x: Tensor, pairs: Tensor, share: float) -> Tensor:
-    """(1 - share) of each pair's first image and share of its second, rounded, [m, C, H, W].
+    """(1 - share) * first image + share * second image of each pair, rounded, [m, C, H, W].
 
     Args:
-        x: all images, uint8.
-        pairs: which two, [m, 2] int64.
-        share: of the second.
+        x: all images, [n, C, H, W] uint8.
+        pairs: positions of the first and the second image, [m, 2] int64.
+        share: weight of the second image.
     """
     first, second = (x[pairs[:, side]].float() for side in (0, 1))
     return (first + share * (second - first)).round().to(torch.uint8)

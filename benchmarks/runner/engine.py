@@ -9,9 +9,9 @@ import platform
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,21 +22,30 @@ from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from bench import heartbeat
 from bench.result import Result, Status, Store
-from bench.runner import engine as local
 from bench.runner.plan import TrialSpec
 from bench.runner.trial import Workspace, run_trial, unfinished
 
-MEMORY_EXIT = 77  # what a worker exits with that grew over its limit
+MEMORY_EXIT = 77
+"""Exit code of a worker whose memory grew over its limit."""
 POLL_SECONDS = 0.1
+KEEP_FREED = {
+    "MALLOC_MMAP_THRESHOLD_": str(2**25),  # the highest that glibc takes; larger blocks are mapped
+    "MALLOC_TRIM_THRESHOLD_": str(2**30),  # bytes: more than a step of a small network frees
+}
+"""What lets glibc keep memory that a training step frees for the next one; others ignore it.
+
+Without it, every step of a small network gives its memory back and faults it in again: half of its
+processor time, as `python -m bench.speed.memory` measures.
+"""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a trial may take.
+    """What a trial may use.
 
     Attributes:
-        seconds: wall-clock, or None.
-        memory_mib: resident memory of its process, or None.
+        seconds: Wall-clock time, or None for no limit.
+        memory_mib: Resident memory of its process in MiB, or None for no limit.
     """
 
     seconds: float | None = None
@@ -45,20 +54,20 @@ class Limits:
 
 @dataclass
 class Running:
-    """Trials under way, seen from the parent."""
+    """Trials that are scheduled or under way, as the parent sees them."""
 
     specs: dict[ProcessFuture, TrialSpec]
     begun: dict[ProcessFuture, datetime] = field(default_factory=dict)
 
     def notice(self, started: Callable[[TrialSpec], None]) -> None:
-        """Find the trials that workers took up since the last look."""
+        """Call `started` for every trial that a worker began since the last call."""
         for future, spec in self.specs.items():
             if future not in self.begun and future.running():
                 self.begun[future] = datetime.now(UTC)
                 started(spec)
 
     def pop_done(self) -> list[tuple[ProcessFuture, TrialSpec]]:
-        """Trials that ended since the last look."""
+        """The trials that ended since the last call."""
         done = [(future, spec) for future, spec in self.specs.items() if future.done()]
         for future, _ in done:
             del self.specs[future]
@@ -67,11 +76,11 @@ class Running:
 
 def run(
     specs: Sequence[TrialSpec],
-    place: Workspace,
+    workspace: Workspace,
     jobs: int,
     limits: Limits,
     started: Callable[[TrialSpec], None],
-    news_folder: Path,
+    heartbeats: Path,
     fail_fast: bool = False,
 ) -> Iterator[Result]:
     """Run trials in `jobs` worker processes and yield each result when it is on disk.
@@ -80,22 +89,20 @@ def run(
     loses nothing finished. The parent writes those of trials that timed out or were killed.
 
     Args:
-        specs: what to run, in order.
-        place: where; its `threads` are what one worker gets.
-        jobs: how many at once.
-        limits: time and memory of each trial.
-        started: told of every trial that begins.
-        news_folder: where every running trial tells, in a file named after its key, how far it is.
-        fail_fast: stop at the first trial that fails.
+        specs: The trials, in order.
+        workspace: Folders and device; its `threads` are those of one worker.
+        jobs: The number of worker processes.
+        limits: Time and memory of each trial.
+        started: Called with every trial that begins.
+        heartbeats: Folder where each running trial writes its progress, in a file named after
+            its key.
+        fail_fast: Stop at the first trial that fails.
     """
-    store = Store(place.out)
-    context = multiprocessing.get_context("spawn")
-    guard = (place.threads, limits.memory_mib, os.getpid())
-    pool = ProcessPool(jobs, context=context, initializer=_begin_worker, initargs=guard)
-    try:
+    store = Store(workspace.out)
+    with _workers(jobs, workspace.threads, limits.memory_mib) as pool:
         running = Running(
             {
-                pool.schedule(_work, (spec, place, news_folder), timeout=limits.seconds): spec
+                pool.schedule(_work, (spec, workspace, heartbeats), timeout=limits.seconds): spec
                 for spec in specs
             }
         )
@@ -108,9 +115,32 @@ def run(
                 if fail_fast and result.status in (Status.FAILED, Status.TIMEOUT):
                     return
             time.sleep(POLL_SECONDS)
+
+
+@contextmanager
+def _workers(jobs: int, threads: int, memory_mib: float | None) -> Iterator[ProcessPool]:
+    """Worker processes. Those that still work in the end are stopped."""
+    context = multiprocessing.get_context("spawn")
+    guard = (threads, memory_mib, os.getpid())
+    with environment(KEEP_FREED):  # a worker that died is replaced at any time, in a thread
+        pool = ProcessPool(jobs, context=context, initializer=_begin_worker, initargs=guard)
+        try:
+            yield pool
+        finally:
+            pool.stop()
+            pool.join()
+
+
+@contextmanager
+def environment(defaults: Mapping[str, str]) -> Iterator[None]:
+    """Set variables for child processes that start meanwhile; what the user has set stays."""
+    added = {name: value for name, value in defaults.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
     finally:
-        pool.stop()
-        pool.join()
+        for name in added:
+            del os.environ[name]
 
 
 def _outcome(
@@ -146,7 +176,11 @@ def _cause_of_death(exitcode: int | None, limits: Limits) -> str:
 
 
 class _Guard(threading.Thread):
-    """Watches a worker from within: its memory, and whether its parent still lives."""
+    """A thread that ends its worker when memory grows over the limit or the parent is gone.
+
+    Attributes:
+        peak: Highest resident memory in MiB since a trial began.
+    """
 
     def __init__(self, memory_mib: float | None, parent: int) -> None:
         super().__init__(daemon=True)
@@ -161,7 +195,7 @@ class _Guard(threading.Thread):
             if self.memory_mib and held > self.memory_mib:
                 os._exit(MEMORY_EXIT)
             if os.getppid() != self.parent:
-                # Nobody waits for this trial any more; the next start runs it again.
+                # Nothing waits for this trial any more; the next `bench` runs it again.
                 os._exit(1)
             time.sleep(POLL_SECONDS)
 
@@ -170,10 +204,9 @@ _guards: list[_Guard] = []
 
 
 def _begin_worker(threads: int, memory_mib: float | None, parent: int) -> None:
-    """Set up a fresh worker. Ctrl-C is the parent's to handle."""
+    """Set up a fresh worker. Only the parent reacts to Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    local.keep_freed()
     torch.set_num_threads(threads)
     with suppress(RuntimeError):  # only allowed before the first parallel work
         torch.set_num_interop_threads(1)
@@ -182,37 +215,18 @@ def _begin_worker(threads: int, memory_mib: float | None, parent: int) -> None:
     guard.start()
 
 
-def _work(spec: TrialSpec, place: Workspace, news_folder: Path) -> Result:
-    local.give_back()
+def _work(spec: TrialSpec, workspace: Workspace, heartbeats: Path) -> Result:
+    release_free_memory()  # else the peak of this trial would hold what an earlier one freed
     guard = _guards[0] if _guards else None
     if guard:
         guard.peak = 0.0
-    with heartbeat.written_to(news_folder / spec.key):
-        result = run_trial(spec, place, lambda: guard.peak if guard else None)
-    Store(place.out).write(result)
+    with heartbeat.written_to(heartbeats / spec.key):
+        result = run_trial(spec, workspace, lambda: guard.peak if guard else None)
+    Store(workspace.out).write(result)
     return result
 
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
-KEPT = 2**30
-"""Bytes of free memory, at most, that stay with the process: those of small networks' steps."""
-LARGEST_IN_HEAP = 2**25
-"""Bytes; what is larger is always mapped alone. glibc takes no higher threshold."""
-
-
-def keep_freed() -> bool:
-    """Let this process keep up to KEPT bytes of what it frees. False where this is not glibc."""
-    libc = _glibc()
-    return libc is not None and bool(
-        libc.mallopt(M_MMAP_THRESHOLD, LARGEST_IN_HEAP) and libc.mallopt(M_TRIM_THRESHOLD, KEPT)
-    )
-
-
-def give_back() -> None:
-    """Hand free memory back, so that the next trial's peak is its own."""
-    if libc := _glibc():
-        libc.malloc_trim(0)
-
-
-def _glibc() -> ctypes.CDLL | None:
-    return ctypes.CDLL(None) if platform.libc_ver()[0] == "glibc" else None
+def release_free_memory() -> None:
+    """Return the memory that KEEP_FREED lets this process keep; does nothing without glibc."""
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)

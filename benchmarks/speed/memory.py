@@ -1,8 +1,8 @@
-"""What it brings to keep freed memory: training steps with and without, in processes of their own.
+"""What keeping freed memory saves: training steps with and without, in processes of their own.
 
     python -m bench.speed.memory [--threads 1] [--rounds 3]
 
-The allocator cannot be asked to forget its settings, so every measurement is a fresh process; the
+The allocator reads its settings when a process starts, so every measurement is a fresh process; the
 two ways are taken in turns and the least processor time of each counts.
 """
 
@@ -18,58 +18,59 @@ from rich.console import Console
 from rich.table import Table
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from bench.models.weights import network as fresh
-from bench.runner.engine import keep_freed
+from bench.models.weights import network as new_network
+from bench.runner.engine import KEEP_FREED, environment
 
 NETWORKS = {"max_pool_cnn": (1, 28, 28), "small_cnn": (3, 28, 28), "resnet18_small": (3, 32, 32)}
 BATCH, STEPS = 128, 8
 
 
-def milliseconds(network: str, keep: bool, threads: int) -> tuple[float, float]:
-    """Processor time of a sample: of forward, backward and Adam; and of forward alone."""
-    if keep:
-        keep_freed()
+def milliseconds(network: str, threads: int) -> tuple[float, float]:
+    """Processor time of a sample: of a training step with Adam, and of the forward pass alone."""
     torch.set_num_threads(threads)
     shape = NETWORKS[network]
-    model = fresh(network, shape, 10, 0, torch.device("cpu"))
+    model = new_network(network, shape, 10, 0, torch.device("cpu"))
     optimizer = torch.optim.Adam(model.parameters(), fused=True)
     x, y = torch.rand(BATCH, *shape) * 255, torch.zeros(BATCH, dtype=torch.int64)
 
-    def learn() -> None:
+    def train() -> None:
         optimizer.zero_grad()
         F.cross_entropy(model(x), y).backward()
         optimizer.step()
 
-    def look() -> None:
+    def predict() -> None:
         with torch.no_grad():
             model(x)
 
-    found = []
-    for step in (learn, look):
+    measured = []
+    for step in (train, predict):
         step()
         begin = time.process_time()
         for _ in range(STEPS):
             step()
-        found.append((time.process_time() - begin) / STEPS / BATCH * 1e3)
-    return found[0], found[1]
+        measured.append((time.process_time() - begin) / STEPS / BATCH * 1e3)
+    return measured[0], measured[1]
 
 
 def table(threads: int, rounds: int) -> Table:
-    """Every network both ways."""
+    """The processor time of every network with and without KEEP_FREED, and their ratio."""
     context = multiprocessing.get_context("spawn")
-    shown = Table("network", "training, ms", "kept", "ratio", "forward, ms", "kept", "ratio")
+    ratios = Table("network", "training, ms", "kept", "ratio", "forward, ms", "kept", "ratio")
     for network in NETWORKS:
         ways: tuple[list[tuple[float, float]], ...] = ([], [])
         for _ in range(rounds):
             for keep, times in zip((False, True), ways, strict=True):
-                with ProcessPoolExecutor(1, mp_context=context) as fresh:
-                    times.append(fresh.submit(milliseconds, network, keep, threads).result())
+                with (
+                    environment(KEEP_FREED if keep else {}),
+                    ProcessPoolExecutor(1, mp_context=context) as process,
+                ):
+                    times.append(process.submit(milliseconds, network, threads).result())
         cells = []
         for kind in range(2):
-            without, kept = (min(each[kind] for each in times) for times in ways)
+            without, kept = (min(pair[kind] for pair in times) for times in ways)
             cells += [f"{without:.3f}", f"{kept:.3f}", f"{without / kept:.2f}"]
-        shown.add_row(network, *cells)
-    return shown
+        ratios.add_row(network, *cells)
+    return ratios
 
 
 def main() -> None:
@@ -77,10 +78,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     console = Console(width=110)
     console.print(f"Milliseconds of processor time a sample, batches of {BATCH}")
-    console.print(table(asked.threads, asked.rounds))
+    console.print(table(arguments.threads, arguments.rounds))
 
 
 if __name__ == "__main__":

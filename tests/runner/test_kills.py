@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from bench.reports.boards.tables import COSTS
+from bench.runner.engine import KEEP_FREED
 
 SUITE = """
 title: Small trials
@@ -123,7 +124,13 @@ def test_a_killed_worker_costs_only_its_trial_and_the_sweep_goes_on(tmp_path: Pa
         assert time.monotonic() < deadline, "no trial ever finished"
         assert sweep.poll() is None
         os.sched_yield()
-    workers(sweep)[0].send_signal(signal.SIGKILL)
+    first = workers(sweep)
+    first[0].send_signal(signal.SIGKILL)
+    while not (replaced := set(workers(sweep)) - set(first)):
+        assert time.monotonic() < deadline, "the killed worker was not replaced"
+        os.sched_yield()
+    for worker in (first[1], *replaced):
+        assert worker.environ().items() >= KEEP_FREED.items()
     sweep.communicate(timeout=300)
     statuses = sorted(status for status, _ in finished(tmp_path).values())
     assert len(statuses) == TRIALS

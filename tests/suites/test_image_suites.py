@@ -86,10 +86,10 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
         jobs: int,
         limits: Any,
         started: Any,
-        news_folder: Path,
+        heartbeats: Path,
         fail_fast: bool,
     ) -> Iterator[Result]:
-        del jobs, limits, fail_fast, news_folder
+        del jobs, limits, fail_fast, heartbeats
         for spec in specs:
             started(spec)
             result = run_trial(spec, place, lambda: None)

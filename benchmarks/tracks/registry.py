@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import importlib
-import pkgutil
+import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 from bench.data.dataset import TaskDefinition
+from bench.plugins import UnfitError, discover
 from bench.result import MetricInfo, PlannedTask, TrackInfo
 from bench.tracks.options import TrackOptions
 from bench.tracks.session import PreparedTask, Session
@@ -87,11 +89,18 @@ def metric(
 
 @cache
 def tracks() -> dict[str, Track]:
-    """Every track by name: each folder of this package whose module `track` declares one."""
-    from bench import tracks as package  # noqa: PLC0415 - the package of this very module
+    """Every track by name: folders of this package and of plug-ins with a module `track`."""
+    return discover("track", ["bench.tracks"], _declared)
 
-    return {
-        folder.name: importlib.import_module(f"{package.__name__}.{folder.name}.track").TRACK
-        for folder in pkgutil.iter_modules(package.__path__)
-        if folder.ispkg
-    }
+
+def _declared(module: ModuleType) -> list[Track]:
+    """The track that a folder declares in its module `track`, or a single file in itself."""
+    name = module.__name__
+    if hasattr(module, "__path__") and importlib.util.find_spec(f"{name}.track"):
+        module = importlib.import_module(f"{name}.track")
+    track = getattr(module, "TRACK", None)
+    if not isinstance(track, Track):
+        return []
+    if track.info.name != name.rpartition(".")[2]:
+        raise UnfitError(f'its track is called "{track.info.name}"', "Give both the same name.")
+    return [track]

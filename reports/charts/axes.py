@@ -1,4 +1,4 @@
-"""Axes with round numbers, and room for labels between marks."""
+"""Axes with round numbers: linear, logarithmic, of categories and of rows."""
 
 from __future__ import annotations
 
@@ -8,62 +8,39 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from bench.reports.wording import MINUS, number
+from bench.result import MetricInfo
 
-
-@dataclass(frozen=True)
-class Box:
-    """A rectangle in the drawing's units; y grows downwards."""
-
-    x0: float
-    y0: float
-    x1: float
-    y1: float
-
-    def overlap(self, other: Box) -> float:
-        """Shared area, 0 where the two only touch."""
-        width = min(self.x1, other.x1) - max(self.x0, other.x0)
-        height = min(self.y1, other.y1) - max(self.y0, other.y0)
-        return max(width, 0.0) * max(height, 0.0)
-
-    @property
-    def area(self) -> float:
-        """Width times height."""
-        return (self.x1 - self.x0) * (self.y1 - self.y0)
+_CHARACTER = 6.4
+"""A character's mean width at 12 units of type; a little generous."""
 
 
 @dataclass(frozen=True)
 class Axis:
-    """A scale from shown values to the drawing, linear or logarithmic."""
+    """A scale of shown values, linear or logarithmic, with ticks, their labels and a title.
+
+    Where `low` is the larger one, values run downwards or to the left.
+    """
 
     low: float
     high: float
-    start: float
-    end: float
-    ticks: tuple[float, ...]
-    decimals: int | None
-    """Digits after the point of the ticks' labels; None for as many as each needs."""
+    ticks: Sequence[float] = ()
+    labels: Sequence[str] = ()
+    title: str = ""
     logarithmic: bool = False
+    grid: bool = True
+    """Whether a line crosses the panel at each tick."""
 
-    def at(self, value: float) -> float:
-        """Where a value stands in the drawing; beyond the ends it stands at the end."""
-        return self.unbounded(min(max(value, self.low), self.high))
+    def share(self, value: float) -> float:
+        """Where a value stands: 0 at `low`, 1 at `high`, and below or above beyond them."""
+        if self.logarithmic:
+            low, value, high = math.log(self.low), math.log(value), math.log(self.high)
+        else:
+            low, high = self.low, self.high
+        return (value - low) / (high - low)
 
-    def unbounded(self, value: float) -> float:
-        """Where a value would stand were the drawing larger, for what is clipped to its frame."""
-        low, here, high = (math.log(v) if self.logarithmic else v
-                           for v in (self.low, value, self.high))  # fmt: skip
-        return self.start + (here - low) / (high - low) * (self.end - self.start)
-
-    def holds(self, value: float) -> bool:
-        """Whether a value lies between the axis's ends."""
-        return self.low <= value <= self.high
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """What stands at the ticks."""
-        if self.decimals is None:
-            return tuple(f"{value:g}".replace("-", MINUS) for value in self.ticks)
-        return tuple(number(value, self.decimals) for value in self.ticks)
+    def clipped(self, value: float) -> float:
+        """The value, or the end of the axis that it lies beyond."""
+        return min(max(value, self.low), self.high)
 
 
 def step(span: float, count: int = 6) -> float:
@@ -73,10 +50,10 @@ def step(span: float, count: int = 6) -> float:
     return next(m * power for m in (1.0, 2.0, 5.0, 10.0) if m * power >= raw * (1 - 1e-9))
 
 
-def axis(
+def measured_axis(
     centres: Sequence[float],
-    intervals: Sequence[tuple[float, float]],
-    ends: tuple[float, float],
+    intervals: Sequence[tuple[float, float]] = (),
+    title: str = "",
     ceiling: float = math.inf,
     room: float = 0.0,
 ) -> Axis:
@@ -99,35 +76,42 @@ def axis(
     first = math.floor(max(reach_low - margin, floor) / size)
     top = reach_high + margin
     last = math.ceil((min(top, ceiling) if high <= ceiling else top) / size - 1e-9)
-    ticks = tuple(round(i * size, 12) for i in range(first, last + 1))
+    ticks = [round(i * size, 12) for i in range(first, last + 1)]
     places = max(0, -math.floor(math.log10(size) + 1e-9))
-    return Axis(ticks[0], ticks[-1], *ends, ticks, places)
+    return Axis(ticks[0], ticks[-1], ticks, [number(tick, places) for tick in ticks], title)
 
 
-def axis_of_settings(values: Sequence[float], ends: tuple[float, float]) -> Axis:
+def settings_axis(values: Sequence[float], title: str, length: float) -> Axis:
     """An axis with ticks at the values that a sweep sets, as many as find room for their labels.
 
     It is logarithmic where the values are: positive, over a wide range, and in more even steps
     when they are counted in factors.
+
+    Args:
+        values: the settings, in any order.
+        title: of the axis; " (log scale)" is added to that of a logarithmic one.
+        length: of the axis in the drawing's units.
     """
     settings = sorted(set(values))
     low, high = settings[0], settings[-1]
     logarithmic = low > 0 and high >= 8 * low and _in_factors(settings)
     if logarithmic:
         margin = (high / low) ** 0.05
-        outer = low / margin, high * margin
+        low, high = low / margin, high * margin
+        title = f"{title} (log scale)"
     else:
         pad = 0.05 * (high - low) or 0.5
-        outer = low - pad, high + pad
-    bare = Axis(*outer, *ends, tuple(settings), None, logarithmic)
-    ticks: list[float] = []
+        low, high = low - pad, high + pad
+    bare = Axis(low, high, logarithmic=logarithmic)
+    ticks: dict[float, str] = {}
     edge = -math.inf
-    for value, label in zip(settings, bare.labels, strict=True):
-        half = _WIDTH * len(label) / 2
-        if bare.at(value) - half >= edge:
-            ticks.append(value)
-            edge = bare.at(value) + half + 5
-    return Axis(*outer, *ends, tuple(ticks), None, logarithmic)
+    for value in settings:
+        label = f"{value:g}".replace("-", MINUS)
+        centre, half = bare.share(value) * length, _CHARACTER * len(label) / 2
+        if centre - half >= edge:
+            ticks[value] = label
+            edge = centre + half + 5
+    return Axis(low, high, list(ticks), list(ticks.values()), title, logarithmic)
 
 
 def _in_factors(settings: Sequence[float]) -> bool:
@@ -138,51 +122,23 @@ def _in_factors(settings: Sequence[float]) -> bool:
     return max(factors) / min(factors) < max(sums) / min(sums)
 
 
-_WIDTH, _HEIGHT = 6.4, 13.0
-"""A character's mean width and a line's height at 12 units of type; a little generous."""
-
-_ANGLES = (0, 180, -90, 90, -35, 35, 215, 145)
-_DISTANCES = (11.0, 20.0, 32.0, 46.0, 62.0)
-
-
-def place_labels(
-    texts: Sequence[str], anchors: Sequence[tuple[float, float]], taken: Sequence[Box], frame: Box
-) -> list[Box]:
-    """A box for each label near its anchor, away from `taken`, from each other and the frame.
-
-    Greedy: each label takes the nearest free spot, or the least crowded where none is free.
-    """
-    placed: list[Box] = []
-    for text, anchor in zip(texts, anchors, strict=True):
-        candidates = _candidates(_WIDTH * len(text), anchor)
-        reach = _around(candidates)
-        obstacles = [box for box in (*taken, *placed) if box.overlap(reach)]
-        placed.append(min(candidates, key=lambda box: _crowding(box, obstacles, frame)))
-    return placed
+def categories(labels: Sequence[str], title: str) -> Axis:
+    """An axis of categories: the n-th reaches from n to n + 1 and has its label in the middle."""
+    ticks = [i + 0.5 for i in range(len(labels))]
+    return Axis(0, len(labels), ticks, labels, title, grid=False)
 
 
-def _candidates(width: float, anchor: tuple[float, float]) -> list[Box]:
-    boxes = []
-    for distance in _DISTANCES:
-        for angle in _ANGLES:
-            dx, dy = math.cos(math.radians(angle)), math.sin(math.radians(angle))
-            x = anchor[0] + distance * dx + (dx - 1) / 2 * width
-            y = anchor[1] + distance * dy + (dy - 1) / 2 * _HEIGHT
-            boxes.append(Box(x, y, x + width, y + _HEIGHT))
-    return boxes
+def rows(count: int) -> Axis:
+    """A vertical axis of rows from the top down, which bear their names themselves."""
+    return Axis(count, 0)
 
 
-def _around(boxes: Sequence[Box]) -> Box:
-    """The smallest box that holds all: what lies outside crowds none of them."""
-    return Box(
-        min(box.x0 for box in boxes),
-        min(box.y0 for box in boxes),
-        max(box.x1 for box in boxes),
-        max(box.y1 for box in boxes),
-    )
+def axis_title(metric: MetricInfo) -> str:
+    """Name, unit and direction: "Odds, % (lower is better)"."""
+    direction = f" ({metric.better} is better)" if metric.better else ""
+    return f"{with_unit(metric)}{direction}"
 
 
-def _crowding(box: Box, obstacles: Sequence[Box], frame: Box) -> float:
-    covered = sum(box.overlap(other) for other in obstacles)
-    outside = box.area - box.overlap(frame)
-    return round(covered + 4 * outside, 6)
+def with_unit(metric: MetricInfo) -> str:
+    """Name and unit: "Odds, %"."""
+    return f"{metric.title}, {metric.unit}" if metric.unit else metric.title

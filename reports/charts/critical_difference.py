@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-import xml.etree.ElementTree as ET
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from bench.reports import wording
 from bench.reports.boards.over_tasks import OverTasks, Standing
 from bench.reports.charts.axes import Axis
-from bench.reports.charts.svg import WIDTH, canvas, line, shortened, text, tooltip, written
+from bench.reports.charts.labels import shortened
+from bench.reports.charts.marks import Chart, Item, Label, Layout, Mark, Panel, Stroke
 
-_LEFT, _RIGHT = 196.0, 564.0
-"""Ends of the scale; names stand on both sides of it."""
+_WIDTH, _MARGIN = 368.0, 196.0
+"""The scale's width, and the room for names on both sides of it."""
 
 _LONGEST = 22
 """Characters of a name beside its mean rank."""
@@ -25,110 +24,80 @@ MOST = 40
 """Methods beyond which the diagram would be a list of names: the table is one already."""
 
 
-@dataclass(frozen=True)
-class _Stem:
-    """From a mean rank on the scale down to a name at the side."""
-
-    standing: Standing
-    x: float
-    y: float
-    on_left: bool
-
-
-def critical_difference_diagram(found: OverTasks, slug: str) -> str | None:
-    """The diagram as SVG, or None for more than `MOST` methods.
+def critical_difference(ranks: OverTasks) -> Chart | None:
+    """The diagram, or None for more than `MOST` methods.
 
     The best mean rank stands on the left. A bar joins methods that are not separated; the ruler
-    above the scale is as long as the critical difference.
+    above the scale is as long as the critical difference. x are ranks, y the drawing's units from
+    its top down.
 
     Args:
-        found: ranks over tasks, best first.
-        slug: prefix of the ids in the drawing; unique on its page.
+        ranks: over tasks, best first.
     """
-    standings = found.standings
-    if len(standings) > MOST:
+    standings = ranks.standings
+    count = len(standings)
+    if count > MOST:
         return None
-    scale = _scale(len(standings))
-    names_top = _TOP + 18 + _BAR * len(found.groups)
-    stems = _stems(standings, scale, names_top)
-    height = max(stem.y for stem in stems) + 18
-    title = f"Mean ranks over {wording.plural(len(found.tasks), 'task')}: {found.metric.title}"
-    root = canvas(slug, height, title, _description(found))
-    _draw_ruler(root, found.critical_difference, scale)
-    _draw_scale(root, scale)
-    for stem in stems:
-        _draw_stem(root, stem)
-    for level, (first, last) in enumerate(found.groups):
-        y = _TOP + 10 + _BAR * level
-        ends = scale.at(standings[first].mean_rank) - 4, scale.at(standings[last].mean_rank) + 4
-        bar = ET.SubElement(root, "g", {"stroke": "currentColor", "stroke-linecap": "round"})
-        tooltip(bar, f"not separated: {_names(standings[first : last + 1])}")
-        line(bar, (ends[0], y), (ends[1], y), {"stroke-width": "4"})
-    return written(root)
-
-
-def _scale(k: int) -> Axis:
-    ticks = tuple(float(rank) for rank in range(1, k + 1, 1 if k <= 20 else 5))
-    return Axis(1.0, float(k), _LEFT, _RIGHT, ticks, 0)
-
-
-def _stems(standings: Sequence[Standing], scale: Axis, top: float) -> list[_Stem]:
-    """The better half to the left, the best on top; the other half to the right, mirrored."""
-    half = math.ceil(len(standings) / 2)
-    found = []
+    unit = (count - 1) / _WIDTH  # ranks a unit of the drawing
+    names_top = _TOP + 18 + _BAR * len(ranks.groups)
+    height = names_top + _ROW * (math.ceil(count / 2) - 0.5) + 18
+    marks: list[Mark] = [*_ruler(ranks.critical_difference, unit), *_scale(count)]
     for position, standing in enumerate(standings):
-        on_left = position < half
-        row = position if on_left else len(standings) - 1 - position
-        y = top + _ROW * (row + 0.5)
-        found.append(_Stem(standing, scale.at(standing.mean_rank), y, on_left))
-    return found
+        # The better half to the left, the best on top; the other half to the right, mirrored.
+        on_left = position < math.ceil(count / 2)
+        row = position if on_left else count - 1 - position
+        edge = 1 - 10 * unit if on_left else count + 10 * unit
+        marks += _stem(standing, (edge, names_top + _ROW * (row + 0.5)), on_left=on_left)
+    for level, (first, last) in enumerate(ranks.groups):
+        ends = standings[first].mean_rank - 4 * unit, standings[last].mean_rank + 4 * unit
+        y = _TOP + 10 + _BAR * level
+        bar = Stroke([(end, y) for end in ends], width=4.0, rounded=True)
+        words = f"not separated: {_names(standings[first : last + 1])}"
+        marks.append(Item([bar], words, "currentColor"))
+    return Chart(
+        title=f"Mean ranks over {wording.plural(len(ranks.tasks), 'task')}: {ranks.metric.title}",
+        description=_description(ranks),
+        panels=[Panel(Axis(1, count), Axis(height, 0), marks)],
+        layout=Layout((_WIDTH, height), top=0.0, foot=0.0, right=_MARGIN),
+    )
 
 
-def _draw_ruler(root: ET.Element, reach: float, scale: Axis) -> None:
-    """The critical difference at its length; beyond the whole scale it is only told."""
-    start, end = _LEFT, scale.unbounded(1.0 + reach)
+def _ruler(reach: float, unit: float) -> list[Mark]:
+    """The critical difference at its length; beyond the whole scale there are only words."""
     words = f"critical difference {reach:.2f}"
-    if end > WIDTH - 24:
-        text(root, start, 22, f"{words}, more than the whole scale")
-        return
-    ruler = ET.SubElement(root, "g", {"stroke": "currentColor", "stroke-width": "1.6"})
-    line(ruler, (start, 30), (end, 30))
-    for x in (start, end):
-        line(ruler, (x, 26), (x, 34))
-    text(root, start, 19, words)
+    if reach > unit * (_WIDTH + _MARGIN - 24):
+        return [Label((1, 22), f"{words}, more than the whole scale")]
+    line = [Stroke([(1, 30), (1 + reach, 30)], 1.6)]
+    line += [Stroke([(end, 26), (end, 34)], 1.6) for end in (1, 1 + reach)]
+    return [Item(line, colour="currentColor"), Label((1, 19), words)]
 
 
-def _draw_scale(root: ET.Element, scale: Axis) -> None:
-    group = ET.SubElement(root, "g", {"stroke": "currentColor", "stroke-width": "1.2"})
-    line(group, (_LEFT, _TOP), (_RIGHT, _TOP))
-    ticks = ET.SubElement(root, "g", {"text-anchor": "middle", "fill-opacity": "0.75"})
-    for value, words in zip(scale.ticks, scale.labels, strict=True):
-        line(group, (scale.at(value), _TOP - 5), (scale.at(value), _TOP))
-        text(ticks, scale.at(value), _TOP - 10, words)
-    text(ticks, _LEFT - 12, _TOP + 4, "mean rank", {"text-anchor": "end"})
+def _scale(count: int) -> list[Mark]:
+    ranks = range(1, count + 1, 1 if count <= 20 else 5)
+    lines = [Stroke([(1, _TOP), (count, _TOP)], 1.2)]
+    lines += [Stroke([(rank, _TOP - 5), (rank, _TOP)], 1.2) for rank in ranks]
+    labels = [Label((rank, _TOP), str(rank), (0, -10), "middle", faint=True) for rank in ranks]
+    title = Label((1, _TOP), "mean rank", (-12, 4), "end", faint=True)
+    return [Item(lines, colour="currentColor"), *labels, title]
 
 
-def _draw_stem(root: ET.Element, stem: _Stem) -> None:
-    edge = _LEFT - 10 if stem.on_left else _RIGHT + 10
-    group = ET.SubElement(root, "g", {"stroke": "currentColor", "stroke-opacity": "0.55"})
-    line(group, (stem.x, _TOP), (stem.x, stem.y))
-    line(group, (stem.x, stem.y), (edge, stem.y))
-    name = shortened(stem.standing.label, _LONGEST)
-    rank = f"{stem.standing.mean_rank:.2f}"
-    words = f"{name} {rank}" if stem.on_left else f"{rank} {name}"
-    side = {"text-anchor": "end" if stem.on_left else "start"}
-    label = ET.SubElement(root, "g")
-    if name != stem.standing.label:
-        tooltip(label, stem.standing.label)
-    text(label, edge - 5 if stem.on_left else edge + 5, stem.y + 4, words, side)
+def _stem(standing: Standing, end: tuple[float, float], *, on_left: bool) -> list[Mark]:
+    """A line from a mean rank on the scale down and to the side, and the name at its end."""
+    corner = standing.mean_rank, end[1]
+    line = Stroke([(standing.mean_rank, _TOP), corner, end], 1.0)
+    name, rank = shortened(standing.label, _LONGEST), f"{standing.mean_rank:.2f}"
+    words = f"{name} {rank}" if on_left else f"{rank} {name}"
+    label = Label(end, words, (-5 if on_left else 5, 4), "end" if on_left else "start")
+    tooltip = standing.label if name != standing.label else ""
+    return [Item([line], colour="currentColor", opacity=0.55), Item([label], tooltip)]
 
 
-def _description(found: OverTasks) -> str:
-    ranks = "; ".join(f"{s.label} {s.mean_rank:.2f}" for s in found.standings)
-    groups = [_names(found.standings[first : last + 1]) for first, last in found.groups]
+def _description(ranks: OverTasks) -> str:
+    each = "; ".join(f"{s.label} {s.mean_rank:.2f}" for s in ranks.standings)
+    groups = [_names(ranks.standings[first : last + 1]) for first, last in ranks.groups]
     joined = f"Not separated: {'; '.join(groups)}." if groups else "All are separated."
-    reach = f"Critical difference {found.critical_difference:.2f}."
-    return f"Mean ranks, 1 is best: {ranks}. {reach} {joined}"
+    reach = f"Critical difference {ranks.critical_difference:.2f}."
+    return f"Mean ranks, 1 is best: {each}. {reach} {joined}"
 
 
 def _names(standings: Sequence[Standing]) -> str:

@@ -2,119 +2,99 @@
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 
-from bench.reports.charts.axes import Axis, Box, axis
-from bench.reports.charts.svg import (
-    PALETTE,
+from bench.reports.charts.axes import Axis, measured_axis
+from bench.reports.charts.colours import PALETTE
+from bench.reports.charts.labels import shortened
+from bench.reports.charts.marks import (
+    Chart,
+    Item,
+    Label,
+    Layout,
+    Mark,
+    Panel,
     Point,
-    canvas,
-    digits,
-    draw_shape,
-    frames,
-    line,
-    shortened,
-    text,
-    written,
+    Stroke,
+    Symbol,
 )
 from bench.result import Scalar
 
-COLUMNS = 3
-SIZE, GAP, TOP = (180.0, 104.0), (66.0, 66.0), 26.0
 LONGEST = 300
 """Points drawn of a curve: half as many pixels as it has room for."""
+
+_LAYOUT = Layout((180.0, 104.0), columns=3, gap=66.0, foot=40.0, tick_size=11)
 
 Curve = Sequence[float | None]
 
 
-def curves_figure(
-    curves: Mapping[str, Curve], chosen: Mapping[str, Scalar], slug: str, title: str
-) -> str | None:
+def curves_chart(
+    curves: Mapping[str, Curve], chosen: Mapping[str, Scalar], title: str
+) -> Chart | None:
     """The panels, or None where no curve has a value.
 
     Args:
         curves: by name, a value an epoch; None where it was not finite. "teacher.loss" belongs
             to the stage "teacher".
         chosen: what was selected; "epoch", or "teacher.epoch", counts from 1.
-        slug: prefix of the ids in the drawing; unique on its page.
         title: what a screen reader says first.
     """
-    drawn = {name: curve for name, curve in curves.items() if any(v is not None for v in curve)}
-    if not drawn:
+    known = {name: curve for name, curve in curves.items() if any(v is not None for v in curve)}
+    if not known:
         return None
-    boxes = frames(len(drawn), TOP, SIZE, GAP, COLUMNS)
-    told = "; ".join(_words(name, curve, chosen) for name, curve in drawn.items())
-    root = canvas(slug, boxes[-1].y1 + 40, title, f"One panel a curve, over epochs. {told}.")
-    for box, (name, curve) in zip(boxes, drawn.items(), strict=True):
-        _panel(root, box, name, curve, _epoch(name, chosen))
-    return written(root)
+    words = "; ".join(_words(name, curve, chosen) for name, curve in known.items())
+    panels = [_panel(name, curve, _epoch(name, curve, chosen)) for name, curve in known.items()]
+    return Chart(title, f"One panel a curve, over epochs. {words}.", panels, _LAYOUT)
 
 
-def _epoch(name: str, chosen: Mapping[str, Scalar]) -> int | None:
+def _epoch(name: str, curve: Curve, chosen: Mapping[str, Scalar]) -> int | None:
+    """The epoch that was selected, where it is one of the curve's."""
     stage, dot, _ = name.rpartition(".")
     epoch = chosen.get(f"{stage}{dot}epoch", chosen.get("epoch") if not dot else None)
-    return epoch if isinstance(epoch, int) and not isinstance(epoch, bool) else None
+    if not isinstance(epoch, int) or isinstance(epoch, bool):
+        return None
+    return epoch if 0 < epoch <= len(curve) else None
 
 
 def _words(name: str, curve: Curve, chosen: Mapping[str, Scalar]) -> str:
     values = [value for value in curve if value is not None]
-    epoch = _epoch(name, chosen)
-    picked = curve[epoch - 1] if epoch and 0 < epoch <= len(curve) else None
-    at = f", {picked:.4g} at epoch {epoch}, which was selected" if picked is not None else ""
+    epoch = _epoch(name, curve, chosen)
+    value = curve[epoch - 1] if epoch else None
+    at = f", {value:.4g} at epoch {epoch}, which was selected" if value is not None else ""
     return f"{name}: from {values[0]:.4g} to {values[-1]:.4g} over {len(curve)} epochs{at}"
 
 
-def _panel(root: ET.Element, box: Box, name: str, curve: Curve, epoch: int | None) -> None:
-    values = [value for value in curve if value is not None]
-    up = axis(values, [], (box.y1, box.y0))
-    across = Axis(1, max(len(curve), 2), box.x0, box.x1, (), 0)
-    _axes(root, box, up, len(curve))
-    text(root, box.x0, box.y0 - 9, shortened(name, 34), {"font-weight": "600"})
-    mark = ET.SubElement(root, "g", {"stroke": PALETTE[0], "fill": PALETTE[0]})
-    for run in _runs(curve, across, up):
-        if len(run) == 1:
-            ET.SubElement(mark, "circle", {"cx": digits(run[0][0]), "cy": digits(run[0][1]),
-                                           "r": "2.5", "stroke": "none"})  # fmt: skip
-        else:
-            points = " ".join(f"{x:.1f},{y:.1f}" for x, y in run)  # a tenth of a pixel will do
-            ET.SubElement(mark, "polyline", {"points": points, "fill": "none",
-                                             "stroke-width": "1.6"})  # fmt: skip
-    if epoch is not None and 0 < epoch <= len(curve):
-        x, value = across.at(epoch), curve[epoch - 1]
-        line(root, (x, box.y0), (x, box.y1),
-             {"stroke": PALETTE[1], "stroke-dasharray": "3 3"})  # fmt: skip
-        if value is not None:
-            draw_shape(root, "circle", x, up.at(value), {"fill": PALETTE[1]})
+def _panel(name: str, curve: Curve, epoch: int | None) -> Panel:
+    full = measured_axis([value for value in curve if value is not None])
+    every = max(1, (len(full.ticks) + 3) // 4)
+    up = Axis(full.low, full.high, full.ticks[::every], full.labels[::every])
+    across = Axis(1, max(len(curve), 2))
+    marks: list[Mark] = [
+        Label((1, up.high), shortened(name, 34), (0, -9), bold=True),
+        Label((1, up.low), "epoch 1", (0, 17), faint=True, size=11),
+    ]
+    if len(curve) > 1:
+        last = Label((len(curve), up.low), str(len(curve)), (0, 17), "end", faint=True, size=11)
+        marks.append(last)
+    marks.append(Item(_runs(curve), colour=PALETTE[0]))
+    if epoch is not None:
+        value = curve[epoch - 1]
+        selected: list[Mark] = [Stroke([(epoch, up.low), (epoch, up.high)], 1.0, "3 3")]
+        selected += [Symbol((epoch, value))] if value is not None else []
+        marks.append(Item(selected, colour=PALETTE[1]))
+    return Panel(across, up, marks)
 
 
-def _axes(root: ET.Element, box: Box, up: Axis, epochs: int) -> None:
-    grid = ET.SubElement(root, "g", {"stroke": "currentColor", "stroke-opacity": "0.14"})
-    ticks = ET.SubElement(root, "g", {"fill-opacity": "0.75", "font-size": "11"})
-    every = max(1, (len(up.ticks) + 3) // 4)
-    for value, words in list(zip(up.ticks, up.labels, strict=True))[::every]:
-        y = up.at(value)
-        line(grid, (box.x0, y), (box.x1, y))
-        text(ticks, box.x0 - 7, y + 4, words, {"text-anchor": "end"})
-    text(ticks, box.x0, box.y1 + 17, "epoch 1")
-    if epochs > 1:
-        text(ticks, box.x1, box.y1 + 17, str(epochs), {"text-anchor": "end"})
-
-
-def _runs(curve: Curve, across: Axis, up: Axis) -> list[list[Point]]:
+def _runs(curve: Curve) -> list[Mark]:
     """The curve without its gaps, thinned where it has more points than pixels."""
-    runs: list[list[Point]] = [[]]
-    # By hand what `Axis.at` does: all values lie on the axes, and there are very many of them.
-    across_scale = (across.end - across.start) / (across.high - across.low)
-    up_scale = (up.end - up.start) / (up.high - up.low)
-    for epoch, value in enumerate(curve, start=1):
-        if value is None:
-            runs.append([])
-        else:
-            x = across.start + (epoch - across.low) * across_scale
-            runs[-1].append((x, up.start + (value - up.low) * up_scale))
-    return [thinned(run, LONGEST) for run in runs if run]
+    marks: list[Mark] = []
+    for known, run in groupby(enumerate(curve, start=1), key=lambda point: point[1] is not None):
+        points = [(float(epoch), value) for epoch, value in run if value is not None]
+        if known:
+            line = Stroke(thinned(points, LONGEST), 1.6)
+            marks.append(line if len(points) > 1 else Symbol(points[0], radius=2.5))
+    return marks
 
 
 def thinned(points: Sequence[Point], most: int) -> list[Point]:

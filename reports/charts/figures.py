@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from markupsafe import Markup
 
@@ -11,15 +11,16 @@ from bench.reports import wording
 from bench.reports.boards.leaderboard import Board
 from bench.reports.charts.distributions import boxes, cumulative
 from bench.reports.charts.heat import heat
-from bench.reports.charts.lines import lines
+from bench.reports.charts.lines import lines, profiles
+from bench.reports.charts.marks import Warnings
 from bench.reports.charts.pairs import pairs
-from bench.reports.charts.profiles import profiles
 from bench.reports.charts.side_by_side import pictures, strips, table
 from bench.reports.charts.slopes import group_lines, slope_boxes
-from bench.reports.charts.subject import Drawn, Entry, Subject, Warnings, subject, to_csv
+from bench.reports.charts.subject import Entry, FigureContent, Subject, subject_of, to_csv
+from bench.reports.charts.svg import draw
 from bench.result import FigureInfo, Plan
 
-KINDS: Mapping[str, Callable[[Subject], Drawn]] = {
+KINDS: Mapping[str, Callable[[Subject], FigureContent]] = {
     "line": lines,
     "heat": heat,
     "pairs": pairs,
@@ -40,7 +41,7 @@ class FigureView:
 
     slug: str
     info: FigureInfo
-    drawn: Drawn
+    content: FigureContent
     svg: Markup | None
     csv: str
     warnings: Warnings
@@ -52,7 +53,7 @@ class FigureView:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to see yet."""
-        return not (self.svg or self.drawn.contrasts or self.drawn.cards)
+        return not (self.svg or self.content.contrasts or self.content.cards)
 
 
 def figure_views(
@@ -81,18 +82,17 @@ def figure_views(
 def _view(
     info: FigureInfo, slug: str, boards: Sequence[Board], warnings: Mapping[str, Warnings]
 ) -> FigureView:
-    asked = subject(info, slug, boards, warnings)
-    drawn = KINDS[info.kind](asked)
+    subject = subject_of(info, slug, boards, warnings)
+    content = KINDS[info.kind](subject)
     return FigureView(
         slug=slug,
         info=info,
-        drawn=drawn,
-        # The drawing is built by an XML serialiser that escapes every text in it.
-        svg=Markup(drawn.svg) if drawn.svg else None,  # noqa: S704
-        csv=to_csv(drawn.records),
-        warnings=replace(asked, entries=drawn.entries).warnings,
-        caveats=_caveats(drawn.entries),
-        entries=len(drawn.entries),
+        content=content,
+        svg=draw(content.chart, slug) if content.chart else None,
+        csv=to_csv(content.records),
+        warnings=subject.of(content.entries).warnings,
+        caveats=_caveats(content.entries),
+        entries=len(content.entries),
     )
 
 
@@ -103,12 +103,12 @@ def _slug(number: int, info: FigureInfo) -> str:
 
 
 def _caveats(entries: Sequence[Entry]) -> dict[str, str]:
-    found: dict[str, list[str]] = {}
+    by_caveat: dict[str, list[str]] = {}
     labels = dict.fromkeys(entry.method.label for entry in entries)
     for method in {entry.method.label: entry.method for entry in entries}.values():
         if method.caveat:
-            found.setdefault(method.caveat, []).append(method.label)
-    return {caveat: _who(mine, len(labels)) for caveat, mine in found.items()}
+            by_caveat.setdefault(method.caveat, []).append(method.label)
+    return {caveat: _who(names, len(labels)) for caveat, names in by_caveat.items()}
 
 
 def _who(labels: Sequence[str], of: int) -> str:

@@ -1,84 +1,60 @@
-"""Metrics over two coordinates: a map a metric and task, bright where it is good."""
+"""Metrics over two coordinates: a map a metric and series, bright where it is good."""
 
 from __future__ import annotations
 
 import math
-import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from bench.reports import wording
-from bench.reports.charts.axes import Box
+from bench.reports.charts.axes import axis_title, categories
+from bench.reports.charts.colours import ColourScale
+from bench.reports.charts.labels import shortened
+from bench.reports.charts.marks import ColourBar, Item, Label, Layout, Mark, Panel, Tile
 from bench.reports.charts.subject import (
-    Drawn,
     Entry,
+    FigureContent,
     Grid,
     Series,
     Subject,
     gaps,
     is_number,
     names_of,
-    record,
     shown_coordinate,
     split_by,
 )
-from bench.reports.charts.svg import (
-    axis_title,
-    canvas,
-    digits,
-    draw_titles,
-    draw_warnings,
-    frames,
-    line,
-    rectangle,
-    shortened,
-    text,
-    tooltip,
-    written,
-)
 from bench.result import MetricInfo, Scalar
-
-SCALE = (
-    "#00204d", "#00336f", "#39486b", "#575c6d", "#707173",
-    "#8a8779", "#a69d75", "#c4b56c", "#e4cf5b", "#ffea46",
-)  # fmt: skip
-"""Cividis (Nuñez, Anderton & Renslow, 2018): even steps of lightness, alike for all eyes."""
 
 NUMBERS_FIT = 8
 """Cells on a side up to which numbers in them can be read."""
 
-_SIZE, _GAP = (286.0, 286.0), (82.0, 154.0)
 _NAME_FITS = 56
 """Characters that fit above a map."""
-_BAR_SHARES = 48
-_DARK, _LIGHT = "#111111", "#ffffff"
 
-MapCell = tuple[Scalar, Scalar]
+Place = tuple[Scalar, Scalar]
+"""Values of both coordinates."""
 
 
 @dataclass(frozen=True)
 class _Map:
     """One metric of one series."""
 
+    subject: Subject
     metric: MetricInfo
     name: str
     """The series, where there are several."""
     xs: Sequence[Scalar]
     ys: Sequence[Scalar]
-    cells: Mapping[MapCell, Entry]
+    entries: Mapping[Place, Entry]
 
     @property
-    def values(self) -> dict[MapCell, float]:
-        """What was measured, in shown units."""
-        found = {}
-        for place, entry in self.cells.items():
-            cell = entry.measured(self.metric)
-            if cell and cell.shown is not None:
-                found[place] = cell.shown
-        return found
+    def values(self) -> dict[Place, float]:
+        """Means of the cells that have one, in shown units."""
+        cells = {place: entry.measured(self.metric) for place, entry in self.entries.items()}
+        return {p: c.shown for p, c in cells.items() if c and c.shown is not None}
 
     @property
-    def best(self) -> list[MapCell]:
+    def best(self) -> list[Place]:
         """The cell with the best mean, or several alike; none where no direction is better."""
         values = self.values
         if not values or self.metric.better not in ("higher", "lower"):
@@ -91,254 +67,138 @@ class _Map:
         """What the map shows."""
         return f"{axis_title(self.metric)}{f': {self.name}' if self.name else ''}"
 
+    def at(self, place: Place) -> str:
+        """The place in words."""
+        x, y = (shown_coordinate(value) for value in place)
+        return f"{self.subject.info.x} = {x}, {self.subject.info.y} = {y}"
 
-def heat(asked: Subject) -> Drawn:
+    @property
+    def best_words(self) -> str:
+        """A sentence on the best cells; "" without any."""
+        best = self.best
+        cell = self.entries[best[0]].measured(self.metric) if best else None
+        if cell is None:
+            return ""
+        name = f"{self.metric.title}{f' of {self.name}' if self.name else ''}"
+        return f"Best {name}: {cell.words} at {wording.listed([self.at(p) for p in best], 3)}."
+
+
+def heat(subject: Subject) -> FigureContent:
     """A figure of kind `heat`."""
-    names = [asked.info.x, asked.info.y]
-    series, beside = split_by(asked, names, lambda value: value is not None)
+    names = [subject.info.x, subject.info.y]
+    several, beside = split_by(subject, names, lambda value: value is not None)
+    subject = subject.of([entry for series in several for entry in series.entries] + beside)
     maps = [
-        _Map(metric, name if len(series) > 1 else "", *_sides(one), _placed(one))
-        for name, one in zip(names_of(series), series, strict=True)
-        for metric in asked.metrics
-    ]
-    asked = replace(asked, entries=[e for one in series for e in one.entries] + beside)
-    missing = gaps(asked)
-    unplanned = [f"{m.title} ({n})" for m in maps if (n := len(m.xs) * len(m.ys) - len(m.cells))]
+        _Map(subject, metric, name if len(several) > 1 else "", *_sides(series),
+             {(entry.at[0], entry.at[1]): entry for entry in series.entries})
+        for name, series in zip(names_of(several), several, strict=True)
+        for metric in subject.metrics
+    ]  # fmt: skip
+    missing = gaps(subject)
+    unplanned = [f"{m.title} ({n})" for m in maps if (n := len(m.xs) * len(m.ys) - len(m.entries))]
     if unplanned:
         missing.append(f"Cells that the sweep does not plan: {wording.listed(unplanned)}.")
-    if not series:
+    if not several:
         missing.insert(0, f"No entry of this figure has both {names[0]} and {names[1]}.")
-    return Drawn(
-        entries=asked.entries,
-        svg=_svg(asked, maps),
-        records=[record(e, metric, names) for metric in asked.metrics for e in asked.entries],
-        grids=[_grid(asked, one) for one in maps],
-        notes=_notes(asked, maps, beside),
+    drawn = [one for one in maps if one.values]
+    layout = Layout((286.0, 286.0), columns=2, gap=154.0, top=56.0, foot=112.0)
+    return FigureContent(
+        entries=subject.entries,
+        chart=subject.chart([_panel(m) for m in drawn], [_sentence(m) for m in drawn], layout),
+        records=subject.records(names),
+        grids=[_grid(one) for one in maps],
+        notes=_notes(subject, maps, beside),
         missing=missing,
     )
 
 
 def _sides(series: Series) -> tuple[list[Scalar], list[Scalar]]:
     """Values of both coordinates: numbers in their order, words as the suite lists them."""
-    found = []
+    sides = []
     for axis in (0, 1):
         values = list(dict.fromkeys(entry.at[axis] for entry in series.entries))
         numbers = all(is_number(value) for value in values)
-        found.append(sorted(values, key=lambda v: float(v or 0)) if numbers else values)
-    return found[0], found[1]
+        sides.append(sorted(values, key=lambda v: float(v or 0)) if numbers else values)
+    return sides[0], sides[1]
 
 
-def _placed(series: Series) -> dict[MapCell, Entry]:
-    return {(entry.at[0], entry.at[1]): entry for entry in series.entries}
-
-
-def _svg(asked: Subject, maps: Sequence[_Map]) -> str | None:
-    drawn = [one for one in maps if one.values]
-    if not drawn:
-        return None
-    places = frames(len(drawn), 56, _SIZE, _GAP)
-    height = places[-1].y1 + 112
-    root = canvas(asked.slug, height, asked.info.title, _description(asked, drawn))
-    _define_hatching(root, asked.slug)
-    right = Box(0, 24, 744, 24)
-    draw_warnings(root, right, asked.warnings)
-    for one, frame in zip(drawn, places, strict=True):
-        _draw(root, asked, one, frame)
-    return written(root)
-
-
-def _define_hatching(root: ET.Element, slug: str) -> None:
-    defined = ET.SubElement(root, "defs")
-    tile = {"width": "6", "height": "6", "patternUnits": "userSpaceOnUse"}
-    turned = {"patternTransform": "rotate(45)", "id": f"{slug}-hatching"}
-    pattern = ET.SubElement(defined, "pattern", {**tile, **turned})
-    line(pattern, (0, 0), (0, 6), {"stroke": "currentColor", "stroke-opacity": "0.45"})
-
-
-def _draw(root: ET.Element, asked: Subject, one: _Map, frame: Box) -> None:
-    heading = ET.SubElement(root, "g", {"font-size": "13", "font-weight": "600"})
-    named = 16.0 if one.name else 0.0
-    text(heading, frame.x0, frame.y0 - 10 - named, axis_title(one.metric))
-    if one.name:
-        text(root, frame.x0, frame.y0 - 9, shortened(one.name, _NAME_FITS))
-    width = (frame.x1 - frame.x0) / len(one.xs)
-    height = (frame.y1 - frame.y0) / len(one.ys)
-    values, best = one.values, one.best
-    colour = _colours(one.metric, list(values.values()))
-    figures = max(len(one.xs), len(one.ys)) <= NUMBERS_FIT
-    cells = ET.SubElement(root, "g", {"text-anchor": "middle", "font-size": "11"})
-    for row, y in enumerate(one.ys):
-        for column, x in enumerate(one.xs):
-            left, bottom = frame.x0 + column * width, frame.y1 - row * height
-            box = Box(left + 0.5, bottom - height + 0.5, left + width - 0.5, bottom - 0.5)
-            group = ET.SubElement(cells, "g")
-            tooltip(group, _cell_words(asked, one, (x, y)))
+def _panel(heat_map: _Map) -> Panel:
+    metric, values, best = heat_map.metric, heat_map.values, heat_map.best
+    low, high = min(values.values()), max(values.values())
+    scale = ColourScale(low, high, metric.better)
+    fits = max(len(heat_map.xs), len(heat_map.ys)) <= NUMBERS_FIT
+    corner = 0.0, float(len(heat_map.ys))
+    above = -26.0 if heat_map.name else -10.0
+    marks: list[Mark] = [Label(corner, axis_title(metric), (0, above), bold=True, size=13)]
+    if heat_map.name:
+        marks.append(Label(corner, shortened(heat_map.name, _NAME_FITS), (0, -9)))
+    for row, y in enumerate(heat_map.ys):
+        for column, x in enumerate(heat_map.xs):
             value = values.get((x, y))
-            if value is None:
-                outline = {"stroke": "currentColor", "stroke-opacity": "0.35"}
-                rectangle(group, box, {"fill": f"url(#{asked.slug}-hatching)", **outline})
-                continue
-            ground = colour(value)
-            rectangle(group, box, {"fill": ground})
-            if (x, y) in best:
-                _mark_best(group, box, ground, figures)
-            if figures:
-                ink = {"fill": _ink(ground), "class": "on-colour"}
-                words = wording.number(value, _places(one))
-                text(group, (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2 + 4, words, ink)
-    _draw_ticks(root, one, frame, (width, height))
-    draw_titles(root, frame, asked.info.x, asked.info.y, depth=38)
-    _draw_bar(root, one, Box(frame.x0, frame.y1 + 56, frame.x1, frame.y1 + 68), colour)
+            number = "" if value is None else wording.number(value, _places(metric, values))
+            colour = None if value is None else scale.colour(value)
+            tile = Tile((column, row), colour, number if fits else "", (x, y) in best)
+            marks.append(Item([tile], _tooltip(heat_map, (x, y))))
+    places, unit = wording.decimals(high, metric.unit), f" {metric.unit}" if metric.unit else ""
+    left, right = (
+        f"{wording.number(value, places)}{unit}{', better' if metric.better == end else ''}"
+        for value, end in ((low, "lower"), (high, "higher"))
+    )
+    info = heat_map.subject.info
+    across, up = (categories([shown_coordinate(v) for v in side], title)
+                  for side, title in ((heat_map.xs, info.x), (heat_map.ys, info.y)))  # fmt: skip
+    return Panel(across, up, marks, ColourBar(scale, (left, right)))
 
 
-def _places(one: _Map) -> int:
+def _places(metric: MetricInfo, values: Mapping[Place, float]) -> int:
     """Digits after the point: as many as set the cells apart, and fit."""
-    if one.metric.unit == "%":
+    if metric.unit == "%":
         return 1
-    largest = max(abs(value) for value in one.values.values())
+    largest = max(map(abs, values.values()))
     return max(0, min(4, 2 - math.floor(math.log10(largest)))) if largest else 0
 
 
-def _mark_best(group: ET.Element, box: Box, ground: str, figures: bool) -> None:
-    ink = _ink(ground)
-    inner = Box(box.x0 + 2.5, box.y0 + 2.5, box.x1 - 2.5, box.y1 - 2.5)
-    rectangle(group, inner, {"fill": "none", "stroke": ink, "stroke-width": "2.5"})
-    if not figures:
-        x, y = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
-        at = {"cx": digits(x), "cy": digits(y), "r": "3.5", "fill": ink}
-        ET.SubElement(group, "circle", at)
+def _tooltip(heat_map: _Map, place: Place) -> str:
+    entry = heat_map.entries.get(place)
+    cell = entry.measured(heat_map.metric) if entry else None
+    words = cell.words if cell else "no result" if entry else "not planned"
+    best = " (best)" if place in heat_map.best else ""
+    return f"{heat_map.at(place)}: {heat_map.metric.title} {words}{best}"
 
 
-def _draw_ticks(root: ET.Element, one: _Map, frame: Box, size: tuple[float, float]) -> None:
-    ticks = ET.SubElement(root, "g", {"fill-opacity": "0.75", "text-anchor": "middle"})
-    for column, value in enumerate(one.xs):
-        x = frame.x0 + (column + 0.5) * size[0]
-        text(ticks, x, frame.y1 + 16, shown_coordinate(value))
-    for row, value in enumerate(one.ys):
-        y = frame.y1 - (row + 0.5) * size[1]
-        text(ticks, frame.x0 - 7, y + 4, shown_coordinate(value), {"text-anchor": "end"})
+def _grid(heat_map: _Map) -> Grid:
+    best, values, info = heat_map.best, heat_map.values, heat_map.subject.info
+    head = [f"{info.y} \\ {info.x}", *(shown_coordinate(x) for x in heat_map.xs)]
 
-
-def _draw_bar(root: ET.Element, one: _Map, box: Box, colour: _Colours) -> None:
-    """The legend: values from low to high, and which end is the better one."""
-    low, high = min(one.values.values()), max(one.values.values())
-    group = ET.SubElement(root, "g", {"shape-rendering": "crispEdges"})
-    share = (box.x1 - box.x0) / _BAR_SHARES
-    for i in range(_BAR_SHARES):
-        value = low + (high - low) * (i + 0.5) / _BAR_SHARES
-        x = box.x0 + i * share
-        rectangle(group, Box(x, box.y0, x + share, box.y1), {"fill": colour(value)})
-    words = ET.SubElement(root, "g", {"fill-opacity": "0.75"})
-    places = wording.decimals(high, one.metric.unit)
-    unit = f" {one.metric.unit}" if one.metric.unit else ""
-    left, right = (f"{wording.number(value, places)}{unit}" for value in (low, high))
-    better = one.metric.better
-    text(words, box.x0, box.y1 + 16, f"{left}{', better' if better == 'lower' else ''}")
-    end = {"text-anchor": "end"}
-    text(words, box.x1, box.y1 + 16, f"{right}{', better' if better == 'higher' else ''}", end)
-
-
-@dataclass(frozen=True)
-class _Colours:
-    """Values to colours; the better end is the bright one."""
-
-    low: float
-    high: float
-    turned: bool
-
-    def __call__(self, value: float) -> str:
-        span = self.high - self.low
-        share = (value - self.low) / span if span > 0 else 1.0 - self.turned
-        share = min(max(1 - share if self.turned else share, 0.0), 1.0)
-        index, rest = divmod(share * (len(SCALE) - 1), 1.0)
-        first = SCALE[int(index)]
-        second = SCALE[min(int(index) + 1, len(SCALE) - 1)]
-        pairs = zip(_channels(first), _channels(second), strict=True)
-        return "#" + "".join(f"{round(a + (b - a) * rest):02x}" for a, b in pairs)
-
-
-def _colours(metric: MetricInfo, values: Sequence[float]) -> _Colours:
-    return _Colours(min(values), max(values), metric.better == "lower")
-
-
-def _channels(colour: str) -> list[int]:
-    return [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
-
-
-def _ink(ground: str) -> str:
-    """Dark or light, whichever stands out more (relative luminance of WCAG 2)."""
-    linear = [
-        share / 12.92 if (share := c / 255) <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4
-        for c in _channels(ground)
-    ]
-    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-    return _DARK if (luminance + 0.05) ** 2 > 0.05 * 1.05 else _LIGHT
-
-
-def _cell_words(asked: Subject, one: _Map, place: MapCell) -> str:
-    return f"{_at(asked, place)}: {one.metric.title} {_words(one, place)}"
-
-
-def _at(asked: Subject, place: MapCell) -> str:
-    x, y = (shown_coordinate(value) for value in place)
-    return f"{asked.info.x} = {x}, {asked.info.y} = {y}"
-
-
-def _words(one: _Map, place: MapCell) -> str:
-    entry = one.cells.get(place)
-    if entry is None:
-        return "not planned"
-    cell = entry.measured(one.metric)
-    if cell is None:
-        return "no result"
-    return f"{cell.words}{' (best)' if place in one.best else ''}"
-
-
-def _grid(asked: Subject, one: _Map) -> Grid:
-    head = [f"{asked.info.y} \\ {asked.info.x}", *(shown_coordinate(x) for x in one.xs)]
-    best, values = set(one.best), one.values
-
-    def words(place: MapCell) -> str:
-        entry = one.cells.get(place)
-        cell = entry.measured(one.metric) if entry else None
+    def words(place: Place) -> str:
+        entry = heat_map.entries.get(place)
+        cell = entry.measured(heat_map.metric) if entry else None
         if place not in values or cell is None:
             return "n/a" if entry else "–"
         return f"{cell.numbers}{', best' if place in best else ''}"
 
-    rows = [[shown_coordinate(y), *(words((x, y)) for x in one.xs)] for y in reversed(one.ys)]
-    return Grid(f"{one.title}; {asked.info.y} down, {asked.info.x} across", head, rows)
+    rows = [
+        [shown_coordinate(y), *(words((x, y)) for x in heat_map.xs)] for y in reversed(heat_map.ys)
+    ]
+    return Grid(f"{heat_map.title}; {info.y} down, {info.x} across", head, rows)
 
 
-def _best_words(asked: Subject, one: _Map) -> str:
-    where = [_at(asked, place) for place in one.best]
-    if not where:
-        return ""
-    cell = one.cells[one.best[0]].measured(one.metric)
-    measured = cell.words if cell else ""
-    name = f"{one.metric.title}{f' of {one.name}' if one.name else ''}"
-    return f"Best {name}: {measured} at {wording.listed(where, 3)}."
+def _sentence(heat_map: _Map) -> str:
+    values = heat_map.values
+    low, high = min(values.values()), max(values.values())
+    return (
+        f"{heat_map.title}: {len(values)} of {len(heat_map.xs) * len(heat_map.ys)} cells, "
+        f"from {low:.4g} to {high:.4g}. {heat_map.best_words}"
+    )
 
 
-def _description(asked: Subject, maps: Sequence[_Map]) -> str:
-    parts = [asked.info.note]
-    for one in maps:
-        values = one.values
-        low, high = min(values.values()), max(values.values())
-        parts.append(
-            f"{one.title}: {len(values)} of {len(one.xs) * len(one.ys)} cells, "
-            f"from {low:.4g} to {high:.4g}. {_best_words(asked, one)}"
-        )
-    parts += [sentence for _, sentence in asked.warnings]
-    return " ".join(filter(None, parts))
-
-
-def _notes(asked: Subject, maps: Sequence[_Map], beside: Sequence[Entry]) -> list[str]:
+def _notes(subject: Subject, maps: Sequence[_Map], beside: Sequence[Entry]) -> list[str]:
     notes = ["Means over seeds; bright is good, framed is best, hatched is missing."]
-    notes += [words for one in maps if (words := _best_words(asked, one))]
+    notes += [words for heat_map in maps if (words := heat_map.best_words)]
     others = [
-        f"{asked.name(entry)} ({', '.join(each)})"
+        f"{subject.name(entry)} ({', '.join(each)})"
         for entry in beside
-        if (each := [f"{m.title} {c.words}" for m in asked.metrics if (c := entry.measured(m))])
+        if (each := [f"{m.title} {c.words}" for m in subject.metrics if (c := entry.measured(m))])
     ]
     if others:
         notes.append(f"Without these coordinates: {wording.listed(others, 3)}.")

@@ -1,52 +1,43 @@
-"""Tasks that differ in one yes or no alone: what was measured at no against that at yes."""
+"""Tasks that differ in one yes or no alone: the values at no against those at yes."""
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ET
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from bench.reports import wording
 from bench.reports.boards.leaderboard import Cell
-from bench.reports.charts.axes import Axis, Box, axis
+from bench.reports.charts.axes import axis_title, with_unit
+from bench.reports.charts.colours import Style, style
+from bench.reports.charts.marks import (
+    Callout,
+    Item,
+    Layout,
+    Panel,
+    Point,
+    Stroke,
+    Symbol,
+    Whisker,
+)
 from bench.reports.charts.subject import (
-    Drawn,
+    Conditions,
     Entry,
+    FigureContent,
     Grid,
     Subject,
+    axis_of,
     coordinate,
     gaps,
     less,
+    origin,
     shown_coordinate,
-    span_of,
     task_key,
-)
-from bench.reports.charts.svg import (
-    Look,
-    Point,
-    axis_title,
-    canvas,
-    ceiling,
-    draw_axes,
-    draw_key,
-    draw_names,
-    draw_shape,
-    draw_warnings,
-    draw_whisker,
-    frames,
-    line,
-    look,
-    tooltip,
-    with_unit,
-    written,
 )
 from bench.reports.statistics.seeds import Correlation, correlation
 from bench.result import MetricInfo, PlannedTask, Scalar
 
 LABELLED = 16
 """Points that can be labelled without covering each other; of more, those off the diagonal are."""
-
-_SIZE, _GAP = (290.0, 290.0), (78.0, 84.0)
 
 
 @dataclass(frozen=True)
@@ -68,60 +59,65 @@ class Pair:
         no, yes = (cell.shown if cell else None for cell in self.cells(metric))
         return None if no is None or yes is None else (no, yes)
 
-
-@dataclass(frozen=True)
-class _Panel:
-    """One metric."""
-
-    metric: MetricInfo
-    frame: Box
-    points: Sequence[tuple[Pair, Look, Point]]
-    titles: tuple[str, str]
+    def words(self, metric: MetricInfo) -> str:
+        """Both means with their intervals."""
+        no, yes = (cell.words if cell else "n/a" for cell in self.cells(metric))
+        return f"{self.name}, {self.method}: {metric.title} {no} (no), {yes} (yes)"
 
 
-def pairs(asked: Subject) -> Drawn:
+def pairs(subject: Subject) -> FigureContent:
     """A figure of kind `pairs`."""
-    x = asked.info.x
-    found, alone = _pairs(asked)
-    asked = replace(asked, entries=[entry for pair in found for entry in (pair.no, pair.yes)])
-    missing = gaps(asked)
+    x = subject.info.x
+    both, alone = _pairs(subject)
+    subject = subject.of([entry for pair in both for entry in (pair.no, pair.yes)])
+    missing = gaps(subject)
     if alone:
         missing.append(f"Without a counterpart in {x}: {wording.listed(alone)}.")
-    if not found:
+    if not both:
         missing.insert(0, f"No two tasks differ in {x} alone.")
     notes = ["Means over seeds with 95 % intervals. On the dashed line both are equal."]
-    if named_after := _only_setting([pair.no.task for pair in found], x):
-        notes.append(f"Points are named after {named_after}.")
-    notes += _correlations(asked, found)
-    return Drawn(
-        entries=asked.entries,
-        svg=_svg(asked, found, notes),
-        records=[_record(x, pair, metric) for metric in asked.metrics for pair in found],
-        grids=[_grid(x, metric, found) for metric in asked.metrics if found],
+    if setting := _only_setting([pair.no.task for pair in both], x):
+        notes.append(f"Points are named after {setting}.")
+    notes += _correlations(subject, both)
+    styles = {method: style(i) for i, method in enumerate(dict.fromkeys(p.method for p in both))}
+    panels = [
+        _panel(x, metric, drawn, styles)
+        for metric in subject.metrics
+        if (drawn := [pair for pair in both if pair.point(metric)])
+    ]
+    words = [f"{pair.words(metric)}." for metric in subject.metrics for pair in both]
+    legend = list(styles.items()) if len(styles) > 1 else ()
+    layout = Layout((290.0, 290.0), columns=2)
+    return FigureContent(
+        entries=subject.entries,
+        chart=subject.chart(panels, [*notes, *words], layout, legend),
+        records=[_record(x, pair, metric) for metric in subject.metrics for pair in both],
+        grids=[_grid(x, metric, both) for metric in subject.metrics if both],
         notes=notes,
         missing=missing,
     )
 
 
-def _pairs(asked: Subject) -> tuple[list[Pair], list[str]]:
+def _pairs(subject: Subject) -> tuple[list[Pair], list[str]]:
+    """The pairs, and the names of entries without a counterpart."""
+    x = subject.info.x
     sides: dict[tuple[object, ...], dict[bool, Entry]] = {}
     alone = []
-    for entry in asked.entries:
-        value = coordinate(asked.info.x, entry.method, entry.task)
+    for entry in subject.entries:
+        value = coordinate(x, entry.method, entry.task)
         if isinstance(value, bool):
-            key = entry.method.label, *task_key(entry.task, [asked.info.x])
+            key = entry.method.label, *task_key(entry.task, [x])
             sides.setdefault(key, {})[value] = entry
         else:
-            alone.append(asked.name(entry))
-    both = [mine for mine in sides.values() if len(mine) == 2]
-    single = (entry for mine in sides.values() if len(mine) == 1 for entry in mine.values())
-    alone += [asked.name(entry) for entry in single]
-    names = _names([mine[False].task for mine in both], asked.info.x)
-    found = [
-        Pair(name, mine[False].method.label, mine[False], mine[True])
-        for name, mine in zip(names, both, strict=True)
-    ]
-    return found, alone
+            alone.append(subject.name(entry))
+    both = [by_value for by_value in sides.values() if len(by_value) == 2]
+    single = (by_value for by_value in sides.values() if len(by_value) == 1)
+    alone += [subject.name(entry) for by_value in single for entry in by_value.values()]
+    names = _names([by_value[False].task for by_value in both], x)
+    return [
+        Pair(name, by_value[False].method.label, by_value[False], by_value[True])
+        for name, by_value in zip(names, both, strict=True)
+    ], alone
 
 
 def _names(tasks: Sequence[PlannedTask], x: str) -> list[str]:
@@ -135,7 +131,9 @@ def _names(tasks: Sequence[PlannedTask], x: str) -> list[str]:
     elif len({task.data for task in tasks}) == 1 and all(task.question for task in tasks):
         heads = [task.question for task in tasks]
     rest = [[f"{f}={shown_coordinate(_settings(t).get(f))}" for f in varied] for t in tasks]
-    return [", ".join(filter(None, [head, *mine])) for head, mine in zip(heads, rest, strict=True)]
+    return [
+        ", ".join(filter(None, [head, *words])) for head, words in zip(heads, rest, strict=True)
+    ]
 
 
 def _only_setting(tasks: Sequence[PlannedTask], x: str) -> str | None:
@@ -154,125 +152,84 @@ def _settings(task: PlannedTask) -> dict[str, Scalar]:
     return {**task.training, **task.options}
 
 
-def _svg(asked: Subject, found: Sequence[Pair], notes: Sequence[str]) -> str | None:
-    methods = list(dict.fromkeys(pair.method for pair in found))
-    looks = {method: look(i) for i, method in enumerate(methods)}
-    drawn = []
-    for metric in asked.metrics:
-        points = [(pair, looks[pair.method], at) for pair in found if (at := pair.point(metric))]
-        if points:
-            drawn.append((metric, points))
-    if not drawn:
-        return None
-    root = canvas(asked.slug, 0, asked.info.title, _description(asked, found, notes))
-    top = draw_key(root, list(looks.items()), 16.0) + 14 if len(methods) > 1 else 26.0
-    places = frames(len(drawn), top, _SIZE, _GAP)
-    root.set("viewBox", f"0 0 760 {places[-1].y1 + 56:g}")
-    draw_warnings(root, Box(0, top, 744, 0), asked.warnings)
-    for (metric, points), frame in zip(drawn, places, strict=True):
-        titles = _title(asked.info.x, metric, "no"), _title(asked.info.x, metric, "yes")
-        _draw(root, _Panel(metric, frame, points, titles))
-    return written(root)
-
-
-def _title(x: str, metric: MetricInfo, value: str) -> str:
-    return f"{with_unit(metric)}; {x}: {value}"
-
-
-def _draw(root: ET.Element, panel: _Panel) -> None:
-    frame = panel.frame
-    across, up = _axes(panel)
-    draw_axes(root, frame, across, up, panel.titles)
-    style = {"stroke": "currentColor", "stroke-opacity": "0.5", "stroke-dasharray": "5 4"}
-    line(root, (frame.x0, frame.y1), (frame.x1, frame.y0), style)
-    for pair, appearance, (no, yes) in panel.points:
-        at = across.at(no), up.at(yes)
-        group = ET.SubElement(root, "g", {"stroke": appearance.colour, "fill": appearance.colour})
-        tooltip(group, _words(pair, panel.metric))
-        cells = pair.cells(panel.metric)
-        draw_whisker(group, span_of(cells[0]), across, at[1], upright=False)
-        draw_whisker(group, span_of(cells[1]), up, at[0], upright=True)
-        draw_shape(group, appearance.shape, *at, {"stroke": "none"})
+def _panel(x: str, metric: MetricInfo, drawn: Sequence[Pair], styles: dict[str, Style]) -> Panel:
+    """The same numbers on both axes, so that the diagonal is where both are equal."""
+    cells = [cell for pair in drawn for cell in pair.cells(metric) if cell]
+    across, up = (axis_of(cells, (), f"{with_unit(metric)}; {x}: {word}") for word in ("no", "yes"))
+    diagonal = Stroke([(end, end) for end in (across.low, across.high)], width=1.0, dash="5 4")
     # The farthest from the diagonal first: where not all can be named, these are asked about.
-    order = sorted(panel.points, key=lambda point: -abs(point[2][1] - point[2][0]))
-    anchors = [(across.at(no), up.at(yes)) for _, _, (no, yes) in order]
-    taken = [Box(x - 6, y - 6, x + 6, y + 6) for x, y in anchors]
-    for (x, y), (pair, _, _) in zip(anchors, order, strict=True):
-        low, high = (span_of(cell) for cell in pair.cells(panel.metric))
-        taken += [Box(across.at(low[0]), y - 1, across.at(low[1]), y + 1)] if low else []
-        taken += [Box(x - 1, up.at(high[1]), x + 1, up.at(high[0]))] if high else []
-    names = [(pair.name, style.colour) for pair, style, _ in order]
-    draw_names(root, names[:LABELLED], anchors, taken, frame)
+    ordered = sorted(
+        ((point, pair) for pair in drawn if (point := pair.point(metric))),
+        key=lambda item: -abs(item[0][1] - item[0][0]),
+    )
+    return Panel(
+        across,
+        up,
+        [
+            Item([diagonal], "", "currentColor", opacity=0.5),
+            *(_item(pair, metric, styles[pair.method]) for pair in drawn),
+            *(
+                Callout(point, pair.name, styles[pair.method].colour)
+                for point, pair in ordered[:LABELLED]
+            ),
+        ],
+    )
 
 
-def _axes(panel: _Panel) -> tuple[Axis, Axis]:
-    """The same numbers on both sides, so that the diagonal is where both are equal."""
-    centres = [value for _, _, at in panel.points for value in at]
-    cells = [cell for pair, _, _ in panel.points for cell in pair.cells(panel.metric)]
-    spans = [span for cell in cells if (span := span_of(cell))]
-    frame, top = panel.frame, ceiling(panel.metric)
-    across = axis(centres, spans, (frame.x0, frame.x1), top)
-    return across, axis(centres, spans, (frame.y1, frame.y0), top)
+def _item(pair: Pair, metric: MetricInfo, look: Style) -> Item:
+    at = pair.point(metric) or (0.0, 0.0)
+    no, yes = (cell.interval if cell else None for cell in pair.cells(metric))
+    whiskers = Whisker(at, no, upright=False), Whisker(at, yes, upright=True)
+    return Item([*whiskers, Symbol(at, look.shape)], pair.words(metric), look.colour)
 
 
-def _correlations(asked: Subject, found: Sequence[Pair]) -> list[str]:
+def _correlations(subject: Subject, both: Sequence[Pair]) -> list[str]:
     """Pearson's r of each metric and method, in sentences."""
     sentences = []
-    methods = list(dict.fromkeys(pair.method for pair in found))
-    for metric in asked.metrics:
+    methods = list(dict.fromkeys(pair.method for pair in both))
+    for metric in subject.metrics:
         for method in methods:
-            points = [at for p in found if p.method == method and (at := p.point(metric))]
+            points = [at for p in both if p.method == method and (at := p.point(metric))]
             if points:
                 whose = f" of {method}" if len(methods) > 1 else ""
-                made = correlation_words(correlation(points))
-                sentences.append(f"{metric.title}{whose}: {made}.")
+                words = correlation_words(correlation(points))
+                sentences.append(f"{metric.title}{whose}: {words}.")
     return sentences
 
 
-def correlation_words(found: Correlation) -> str:
+def correlation_words(measured: Correlation) -> str:
     """The coefficient with its interval and the number of points."""
-    if found.r is None:
-        return f"no correlation coefficient, n = {found.n}"
-    r = wording.number(found.r, 2)
-    if found.interval is None:
-        return f"Pearson's r = {r}, no interval, n = {found.n}"
-    low, high = (wording.number(end, 2) for end in found.interval)
-    return f"Pearson's r = {r}, 95 % interval {low} to {high}, n = {found.n}"
+    if measured.r is None:
+        return f"no correlation coefficient, n = {measured.n}"
+    r = wording.number(measured.r, 2)
+    if measured.interval is None:
+        return f"Pearson's r = {r}, no interval, n = {measured.n}"
+    low, high = (wording.number(end, 2) for end in measured.interval)
+    return f"Pearson's r = {r}, 95 % interval {low} to {high}, n = {measured.n}"
 
 
-def _words(pair: Pair, metric: MetricInfo) -> str:
-    no, yes = (cell.words if cell else "n/a" for cell in pair.cells(metric))
-    return f"{pair.name}, {pair.method}: {metric.title} {no} (no), {yes} (yes)"
-
-
-def _description(asked: Subject, found: Sequence[Pair], notes: Sequence[str]) -> str:
-    parts = [asked.info.note, *notes]
-    parts += [f"{_words(pair, metric)}." for metric in asked.metrics for pair in found]
-    parts += [sentence for _, sentence in asked.warnings]
-    return " ".join(filter(None, parts))
-
-
-def _record(x: str, pair: Pair, metric: MetricInfo) -> dict[str, Scalar]:
-    line_: dict[str, Scalar] = {
+def _record(x: str, pair: Pair, metric: MetricInfo) -> Conditions:
+    sides: dict[str, Scalar] = {}
+    for word, cell in zip(("no", "yes"), pair.cells(metric), strict=True):
+        half = (cell.interval[1] - cell.interval[0]) / 2 if cell and cell.interval else None
+        sides[f"{x}_{word}_seeds"] = cell.summary.n if cell and cell.summary else 0
+        sides[f"{x}_{word}_mean"] = cell.shown if cell else None
+        sides[f"{x}_{word}_half_width"] = half
+    return {
         "pair": less(pair.no.task.name, [x]),
         "method": pair.method,
         "metric": metric.name,
         "unit": metric.unit,
+        **sides,
+        **origin(pair.no),
+        "official_data": pair.no.task.official and pair.yes.task.official,
     }
-    for word, cell in zip(("no", "yes"), pair.cells(metric), strict=True):
-        half = (cell.interval[1] - cell.interval[0]) / 2 if cell and cell.interval else None
-        line_[f"{x}_{word}_seeds"] = cell.summary.n if cell and cell.summary else 0
-        line_[f"{x}_{word}_mean"] = cell.shown if cell else None
-        line_[f"{x}_{word}_half_width"] = half
-    line_["selection"] = pair.no.task.training.get("selection")
-    line_["official_data"] = pair.no.task.official and pair.yes.task.official
-    return line_
 
 
-def _grid(x: str, metric: MetricInfo, found: Sequence[Pair]) -> Grid:
-    many = len({pair.method for pair in found}) > 1
+def _grid(x: str, metric: MetricInfo, both: Sequence[Pair]) -> Grid:
+    many = len({pair.method for pair in both}) > 1
     rows = []
-    for pair in found:
+    for pair in both:
         no, yes = (cell.numbers if cell else "n/a" for cell in pair.cells(metric))
         name = less(pair.no.task.name, [x])
         rows.append([f"{name}, {pair.method}" if many else name, no, yes])

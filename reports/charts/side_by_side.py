@@ -11,14 +11,13 @@ from bench.reports import wording
 from bench.reports.charts.subject import (
     Card,
     Contrast,
-    Drawn,
     Entry,
+    FigureContent,
     MetricValue,
     Subject,
     gaps,
-    record,
 )
-from bench.result import PlannedTask, Result
+from bench.result import ResultPicture
 
 DIFFERENCE = (
     "Difference: measured minus published, in points for percentages; below it, where the "
@@ -28,38 +27,70 @@ DIFFERENCE = (
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def table(asked: Subject) -> Drawn:
+def table(subject: Subject) -> FigureContent:
     """A figure of kind `table`: metrics down, methods across, a table a task."""
-    return Drawn(
-        entries=asked.entries,
-        records=[record(entry, metric) for metric in asked.metrics for entry in asked.entries],
+    by_task: dict[str, list[Entry]] = {}
+    for entry in subject.entries:
+        by_task.setdefault(entry.task.name, []).append(entry)
+    published = any(value.published is not None for value in _values(subject, subject.entries))
+    return FigureContent(
+        entries=subject.entries,
+        records=subject.records(),
         contrasts=[
-            _contrast(asked, task, mine) for task, mine in _by_task(asked) if _any(asked, mine)
+            contrast
+            for name, entries in by_task.items()
+            if (contrast := _contrast(subject, name, entries)).rows
         ],
-        notes=[*_notes(asked), *([DIFFERENCE] if _has_published(asked) else [])],
-        missing=gaps(asked),
+        notes=[*_notes(subject), *([DIFFERENCE] if published else [])],
+        missing=gaps(subject),
     )
 
 
-def pictures(asked: Subject) -> Drawn:
+def pictures(subject: Subject) -> FigureContent:
     """A figure of kind `pictures`: what methods bring along, with the metrics below."""
-    entries: dict[str, list[Entry]] = {}
+    by_method: dict[str, list[Entry]] = {}
     without = []
-    for entry in asked.entries:
+    for entry in subject.entries:
         if entry.method.picture and is_png(entry.method.picture):
-            entries.setdefault(entry.method.label, []).append(entry)
+            by_method.setdefault(entry.method.label, []).append(entry)
         else:
             without.append(entry.method.label)
-    asked = replace(asked, entries=[entry for mine in entries.values() for entry in mine])
-    missing = gaps(asked)
+    subject = subject.of([entry for entries in by_method.values() for entry in entries])
+    missing = gaps(subject)
     if without:
         missing.insert(0, f"Without a picture: {wording.listed(list(dict.fromkeys(without)))}.")
-    return Drawn(
-        entries=asked.entries,
-        records=[record(entry, metric) for metric in asked.metrics for entry in asked.entries],
-        cards=[_card(asked, mine) for mine in entries.values()],
-        notes=_notes(asked),
+    return FigureContent(
+        entries=subject.entries,
+        records=subject.records(),
+        cards=[_card(subject, entries) for entries in by_method.values()],
+        notes=_notes(subject),
         missing=missing,
+    )
+
+
+def strips(subject: Subject) -> FigureContent:
+    """A figure of kind `strips`: the pictures of each entry's first seed that left some."""
+    kept = [(entry, pngs) for entry in subject.entries if (pngs := _kept_pictures(entry))]
+    shown = [entry for entry, _ in kept]
+    names = {subject.name(entry) for entry in shown}
+    ran = [subject.name(entry) for entry in subject.entries if entry.row.ok]
+    without = [name for name in ran if name not in names]
+    missing = [f"Left no picture: {wording.listed(without)}."] if without else []
+    return FigureContent(
+        entries=shown,
+        records=subject.of(shown).records(),
+        cards=[
+            Card(
+                label=entry.method.label,
+                source=f"data:image/png;base64,{picture.png}",
+                caption=picture.caption,
+                values=[_named_values(subject, entry)] if number == 0 else [],
+            )
+            for entry, pngs in kept
+            for number, picture in enumerate(pngs)
+        ],
+        notes=["Pictures of the first seed; values are means over seeds with 95 % intervals."],
+        missing=[*missing, *gaps(subject)],
     )
 
 
@@ -71,94 +102,51 @@ def is_png(picture: str) -> bool:
         return False
 
 
-def _by_task(asked: Subject) -> list[tuple[PlannedTask, list[Entry]]]:
-    tasks = {entry.task.name: entry.task for entry in asked.entries}
-    return [
-        (task, [entry for entry in asked.entries if entry.task.name == name])
-        for name, task in tasks.items()
-    ]
+def _kept_pictures(entry: Entry) -> list[ResultPicture]:
+    """The pictures of the first seed that left some."""
+    by_seed = sorted(entry.row.results, key=lambda result: result.seed)
+    kept = ([p for p in result.pictures if is_png(p.png)] for result in by_seed)
+    return next(filter(None, kept), [])
 
 
-def _any(asked: Subject, entries: Sequence[Entry]) -> bool:
-    return any(entry.measured(metric) for metric in asked.metrics for entry in entries)
-
-
-def _contrast(asked: Subject, task: PlannedTask, entries: Sequence[Entry]) -> Contrast:
+def _contrast(subject: Subject, task: str, entries: Sequence[Entry]) -> Contrast:
     # A metric that nothing on this task reports has no row: `gaps` says why it is missing.
     rows = [
-        (metric, [MetricValue(metric, e.measured(metric), e.published(metric)) for e in entries])
-        for metric in asked.metrics
+        (metric, _values(replace(subject, metrics=[metric]), entries))
+        for metric in subject.metrics
         if any(entry.measured(metric) for entry in entries)
     ]
-    return Contrast(task.name, [entry.method for entry in entries], rows)
+    return Contrast(task, [entry.method for entry in entries], rows)
 
 
-def _card(asked: Subject, entries: Sequence[Entry]) -> Card:
+def _card(subject: Subject, entries: Sequence[Entry]) -> Card:
     method = entries[0].method
     # Of several tasks, those that report none of these metrics say nothing here.
-    measured = [e for e in entries if any(e.measured(metric) for metric in asked.metrics)]
-    values = [
-        (
-            entry.task.name if asked.many_tasks else "",
-            [MetricValue(m, entry.measured(m), entry.published(m)) for m in asked.metrics],
-        )
-        for entry in measured or entries
-    ]
+    measured = [e for e in entries if any(e.measured(metric) for metric in subject.metrics)]
+    values = [_named_values(subject, entry) for entry in measured or entries]
     source = f"data:image/png;base64,{method.picture}"
     return Card(method.label, source, method.caption or method.label, values)
 
 
-def _notes(asked: Subject) -> list[str]:
+def _named_values(subject: Subject, entry: Entry) -> tuple[str, list[MetricValue]]:
+    return entry.task.name if subject.many_tasks else "", _values(subject, [entry])
+
+
+def _values(subject: Subject, entries: Sequence[Entry]) -> list[MetricValue]:
+    return [
+        MetricValue(metric, entry.measured(metric), entry.published(metric))
+        for metric in subject.metrics
+        for entry in entries
+    ]
+
+
+def _notes(subject: Subject) -> list[str]:
     notes = ["Means over seeds with 95 % intervals."]
     sources = {
         published.source
-        for entry in asked.entries
-        for metric in asked.metrics
+        for entry in subject.entries
+        for metric in subject.metrics
         if entry.published(metric) is not None
         if (published := entry.row.cells[metric.name].published)
     }
     return [*notes, f"Published: {'; '.join(sorted(sources))}."] if sources else notes
-
-
-def _has_published(asked: Subject) -> bool:
-    return any(e.published(m) is not None for e in asked.entries for m in asked.metrics)
-
-
-def strips(asked: Subject) -> Drawn:
-    """A figure of kind `strips`: the pictures of each entry's first seed that left some."""
-    found = [(entry, result) for entry in asked.entries if (result := _with_pictures(entry))]
-    shown = [entry for entry, _ in found]
-    pictured = {(entry.task.name, entry.method.label) for entry in shown}
-    without = [
-        asked.name(entry)
-        for entry in asked.entries
-        if (entry.task.name, entry.method.label) not in pictured and entry.row.ok
-    ]
-    missing = [f"Left no picture: {wording.listed(without)}."] if without else []
-    return Drawn(
-        entries=shown,
-        records=[record(entry, metric) for metric in asked.metrics for entry in shown],
-        cards=[card for entry, result in found for card in _cards(asked, entry, result)],
-        notes=["Pictures of the first seed; values are means over seeds with 95 % intervals."],
-        missing=[*missing, *gaps(asked)],
-    )
-
-
-def _with_pictures(entry: Entry) -> Result | None:
-    ordered = sorted(entry.row.results, key=lambda result: result.seed)
-    return next((r for r in ordered if any(is_png(p.png) for p in r.pictures)), None)
-
-
-def _cards(asked: Subject, entry: Entry, result: Result) -> list[Card]:
-    """A card a picture; the first carries the values."""
-    values = [MetricValue(m, entry.measured(m), entry.published(m)) for m in asked.metrics]
-    where = entry.task.name if asked.many_tasks else ""
-    return [
-        Card(
-            label=entry.method.label,
-            source=f"data:image/png;base64,{picture.png}",
-            caption=picture.caption,
-            values=[(where, values)] if number == 0 else [],
-        )
-        for number, picture in enumerate(p for p in result.pictures if is_png(p.png))
-    ]

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.reports import wording
 from bench.reports.boards.leaderboard import Board, Cell, Row
 from bench.reports.boards.published import Agreement
 from bench.reports.boards.tables import STATUS_WORDS
-from bench.reports.charts.svg import Point
+from bench.reports.charts.axes import Axis, measured_axis
+from bench.reports.charts.colours import Style
+from bench.reports.charts.marks import Chart, Layout, Panel, Warnings
 from bench.result import FigureInfo, MetricInfo, PlannedMethod, PlannedTask, Scalar
 
-Warnings = Sequence[tuple[str, str]]
 Conditions = Mapping[str, Scalar]
 
 
@@ -26,7 +28,7 @@ class Entry:
     task: PlannedTask
     row: Row
     at: tuple[Scalar, ...] = ()
-    """Its coordinates, in the order in which they were asked for."""
+    """Its coordinates on the axes of the figure."""
 
     @property
     def method(self) -> PlannedMethod:
@@ -39,7 +41,7 @@ class Entry:
         return cell if cell and cell.summary else None
 
     def published(self, metric: MetricInfo) -> float | None:
-        """The paper's figure for this very entry, in the shown unit; none is borrowed here."""
+        """The paper's figure for this very method, in the shown unit; a variant borrows none."""
         cell = self.row.cells.get(metric.name)
         if cell is None or cell.published is None or cell.published.of != self.method.label:
             return None
@@ -58,12 +60,12 @@ class Series:
 
 @dataclass(frozen=True)
 class Subject:
-    """What a figure asks for, found in the sweep."""
+    """The entries and metrics of a sweep that a figure is about."""
 
     info: FigureInfo
     slug: str
     entries: Sequence[Entry]
-    """Every method and task it is about, in the plan's order."""
+    """Every method on every task that the figure names, in the plan's order."""
     metrics: Sequence[MetricInfo]
     by_task: Mapping[str, Warnings]
     """What readers must know before the numbers of a task."""
@@ -72,7 +74,7 @@ class Subject:
     def warnings(self) -> Warnings:
         """What readers must know before the numbers of the entries."""
         tasks = dict.fromkeys(entry.task.name for entry in self.entries)
-        return list(dict.fromkeys(each for task in tasks for each in self.by_task.get(task, ())))
+        return list(dict.fromkeys(w for task in tasks for w in self.by_task.get(task, ())))
 
     @property
     def many_tasks(self) -> bool:
@@ -83,6 +85,39 @@ class Subject:
         """The entry in words."""
         where = f" on {entry.task.name}" if self.many_tasks else ""
         return f"{entry.method.label}{where}"
+
+    def of(self, entries: Sequence[Entry]) -> Subject:
+        """The same figure with fewer entries, or with coordinates."""
+        return replace(self, entries=entries)
+
+    def chart(
+        self,
+        panels: Sequence[Panel],
+        sentences: Sequence[str],
+        layout: Layout,
+        legend: Sequence[tuple[str, Style]] = (),
+    ) -> Chart | None:
+        """The chart of some panels, or None without any.
+
+        Args:
+            panels: the metrics or entries that there is something to draw of.
+            sentences: the numbers in words; the figure's note comes before, warnings come after.
+            layout: sizes of the panels.
+            legend: names with their styles.
+        """
+        if not panels:
+            return None
+        warnings = (sentence for _, sentence in self.warnings)
+        description = " ".join(filter(None, [self.info.note, *sentences, *warnings]))
+        return Chart(self.info.title, description, panels, layout, legend, self.warnings)
+
+    def records(self, names: Sequence[str] = ()) -> list[Conditions]:
+        """Lines of the figure's data file, one for each metric of each entry, in shown units.
+
+        Args:
+            names: of the entries' coordinates.
+        """
+        return [_record(entry, metric, names) for metric in self.metrics for entry in self.entries]
 
 
 @dataclass(frozen=True)
@@ -164,20 +199,22 @@ class Card:
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """A figure, ready for the page."""
+class FigureContent:
+    """What a figure shows; the page puts it into words, tables and a drawing."""
 
     entries: Sequence[Entry] = ()
-    """What it shows, or would."""
-    svg: str | None = None
+    """The entries that it shows, or would show had they results."""
+    chart: Chart | None = None
     records: Sequence[Conditions] = ()
+    """Lines of its data file."""
     grids: Sequence[Grid] = ()
-    """Behind a fold, for who wants the numbers."""
+    """Tables of its numbers, folded away on the page."""
     tables: Sequence[Grid] = ()
-    """In the open, below the drawing."""
+    """Tables in the open, below the drawing."""
     notes: Sequence[str] = ()
     """Sentences of the caption."""
     missing: Sequence[str] = ()
+    """Sentences on what it cannot show."""
     contrasts: Sequence[Contrast] = ()
     cards: Sequence[Card] = ()
 
@@ -190,16 +227,23 @@ def coordinate(name: str, method: PlannedMethod, task: PlannedTask) -> Scalar:
     return None
 
 
-def subject(
+def subject_of(
     info: FigureInfo, slug: str, boards: Sequence[Board], by_task: Mapping[str, Warnings]
 ) -> Subject:
-    """The entries and metrics that a figure names."""
-    wanted = set(info.methods)
+    """The entries and metrics that a figure names.
+
+    Args:
+        info: the figure as the suite describes it.
+        slug: of the figure on its page.
+        boards: of all tasks of the sweep.
+        by_task: warnings by the name of a task.
+    """
+    names = set(info.methods)
     entries = [
         Entry(board.task, row)
         for board in boards
         for row in board.rows
-        if not wanted or {row.method.label, row.method.name} & wanted
+        if not names or {row.method.label, row.method.name} & names
     ]
     known = {metric.name: metric for board in boards for metric in board.track.metrics}
     metrics = [known[name] for name in dict.fromkeys(info.values) if name in known]
@@ -212,43 +256,42 @@ def is_number(value: Scalar) -> bool:
 
 
 def split_by(
-    asked: Subject, names: Sequence[str], usable: Callable[[Scalar], bool]
+    subject: Subject, names: Sequence[str], usable: Callable[[Scalar], bool]
 ) -> tuple[list[Series], list[Entry]]:
     """Series over the coordinates, and the entries on their tasks that have none: references.
 
     Args:
-        asked: the figure's subject.
+        subject: the entries to split.
         names: of the coordinates.
         usable: whether a coordinate's value has a place on the figure's axes.
     """
-    found: dict[tuple[object, ...], list[Entry]] = {}
+    by_key: dict[tuple[object, ...], list[Entry]] = {}
     beside = []
-    for entry in asked.entries:
+    for entry in subject.entries:
         at = tuple(coordinate(name, entry.method, entry.task) for name in names)
         placed = Entry(entry.task, entry.row, at)
         if all(usable(value) for value in at):
-            found.setdefault(_key(entry, names), []).append(placed)
+            by_key.setdefault(_key(entry, names), []).append(placed)
         else:
             beside.append(placed)
-    asked_on = {task_key(mine[0].task, names) for mine in found.values()}
-    beside = [entry for entry in beside if task_key(entry.task, names) in asked_on]
+    tasks = {task_key(entries[0].task, names) for entries in by_key.values()}
     series = [
-        Series(less(mine[0].method.label, names), less(mine[0].task.name, names), mine)
-        for mine in found.values()
+        Series(less(entries[0].method.label, names), less(entries[0].task.name, names), entries)
+        for entries in by_key.values()
     ]
-    return series, beside
+    return series, [entry for entry in beside if task_key(entry.task, names) in tasks]
 
 
-def names_of(series: Sequence[Series]) -> list[str]:
-    """A name for each series: what tells it from the others, and no two alike."""
-    tasks, methods = {s.task for s in series}, {s.method for s in series}
+def names_of(several: Sequence[Series]) -> list[str]:
+    """A name for each series: the part that differs among them, and no two alike."""
+    tasks, methods = {s.task for s in several}, {s.method for s in several}
     names: list[str] = []
-    for one in series:
-        parts = [one.method] if len(methods) > 1 or len(tasks) == 1 else []
-        parts += [one.task] if len(tasks) > 1 else []
+    for series in several:
+        parts = [series.method] if len(methods) > 1 or len(tasks) == 1 else []
+        parts += [series.task] if len(tasks) > 1 else []
         name = ", ".join(parts)
         if name in names:  # defaults that changed between runs: the label does not show them
-            name = f"{name} ({one.entries[0].method.label}, {one.entries[0].task.name})"
+            name = f"{name} ({series.entries[0].method.label}, {series.entries[0].task.name})"
         names.append(name)
     return names
 
@@ -260,8 +303,8 @@ def task_key(task: PlannedTask, names: Sequence[str]) -> tuple[object, ...]:
 
 
 def _key(entry: Entry, names: Sequence[str]) -> tuple[object, ...]:
-    mine = entry.method
-    return *task_key(entry.task, names), mine.name, _rest(mine.parameters, names)
+    method = entry.method
+    return *task_key(entry.task, names), method.name, _rest(method.parameters, names)
 
 
 def _rest(settings: Mapping[str, Scalar], names: Sequence[str]) -> frozenset[tuple[str, Scalar]]:
@@ -277,8 +320,7 @@ def less(label: str, names: Sequence[str]) -> str:
     return f"{head}[{','.join(kept)}]" if kept else head.rstrip()
 
 
-def record(entry: Entry, metric: MetricInfo, names: Sequence[str] = ()) -> dict[str, Scalar]:
-    """A line of a figure's data file, in shown units."""
+def _record(entry: Entry, metric: MetricInfo, names: Sequence[str]) -> Conditions:
     cell = entry.measured(metric)
     summary = cell.summary if cell else None
     scale = cell.scale if cell else 1.0
@@ -297,9 +339,14 @@ def record(entry: Entry, metric: MetricInfo, names: Sequence[str] = ()) -> dict[
         "std": shown(summary.std) if summary else None,
         "half_width": shown(summary.half_width) if summary else None,
         "published": entry.published(metric),
-        "selection": entry.task.training.get("selection"),
-        "official_data": entry.task.official,
+        **origin(entry),
     }
+
+
+def origin(entry: Entry) -> Conditions:
+    """The last columns of a data file: what the entry's epoch was selected on, and whose data."""
+    task = entry.task
+    return {"selection": task.training.get("selection"), "official_data": task.official}
 
 
 def to_csv(records: Sequence[Conditions]) -> str:
@@ -327,46 +374,58 @@ def shown_coordinate(value: Scalar) -> str:
     return "none" if value is None else str(value)
 
 
-def span_of(cell: Cell | None) -> Point | None:
-    """The cell's interval, where there is one."""
-    return cell.interval if cell else None
+def axis_of(
+    cells: Sequence[Cell], published: Sequence[float] = (), title: str = "", room: float = 0.0
+) -> Axis:
+    """An axis for the means and intervals of cells of one unit, and for published figures.
+
+    Args:
+        cells: measured ones, at least one.
+        published: figures to show beside them.
+        title: of the axis.
+        room: how far intervals may widen the axis at least; see `measured_axis`.
+    """
+    centres = [*(shown for cell in cells if (shown := cell.shown) is not None), *published]
+    spans = [span for cell in cells if (span := cell.interval)]
+    ceiling = 100.0 if cells[0].metric.unit == "%" else math.inf
+    return measured_axis(centres, spans, title, ceiling, room)
 
 
-def gaps(asked: Subject) -> list[str]:
+def gaps(subject: Subject) -> list[str]:
     """What the figure cannot show of its entries, in sentences."""
     words = [
         f"No task of this sweep reports {name}."
-        for name in dict.fromkeys(asked.info.values)
-        if name not in {metric.name for metric in asked.metrics}
+        for name in dict.fromkeys(subject.info.values)
+        if name not in {metric.name for metric in subject.metrics}
     ]
     without: dict[str, list[str]] = {}
     fewer: list[str] = []
-    for entry in asked.entries:
+    for entry in subject.entries:
         row = entry.row
         if row.ok == 0:
             ended = ((row.statuses.get(status, 0), word) for status, word in STATUS_WORDS.items())
             counts = (f"{n} {word}" for n, word in ended if n)
-            without.setdefault(", ".join(counts), []).append(asked.name(entry))
+            without.setdefault(", ".join(counts), []).append(subject.name(entry))
         elif row.ok < row.planned:
-            fewer.append(f"{asked.name(entry)} ({row.ok} of {row.planned})")
+            fewer.append(f"{subject.name(entry)} ({row.ok} of {row.planned})")
     words += [f"Without a result ({why}): {wording.listed(who)}." for why, who in without.items()]
     if fewer:
         words.append(f"Over fewer seeds than planned: {wording.listed(fewer)}.")
-    return words + _undefined(asked)
+    return words + _undefined(subject)
 
 
-def _undefined(asked: Subject) -> list[str]:
+def _undefined(subject: Subject) -> list[str]:
     """Metrics that do not exist although trials ended well, each reason once."""
-    found: dict[str, list[str]] = {}
-    finished = Counter(entry.task.name for entry in asked.entries if entry.row.ok)
-    for metric in asked.metrics:
+    reasons: dict[str, list[str]] = {}
+    finished = Counter(entry.task.name for entry in subject.entries if entry.row.ok)
+    for metric in subject.metrics:
         absent: dict[tuple[str, str], list[str]] = {}
-        for entry in asked.entries:
+        for entry in subject.entries:
             cell = entry.row.cells.get(metric.name)
             for reason in cell.reasons if cell else ():
                 absent.setdefault((entry.task.name, reason), []).append(entry.method.label)
         for (task, reason), labels in absent.items():
-            where = f" on {task}" if asked.many_tasks else ""
+            where = f" on {task}" if subject.many_tasks else ""
             whose = "" if len(labels) == finished[task] else f" of {wording.listed(labels)}"
-            found.setdefault(reason, []).append(f"{metric.title}{whose}{where}")
-    return [f"Does not exist ({reason}): {wording.listed(all_)}." for reason, all_ in found.items()]
+            reasons.setdefault(reason, []).append(f"{metric.title}{whose}{where}")
+    return [f"Does not exist ({why}): {wording.listed(what)}." for why, what in reasons.items()]

@@ -1,25 +1,41 @@
-"""Marks, axes and text as SVG that needs nothing else: what all drawings of the pages share."""
+"""The one renderer: any chart as SVG that needs no style sheet, script or font of its own.
+
+Colours of words and grid are those of the page around it, so that dark mode needs nothing else.
+"""
 
 from __future__ import annotations
 
 import math
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import singledispatchmethod
+from typing import Any
 
-from bench.reports.charts.axes import Axis, Box, place_labels
-from bench.result import MetricInfo
+from markupsafe import Markup
+
+from bench.reports.charts.colours import Style, ink
+from bench.reports.charts.labels import Box, place_labels, shortened
+from bench.reports.charts.marks import (
+    Band,
+    BoxPlot,
+    Callout,
+    Chart,
+    ColourBar,
+    Item,
+    Label,
+    Layout,
+    Mark,
+    Panel,
+    Point,
+    Stroke,
+    Symbol,
+    Tile,
+    Whisker,
+)
 
 WIDTH = 760
 """Of every drawing, in its own units; a unit is about a pixel on a wide screen."""
-
-PALETTE = ("#0072b2", "#d55e00", "#00875f", "#b8578f", "#6f6f6f")
-"""After Okabe & Ito (2008), darkened where needed: 3:1 or more on white and on near-black."""
-
-SHAPES = ("circle", "square", "triangle", "diamond")
-
-DASHES = ("", "7 4", "2 3")
-"""Lines beyond the twentieth, where colours and shapes begin again, are told apart by these."""
 
 _STANDALONE_STYLE = (
     "svg{background:#fff;color:#1d2127}text{paint-order:stroke;stroke:#fff;stroke-width:3px}"
@@ -27,237 +43,329 @@ _STANDALONE_STYLE = (
     "text.on-colour{stroke:none}"
 )
 
-CHARACTER = 6.2
+_CHARACTER = 6.2
 """A character's mean width at 12 units of type; a little generous."""
 
 _LONGEST_NAME = 112
 """Characters that fit beside a mark in the width of a drawing."""
 
-Point = tuple[float, float]
+_BAR_SHARES = 48
+_BOX_HEIGHT = 15.0
+
+_CORNERS = {
+    "square": ((-4.5, -4.5), (4.5, -4.5), (4.5, 4.5), (-4.5, 4.5)),
+    "triangle": ((0, -5.8), (5.6, 4.2), (-5.6, 4.2)),
+    "diamond": ((0, -6.2), (6.2, 0), (0, 6.2), (-6.2, 0)),
+}
 
 
-@dataclass(frozen=True)
-class Look:
-    """How the marks of one entry look: never by colour alone."""
-
-    colour: str
-    shape: str
-    dash: str
-
-
-def look(index: int) -> Look:
-    """The look of the n-th entry; twenty differ in colour or shape, the next in their dashes."""
-    lap = index // (len(PALETTE) * len(SHAPES))
-    colour, shape = PALETTE[index % len(PALETTE)], SHAPES[index % len(SHAPES)]
-    return Look(colour, shape, DASHES[lap % len(DASHES)])
-
-
-def canvas(slug: str, height: float, title: str, description: str) -> ET.Element:
-    """An empty drawing with its title and description for those who do not see it.
+def draw(chart: Chart, slug: str) -> Markup:
+    """The chart as an SVG element; the XML serialiser escapes all words in it.
 
     Args:
+        chart: what to draw.
         slug: prefix of the ids in the drawing; unique on its page.
-        height: of the drawing; its width is `WIDTH`.
-        title: what a screen reader says first.
-        description: the numbers in words.
     """
-    root = ET.Element(
-        "svg",
-        {
-            "xmlns": "http://www.w3.org/2000/svg",
-            "viewBox": f"0 0 {WIDTH} {digits(height)}",
-            "role": "img",
-            "aria-labelledby": f"{slug}-figure-title {slug}-figure-desc",
-            "font-family": "system-ui, sans-serif",
-            "font-size": "12",
-            "fill": "currentColor",
-        },
-    )
-    ET.SubElement(root, "title", {"id": f"{slug}-figure-title"}).text = clean(title)
-    ET.SubElement(root, "desc", {"id": f"{slug}-figure-desc"}).text = clean(description)
-    return root
-
-
-def written(root: ET.Element) -> str:
-    """The drawing as text."""
-    return ET.tostring(root, encoding="unicode")
+    names = f"{slug}-figure-title", f"{slug}-figure-desc"
+    root = ET.Element("svg", {"xmlns": "http://www.w3.org/2000/svg"})
+    _set(root, role="img", aria_labelledby=" ".join(names), font_family="system-ui, sans-serif",
+         font_size=12, fill="currentColor")  # fmt: skip
+    _add(root, "title", chart.title, id=names[0])
+    _add(root, "desc", chart.description, id=names[1])
+    layout = chart.layout
+    top = _draw_legend(root, chart.legend) + 14 if chart.legend else layout.top
+    if chart.warnings:
+        words = "; ".join(words for words, _ in chart.warnings)
+        at = WIDTH - 16, top - 8 if chart.legend else 16
+        _text(root, at, f"\N{WARNING SIGN} {words}", text_anchor="end", font_weight="600")
+    boxes = _boxes(layout, len(chart.panels), top)
+    for number, (panel, box) in enumerate(zip(chart.panels, boxes, strict=True)):
+        _Frame(panel, box, slug, number).draw(root, layout.tick_size)
+    _set(root, viewBox=f"0 0 {WIDTH} {digits(boxes[-1].y1 + layout.foot)}")
+    return Markup(ET.tostring(root, encoding="unicode"))  # noqa: S704
 
 
 def standalone(svg: str) -> str:
-    """The figure as a file of its own, with a ground to stand on in light and dark viewers."""
+    """The drawing as a file of its own, with a ground to stand on in light and dark viewers."""
     head, _, rest = svg.partition(">")
     return (
         f'<?xml version="1.0" encoding="UTF-8"?>\n{head}><style>{_STANDALONE_STYLE}</style>{rest}\n'
     )
 
 
-def axis_title(metric: MetricInfo) -> str:
-    """Name, unit and direction: "Odds, % (lower is better)"."""
-    direction = f" ({metric.better} is better)" if metric.better else ""
-    return f"{with_unit(metric)}{direction}"
+def _boxes(layout: Layout, count: int, top: float) -> list[Box]:
+    """Places of panels side by side; each has room for the labels of its axis on the left."""
+    (width, height), columns = layout.size, layout.columns
+    pitch = math.ceil((WIDTH - 24) / columns)
+    left = WIDTH - layout.right - width - (columns - 1) * pitch
+    corners = ((left + n % columns * pitch, top + n // columns * (height + layout.gap))
+               for n in range(count))  # fmt: skip
+    return [Box(x, y, x + width, y + height) for x, y in corners]
 
 
-def with_unit(metric: MetricInfo) -> str:
-    """Name and unit: "Odds, %"."""
-    return f"{metric.title}, {metric.unit}" if metric.unit else metric.title
-
-
-def frames(count: int, top: float, size: Point, gap: Point, columns: int = 2) -> list[Box]:
-    """Panels side by side, `columns` in a row, each with room for its axis on the left."""
-    found = []
-    for index in range(count):
-        row, column = divmod(index, columns)
-        x = WIDTH - columns * size[0] - (columns - 1) * gap[0] - 16 + column * (size[0] + gap[0])
-        y = top + row * (size[1] + gap[1])
-        found.append(Box(x, y, x + size[0], y + size[1]))
-    return found
-
-
-def draw_axes(
-    root: ET.Element, frame: Box, across: Axis, up: Axis, titles: tuple[str, str]
-) -> None:
-    """Grid, tick labels, and the titles below and on the left."""
-    grid = ET.SubElement(root, "g", {"stroke": "currentColor", "stroke-opacity": "0.14"})
-    ticks = ET.SubElement(root, "g", {"fill-opacity": "0.75", "text-anchor": "middle"})
-    for value, words in zip(across.ticks, across.labels, strict=True):
-        x = across.at(value)
-        line(grid, (x, frame.y0), (x, frame.y1))
-        text(ticks, x, frame.y1 + 18, words)
-    for value, words in zip(up.ticks, up.labels, strict=True):
-        y = up.at(value)
-        line(grid, (frame.x0, y), (frame.x1, y))
-        text(ticks, frame.x0 - 8, y + 4, words, {"text-anchor": "end"})
-    draw_titles(root, frame, *titles)
-
-
-def draw_titles(root: ET.Element, frame: Box, below: str, left: str, depth: float = 42) -> None:
-    """The titles of both axes, `depth` below the frame and in its left margin."""
-    group = ET.SubElement(root, "g", {"text-anchor": "middle", "font-size": "13"})
-    text(group, (frame.x0 + frame.x1) / 2, frame.y1 + depth, below)
-    x, y = frame.x0 - 48, (frame.y0 + frame.y1) / 2
-    text(group, x, y, left, {"transform": f"rotate(-90 {digits(x)} {digits(y)})"})
-
-
-def draw_warnings(root: ET.Element, frame: Box, warnings: Sequence[tuple[str, str]]) -> None:
-    """What must travel with the figure (selection on test), above its upper right corner."""
-    if warnings:
-        corner = {"text-anchor": "end", "font-weight": "600"}
-        told = "; ".join(words for words, _ in warnings)
-        text(root, frame.x1, frame.y0 - 8, f"\N{WARNING SIGN} {told}", corner)
-
-
-def draw_key(root: ET.Element, entries: Sequence[tuple[str, Look]], top: float) -> float:
-    """Names of the marks in rows; returns where the rows end."""
-    x, y = 16.0, top
-    group = ET.SubElement(root, "g")
+def _draw_legend(root: ET.Element, entries: Sequence[tuple[str, Style]]) -> float:
+    """Names with their marks in rows; returns where the rows end."""
+    x, y = 16.0, 16.0
+    group = _add(root, "g")
     for whole, style in entries:
         name = shortened(whole, _LONGEST_NAME)
-        width = 30 + CHARACTER * len(name)
+        width = 30 + _CHARACTER * len(name)
         if x > 16 and x + width > WIDTH - 16:
             x, y = 16.0, y + 20
-        mark = ET.SubElement(group, "g", {"stroke": style.colour, "fill": style.colour})
-        line(mark, (x, y), (x + 22, y), {"stroke-width": "2", **dashed(style.dash)})
-        draw_shape(mark, style.shape, x + 11, y, {"stroke": "none"})
-        text(group, x + 28, y + 4, name)
+        mark = _add(group, "g", stroke=style.colour, fill=style.colour)
+        _line(mark, (x, y), (x + 22, y), stroke_width=2, stroke_dasharray=style.dash)
+        _draw_symbol(mark, (x + 11, y), Symbol((0, 0), style.shape))
+        _text(group, (x + 28, y + 4), name)
         x += width + 22
-    return y + 20 if entries else top
+    return y + 20
 
 
-def draw_whisker(
-    group: ET.Element, span: Point | None, along: Axis, across: float, *, upright: bool
-) -> None:
-    """An interval with caps; one that the frame cuts off has no cap there: it goes on."""
-    if span is None:
-        return
-    style = {"stroke-width": "1.4"}
+@dataclass(frozen=True)
+class _Frame:
+    """A panel at its place in a drawing, the `number`-th of it."""
 
-    def point(at: float, aside: float) -> Point:
-        return (across + aside, at) if upright else (at, across + aside)
+    panel: Panel
+    box: Box
+    slug: str
+    number: int
 
-    ends = along.at(span[0]), along.at(span[1])
-    line(group, point(ends[0], 0), point(ends[1], 0), style)
-    for value, at in zip(span, ends, strict=True):
-        if along.holds(value):
-            line(group, point(at, -3), point(at, 3), style)
+    def at(self, point: Point) -> Point:
+        """The place of a point of the panel in the drawing."""
+        box, (x, y) = self.box, point
+        return (
+            box.x0 + self.panel.x.share(x) * (box.x1 - box.x0),
+            box.y1 + self.panel.y.share(y) * (box.y0 - box.y1),
+        )
+
+    @property
+    def clip(self) -> str:
+        """Id of the frame as a clipping path."""
+        return f"{self.slug}-frame-{self.number}"
+
+    def draw(self, root: ET.Element, tick_size: float | None) -> None:
+        """Draw axes, marks and callouts."""
+        self.draw_axes(root, tick_size)
+        marks = list(_inside(self.panel.marks))
+        if any(isinstance(mark, Band) or getattr(mark, "clipped", False) for mark in marks):
+            _rectangle(_add(root, "clipPath", id=self.clip), self.box)
+        if any(isinstance(mark, Tile) and mark.colour is None for mark in marks):
+            tile: dict[str, Any] = {"width": 6, "height": 6, "patternUnits": "userSpaceOnUse"}
+            turn = "rotate(45)"
+            pattern = _add(root, "pattern", id=self.hatching, patternTransform=turn, **tile)
+            _line(pattern, (0, 0), (0, 6), stroke="currentColor", stroke_opacity=0.45)
+        for mark in self.panel.marks:
+            self.mark(mark, root)
+        self.draw_callouts(root, marks)
+        if self.panel.bar:
+            self.draw_bar(root, self.panel.bar)
+
+    @property
+    def hatching(self) -> str:
+        """Id of the pattern of missing cells."""
+        return f"{self.slug}-hatching-{self.number}"
+
+    def draw_axes(self, root: ET.Element, tick_size: float | None) -> None:
+        """Draw grid, labels at the ticks, and the titles below and on the left."""
+        box, (x, y) = self.box, (self.panel.x, self.panel.y)
+        grid = _add(root, "g", stroke="currentColor", stroke_opacity=0.14)
+        ticks = _add(root, "g", fill_opacity=0.75, text_anchor="middle", font_size=tick_size)
+        for value, words in zip(x.ticks, x.labels, strict=True):
+            at, _ = self.at((value, y.low))
+            if x.grid:
+                _line(grid, (at, box.y0), (at, box.y1))
+            _text(ticks, (at, box.y1 + 18), words)
+        for value, words in zip(y.ticks, y.labels, strict=True):
+            _, at = self.at((x.low, value))
+            if y.grid:
+                _line(grid, (box.x0, at), (box.x1, at))
+            _text(ticks, (box.x0 - 8, at + 4), words, text_anchor="end")
+        titles = _add(root, "g", text_anchor="middle", font_size=13)
+        middle = box.middle
+        if x.title:
+            _text(titles, (middle[0], box.y1 + 42), x.title)
+        if y.title:
+            place = box.x0 - 48, middle[1]
+            turn = f"rotate(-90 {digits(place[0])} {digits(place[1])})"
+            _text(titles, place, y.title, transform=turn)
+
+    @singledispatchmethod
+    def mark(self, mark: Mark, parent: ET.Element) -> None:
+        """Draw a mark, and the marks within it; callouts come later."""
+
+    @mark.register
+    def _(self, mark: Item, parent: ET.Element) -> None:
+        group = _add(parent, "g", stroke=mark.colour, fill=mark.colour, opacity=mark.opacity)
+        if mark.words:
+            _add(group, "title", mark.words)
+        for inner in mark.marks:
+            self.mark(inner, group)
+
+    @mark.register
+    def _(self, mark: Stroke, parent: ET.Element) -> None:
+        # A tenth of a pixel will do: long curves are most of a page's bytes.
+        points = _path([self.at(point) for point in mark.points], places=1)
+        _add(parent, "polyline", points=points, fill="none", stroke_width=mark.width,
+             stroke_linejoin="round", stroke_dasharray=mark.dash,
+             stroke_linecap="round" if mark.rounded else "",
+             clip_path=f"url(#{self.clip})" if mark.clipped else "")  # fmt: skip
+
+    @mark.register
+    def _(self, mark: Band, parent: ET.Element) -> None:
+        upper = [self.at((x, high)) for x, _, high in mark.points]
+        lower = [self.at((x, low)) for x, low, _ in reversed(mark.points)]
+        _add(parent, "polygon", points=_path([*upper, *lower], places=1), stroke="none",
+             fill_opacity=mark.opacity, clip_path=f"url(#{self.clip})")  # fmt: skip
+
+    @mark.register
+    def _(self, mark: Symbol, parent: ET.Element) -> None:
+        _draw_symbol(parent, self.at(mark.at), mark)
+
+    @mark.register
+    def _(self, mark: Whisker, parent: ET.Element) -> None:
+        if mark.span is None:
+            return
+        ends = self.ends(mark)
+        _line(parent, *ends, stroke_width=1.4)
+        axis = self.panel.y if mark.upright else self.panel.x
+        dx, dy = (3, 0) if mark.upright else (0, 3)
+        for value, (x, y) in zip(mark.span, ends, strict=True):
+            if axis.clipped(value) == value:
+                _line(parent, (x - dx, y - dy), (x + dx, y + dy), stroke_width=1.4)
+
+    def ends(self, mark: Whisker) -> list[Point]:
+        """Both ends of a whisker in the drawing, or of what the frame leaves of it."""
+        if mark.upright:
+            return [self.at((mark.at[0], self.panel.y.clipped(v))) for v in mark.span or ()]
+        return [self.at((self.panel.x.clipped(v), mark.at[1])) for v in mark.span or ()]
+
+    @mark.register
+    def _(self, mark: BoxPlot, parent: ET.Element) -> None:
+        (low, y), *rest = (self.at((value, mark.y)) for value in mark.quantiles)
+        first, median, third, high = (x for x, _ in rest)
+        top, bottom = y - _BOX_HEIGHT / 2, y + _BOX_HEIGHT / 2
+        for start, end in ((low, first), (third, high)):
+            _line(parent, (start, y), (end, y), stroke_width=1.4)
+        for end in (low, high):
+            _line(parent, (end, y - 4), (end, y + 4), stroke_width=1.4)
+        _rectangle(parent, Box(first, top, third, bottom), fill_opacity=0.18, stroke_width=1.4)
+        _line(parent, (median, top), (median, bottom), stroke_width=3)
+
+    @mark.register
+    def _(self, mark: Tile, parent: ET.Element) -> None:
+        (x0, y1), (x1, y0) = (self.at((mark.corner[0] + n, mark.corner[1] + n)) for n in (0, 1))
+        box = Box(x0, y0, x1, y1).shrunk(0.5)
+        if mark.colour is None:
+            _rectangle(parent, box, fill=f"url(#{self.hatching})", stroke="currentColor",
+                       stroke_opacity=0.35)  # fmt: skip
+            return
+        _rectangle(parent, box, fill=mark.colour)
+        colour, (x, y) = ink(mark.colour), box.middle
+        if mark.best:
+            _rectangle(parent, box.shrunk(2.5), fill="none", stroke=colour, stroke_width=2.5)
+        if mark.words:
+            _text(parent, (x, y + 4), mark.words, fill=colour, class_="on-colour", font_size=11,
+                  text_anchor="middle")  # fmt: skip
+        elif mark.best:
+            _add(parent, "circle", cx=x, cy=y, r=3.5, fill=colour)
+
+    @mark.register
+    def _(self, mark: Label, parent: ET.Element) -> None:
+        x, y = self.at(mark.at)
+        _text(parent, (x + mark.shift[0], y + mark.shift[1]), mark.words, text_anchor=mark.anchor,
+              font_weight="600" if mark.bold else "", font_size=mark.size,
+              fill_opacity=0.75 if mark.faint else None)  # fmt: skip
+
+    def draw_callouts(self, root: ET.Element, marks: Sequence[Mark]) -> None:
+        """Draw words near their points, and a line to the points that they stand far off."""
+        callouts = [mark for mark in marks if isinstance(mark, Callout)]
+        if not callouts:
+            return
+        taken = []
+        for mark in marks:
+            if isinstance(mark, Symbol):
+                taken.append(Box(*self.at(mark.at), *self.at(mark.at)).shrunk(-6))
+            elif isinstance(mark, Whisker) and mark.span:
+                (x0, y0), (x1, y1) = self.ends(mark)
+                side = (1, 0) if mark.upright else (0, 1)
+                taken.append(Box(x0 - side[0], y1 - side[1], x1 + side[0], y0 + side[1]))
+        anchors = [self.at(callout.at) for callout in callouts]
+        boxes = place_labels([callout.words for callout in callouts], anchors, taken, self.box)
+        group = _add(root, "g", text_anchor="middle")
+        for callout, (x, y), box in zip(callouts, anchors, boxes, strict=True):
+            near = min(max(x, box.x0), box.x1), min(max(y, box.y0), box.y1)
+            if math.dist(near, (x, y)) > 16:
+                _line(group, (x, y), near, stroke=callout.colour, stroke_opacity=0.6)
+            _text(group, (box.middle[0], box.y1 - 3), callout.words)
+
+    def draw_bar(self, root: ET.Element, bar: ColourBar) -> None:
+        """Draw the legend of a colour scale."""
+        scale, y = bar.scale, self.box.y1 + 56
+        group = _add(root, "g", shape_rendering="crispEdges")
+        share = (self.box.x1 - self.box.x0) / _BAR_SHARES
+        for i in range(_BAR_SHARES):
+            value = scale.low + (scale.high - scale.low) * (i + 0.5) / _BAR_SHARES
+            x = self.box.x0 + i * share
+            _rectangle(group, Box(x, y, x + share, y + 12), fill=scale.colour(value))
+        words = _add(root, "g", fill_opacity=0.75)
+        _text(words, (self.box.x0, y + 28), bar.ends[0])
+        _text(words, (self.box.x1, y + 28), bar.ends[1], text_anchor="end")
 
 
-def draw_names(
-    root: ET.Element,
-    names: Sequence[tuple[str, str]],
-    anchors: Sequence[Point],
-    taken: Sequence[Box],
-    frame: Box,
-) -> None:
-    """Names (each with its colour) near their marks, and a line to those that stand far off."""
-    near = anchors[: len(names)]
-    boxes = place_labels([name for name, _ in names], near, taken, frame)
-    group = ET.SubElement(root, "g", {"text-anchor": "middle"})
-    for (name, colour), (x, y), box in zip(names, near, boxes, strict=True):
-        near_x, near_y = min(max(x, box.x0), box.x1), min(max(y, box.y0), box.y1)
-        if (near_x - x) ** 2 + (near_y - y) ** 2 > 16**2:
-            line(group, (x, y), (near_x, near_y), {"stroke": colour, "stroke-opacity": "0.6"})
-        text(group, (box.x0 + box.x1) / 2, box.y1 - 3, name)
+def _inside(marks: Sequence[Mark]) -> Iterator[Mark]:
+    """All marks, those of items in the place of the items."""
+    for mark in marks:
+        yield from _inside(mark.marks) if isinstance(mark, Item) else (mark,)
 
 
-def draw_shape(group: ET.Element, shape: str, x: float, y: float, style: dict[str, str]) -> None:
-    """A mark around a point; "" is none."""
-    if not shape:
-        return
-    if shape == "circle":
-        ET.SubElement(group, "circle", {"cx": digits(x), "cy": digits(y), "r": "5", **style})
-        return
-    corners = {
-        "square": ((-4.5, -4.5), (4.5, -4.5), (4.5, 4.5), (-4.5, 4.5)),
-        "triangle": ((0, -5.8), (5.6, 4.2), (-5.6, 4.2)),
-        "diamond": ((0, -6.2), (6.2, 0), (0, 6.2), (-6.2, 0)),
-    }[shape]
-    points = path([(x + dx, y + dy) for dx, dy in corners])
-    ET.SubElement(group, "polygon", {"points": points, **style})
+def _draw_symbol(parent: ET.Element, place: Point, symbol: Symbol) -> None:
+    x, y = place
+    paint: dict[str, Any] = (
+        {"fill": "none", "stroke_width": 1.6} if symbol.hollow else {"stroke": "none"}
+    )
+    if symbol.shape == "circle":
+        _add(parent, "circle", cx=x, cy=y, r=symbol.radius, **paint, fill_opacity=symbol.opacity)
+    elif symbol.shape:
+        points = _path([(x + dx, y + dy) for dx, dy in _CORNERS[symbol.shape]])
+        _add(parent, "polygon", points=points, **paint, fill_opacity=symbol.opacity)
 
 
-def line(group: ET.Element, start: Point, end: Point, style: dict[str, str] | None = None) -> None:
-    """A straight line."""
-    ends = {"x1": start[0], "y1": start[1], "x2": end[0], "y2": end[1]}
-    ET.SubElement(group, "line", {**{k: digits(v) for k, v in ends.items()}, **(style or {})})
+def _line(parent: ET.Element, start: Point, end: Point, **style: Any) -> None:
+    _add(parent, "line", x1=start[0], y1=start[1], x2=end[0], y2=end[1], **style)
 
 
-def rectangle(group: ET.Element, box: Box, style: dict[str, str]) -> ET.Element:
-    """An upright rectangle."""
-    sides = {"x": box.x0, "y": box.y0, "width": box.x1 - box.x0, "height": box.y1 - box.y0}
-    return ET.SubElement(group, "rect", {**{k: digits(v) for k, v in sides.items()}, **style})
+def _rectangle(parent: ET.Element, box: Box, **style: Any) -> None:
+    width, height = box.x1 - box.x0, box.y1 - box.y0
+    _add(parent, "rect", x=box.x0, y=box.y0, width=width, height=height, **style)
 
 
-def text(
-    group: ET.Element, x: float, y: float, words: str, style: dict[str, str] | None = None
-) -> None:
-    """Words at a point; their escaping is the serialiser's business."""
-    place = {"x": digits(x), "y": digits(y)}
-    ET.SubElement(group, "text", {**place, **(style or {})}).text = clean(words)
+def _text(parent: ET.Element, place: Point, words: str, **style: Any) -> None:
+    _add(parent, "text", words, x=place[0], y=place[1], **style)
 
 
-def tooltip(group: ET.Element, words: str) -> None:
-    """What a pointer at rest is told."""
-    ET.SubElement(group, "title").text = clean(words)
+def _add(parent: ET.Element, tag: str, words: str | None = None, **attributes: Any) -> ET.Element:
+    """A new element within another one; the serialiser escapes its words."""
+    element = ET.SubElement(parent, tag)
+    _set(element, **attributes)
+    element.text = None if words is None else clean(words)
+    return element
 
 
-def path(points: Sequence[Point]) -> str:
+def _set(element: ET.Element, **attributes: Any) -> None:
+    """Set attributes, numbers in two digits; what is None or empty is left out."""
+    for name, value in attributes.items():
+        if value is not None and value != "":
+            written = value if isinstance(value, str) else digits(value)
+            element.set(name.rstrip("_").replace("_", "-"), written)
+
+
+def _path(points: Sequence[Point], places: int = 2) -> str:
     """Points as SVG writes them."""
-    return " ".join(f"{digits(x)},{digits(y)}" for x, y in points)
+    return " ".join(f"{digits(x, places)},{digits(y, places)}" for x, y in points)
 
 
-def dashed(pattern: str) -> dict[str, str]:
-    """The attribute of a dash pattern; nothing for a solid line."""
-    return {"stroke-dasharray": pattern} if pattern else {}
-
-
-def digits(value: float) -> str:
+def digits(value: float, places: int = 2) -> str:
     """Two digits after the point are finer than a pixel, and stable from machine to machine."""
-    return f"{value + 0.0:.2f}".rstrip("0").rstrip(".")
-
-
-def shortened(words: str, most: int) -> str:
-    """Words cut off where there is no room for more."""
-    return words if len(words) <= most else f"{words[: most - 1]}…"
+    return f"{value + 0.0:.{places}f}".rstrip("0").rstrip(".")
 
 
 def clean(words: str) -> str:
@@ -267,8 +375,3 @@ def clean(words: str) -> str:
 
 def _is_unwritable(character: str) -> bool:
     return "\ud800" <= character <= "\udfff" or character in "\ufffe\uffff"
-
-
-def ceiling(metric: MetricInfo) -> float:
-    """Where an axis of the metric ends: rates do not go beyond 100 %."""
-    return 100.0 if metric.unit == "%" else math.inf

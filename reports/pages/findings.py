@@ -12,7 +12,8 @@ from bench.reports.boards.costs import COST_RULE, Prices, cost_sentence, prices
 from bench.reports.boards.leaderboard import Board
 from bench.reports.boards.over_tasks import OVER_TASKS_RULE, OverTasks, over_tasks
 from bench.reports.boards.verdicts import COMPARISON_RULE, Comparisons, comparisons, verdict
-from bench.reports.charts.critical_difference import critical_difference_diagram
+from bench.reports.charts.critical_difference import critical_difference
+from bench.reports.charts.svg import draw
 
 RULES: Mapping[str, str] = {
     "Differences": COMPARISON_RULE,
@@ -126,7 +127,6 @@ def over_tasks_views(track: str, boards: Sequence[Board]) -> list[OverTasksView]
     views = []
     for ranks in over_tasks(boards):
         slug = f"over-tasks-{track}-{ranks.metric.name.replace('_', '-')}"
-        svg = critical_difference_diagram(ranks, slug)
-        # The drawing is built by an XML serialiser that escapes every text in it.
-        views.append(OverTasksView(slug, ranks, Markup(svg) if svg else None))  # noqa: S704
+        chart = critical_difference(ranks)
+        views.append(OverTasksView(slug, ranks, draw(chart, slug) if chart else None))
     return views

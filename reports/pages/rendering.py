@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 from bench.reports import wording
 from bench.reports.boards.tables import STATUS_WORDS
-from bench.reports.charts.svg import axis_title
+from bench.reports.charts.axes import axis_title
 from bench.reports.pages.citation import citation
 from bench.reports.pages.findings import RULES
 from bench.reports.statistics import seeds

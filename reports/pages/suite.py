@@ -15,6 +15,7 @@ from bench.reports.boards.leaderboard import Board, Row, boards
 from bench.reports.boards.tables import STATUS_WORDS, status_of
 from bench.reports.charts.figures import FigureView, figure_views
 from bench.reports.charts.scatter import scatter
+from bench.reports.charts.svg import draw
 from bench.reports.pages.findings import Findings, OverTasksView, findings, over_tasks_views
 from bench.reports.statistics.seeds import Interval
 from bench.result import (
@@ -266,7 +267,7 @@ def warnings_of(task: PlannedTask) -> list[tuple[str, str]]:
 
 def _task_view(plan: Plan, board: Board, slug: str, results: Mapping[str, Result]) -> TaskView:
     warnings = warnings_of(board.task)
-    figure = scatter(board, slug, warnings)
+    chart = scatter(board, warnings)
     quoted = [
         (row.method.label, published)
         for row in board.rows
@@ -277,8 +278,7 @@ def _task_view(plan: Plan, board: Board, slug: str, results: Mapping[str, Result
     return TaskView(
         slug=slug,
         board=board,
-        # The drawing is built by an XML serialiser that escapes every text in it.
-        figure=Markup(figure) if figure else None,  # noqa: S704
+        figure=draw(chart, slug) if chart else None,
         coverage=_coverage(plan, results, board.task.name),
         problems=_problems(plan, board.task.name, results),
         sources={source: _letter(i) for i, source in enumerate(sources)},

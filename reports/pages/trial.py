@@ -18,7 +18,8 @@ from bench.errors import BenchError
 from bench.reports import wording
 from bench.reports.boards.leaderboard import ranking_metrics
 from bench.reports.boards.tables import status_of
-from bench.reports.charts.curves import curves_figure
+from bench.reports.charts.curves import curves_chart
+from bench.reports.charts.svg import draw
 from bench.reports.pages.suite import SuiteView, trial_slugs
 from bench.result import (
     MetricInfo,
@@ -146,9 +147,8 @@ def facts(plan: Plan, view: TrialView, result: Result) -> dict[str, Any]:
 
 def _curves(view: TrialView, result: Result) -> Markup | None:
     """The trial's curves as SVG, or None where there are none."""
-    drawn = curves_figure(result.curves, result.chosen, "curves", f"Curves of {view.title}")
-    # The drawing is built by an XML serialiser that escapes every text in it.
-    return Markup(drawn) if drawn else None  # noqa: S704
+    chart = curves_chart(result.curves, result.chosen, f"Curves of {view.title}")
+    return draw(chart, "curves") if chart else None
 
 
 def curves_link(result: Result) -> str:

@@ -8,9 +8,12 @@ from itertools import pairwise
 import pytest
 
 from bench.reports.boards.leaderboard import Board, boards
-from bench.reports.charts.axes import Axis, Box, axis, place_labels, step
+from bench.reports.charts.axes import measured_axis, step
+from bench.reports.charts.colours import PALETTE
+from bench.reports.charts.labels import Box, place_labels
+from bench.reports.charts.marks import Callout, Item, Symbol, Warnings
 from bench.reports.charts.scatter import scatter
-from bench.reports.charts.svg import PALETTE, standalone
+from bench.reports.charts.svg import draw, standalone
 from tests.reports.synthetic_sweep import HOSTILE, RACE, SEX, TwoTasks
 
 
@@ -27,27 +30,30 @@ def test_steps_are_one_two_or_five(span: float, size: float) -> None:
 
 
 def test_an_axis_shows_every_centre_and_equal_round_steps() -> None:
-    made = axis([1.0, 7.2], [(0.8, 1.2)], (0, 100))
-    assert all(made.holds(value) for value in (1.0, 7.2, 0.8))
-    gaps = [b - a for a, b in pairwise(made.ticks)]
+    axis = measured_axis([1.0, 7.2], [(0.8, 1.2)])
+    assert all(axis.low <= value <= axis.high for value in (1.0, 7.2, 0.8))
+    gaps = [b - a for a, b in pairwise(axis.ticks)]
     assert gaps == pytest.approx([2.0] * len(gaps))
-    assert made.at(made.low) == 0
-    assert made.at(made.high) == 100
+    assert list(axis.labels) == ["0", "2", "4", "6", "8"]
+    assert axis.share(axis.low) == 0
+    assert axis.share(axis.high) == 1
 
 
 def test_one_very_wide_interval_does_not_squeeze_the_marks() -> None:
-    made = axis([10.0, 20.0], [(-900.0, 900.0)], (0, 100))
-    assert made.at(20.0) - made.at(10.0) > 30
+    axis = measured_axis([10.0, 20.0], [(-900.0, 900.0)])
+    assert axis.share(20.0) - axis.share(10.0) > 0.3
 
 
 def test_percentages_do_not_go_beyond_a_hundred() -> None:
-    assert axis([10.0, 99.7], [(99.0, 100.4)], (0, 100), ceiling=100.0).high == 100.0
-    assert axis([10.0, 130.0], [], (0, 100), ceiling=100.0).high >= 130.0
+    assert measured_axis([10.0, 99.7], [(99.0, 100.4)], ceiling=100.0).high == 100.0
+    assert measured_axis([10.0, 130.0], ceiling=100.0).high >= 130.0
 
 
 def test_one_point_still_has_an_axis() -> None:
-    assert isinstance(axis([0.0], [], (0, 100)), Axis)
-    assert isinstance(axis([81.5], [], (0, 100)), Axis)
+    for centre in (0.0, 81.5):
+        axis = measured_axis([centre])
+        assert axis.low <= centre <= axis.high
+        assert len(axis.ticks) > 1
 
 
 def test_labels_of_scattered_points_do_not_overlap() -> None:
@@ -56,6 +62,12 @@ def test_labels_of_scattered_points_do_not_overlap() -> None:
     boxes = place_labels(["alpha", "beta", "gamma", "delta"], anchors, taken, Box(0, 0, 400, 300))
     for i, one in enumerate(boxes):
         assert all(one.overlap(other) == 0 for other in [*boxes[i + 1 :], *taken])
+
+
+def drawing(board: Board, warnings: Warnings = ()) -> str:
+    chart = scatter(board, warnings)
+    assert chart is not None
+    return draw(chart, "sex")
 
 
 def luminance(colour: str) -> float:
@@ -73,8 +85,7 @@ def test_marks_stand_out_on_light_and_dark_ground(colour: str, ground: str) -> N
 
 
 def test_the_figure_names_its_axes_methods_and_numbers(board: Board) -> None:
-    svg = scatter(board, "sex")
-    assert svg is not None
+    svg = drawing(board)
     assert 'role="img"' in svg
     assert 'aria-labelledby="sex-figure-title sex-figure-desc"' in svg
     assert f'<title id="sex-figure-title">{SEX}: EAcc against Odds</title>' in svg
@@ -84,34 +95,46 @@ def test_the_figure_names_its_axes_methods_and_numbers(board: Board) -> None:
 
 
 def test_a_variant_has_no_hollow_mark_of_its_base(board: Board) -> None:
-    svg = scatter(board, "sex")
-    assert svg is not None
+    svg = drawing(board)
     of = re.findall(r"<g [^>]*><title>([^:<]+): [^<]*published[^<]*</title>", svg)
     assert "bade" in of
     assert "bade[strength=auto]" not in of
-    assert svg.count('fill="none"') == len(of) == 6
+    hollow = re.findall(r'<(?:circle|polygon) [^>]*fill="none"', svg)
+    assert len(hollow) == len(of) == 6
+
+
+def test_each_method_is_a_mark_at_its_means_with_its_name(board: Board) -> None:
+    chart = scatter(board)
+    assert chart is not None
+    [panel] = chart.panels
+    assert (panel.x.title, panel.y.title) == (
+        "Odds, % (lower is better)", "EAcc, % (higher is better)",
+    )  # fmt: skip
+    names = {mark.words: mark.at for mark in panel.marks if isinstance(mark, Callout)}
+    assert names["bade"] == pytest.approx((1.0, 81.5))
+    items = {mark.words.partition(":")[0]: mark for mark in panel.marks if isinstance(mark, Item)}
+    solid = [m for m in items["bade"].marks if isinstance(m, Symbol) and not m.hollow]
+    assert [mark.at for mark in solid] == [names["bade"]]
 
 
 def test_a_hostile_label_is_text_in_the_drawing(board: Board) -> None:
-    svg = scatter(board, "sex")
-    assert svg is not None
+    svg = drawing(board)
     assert HOSTILE not in svg
     assert "<script" not in standalone(svg)
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in svg
 
 
 def test_warnings_travel_with_the_figure(board: Board) -> None:
-    svg = scatter(board, "sex", [("selected on test", "Chosen on test data.")])
-    assert svg is not None
+    svg = drawing(board, [("selected on test", "Chosen on test data.")])
     assert ">\N{WARNING SIGN} selected on test</text>" in svg
     assert "Chosen on test data.</desc>" in svg
 
 
 def test_nothing_measured_is_no_figure(two_tasks: TwoTasks) -> None:
     plan, _ = two_tasks
-    assert [scatter(b, "x") for b in boards(plan, {})] == [None, None]
+    assert [scatter(b) for b in boards(plan, {})] == [None, None]
 
 
 def test_published_points_need_a_published_task(two_tasks: TwoTasks) -> None:
     race = next(b for b in boards(*two_tasks) if b.task.name == RACE)
-    assert "published" not in (scatter(race, "race") or "")
+    assert "published" not in drawing(race)

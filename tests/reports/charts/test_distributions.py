@@ -12,7 +12,7 @@ import pytest
 from bench.reports.boards.leaderboard import ranking_metrics
 from bench.reports.charts.distributions import LEVELS
 from bench.reports.charts.figures import FigureView
-from bench.reports.charts.profiles import families
+from bench.reports.charts.lines import numbered as numbered_metrics
 from bench.reports.pages.suite import suite_view
 from bench.result import FigureInfo, MetricInfo, Plan, Result, ResultPicture, TrackInfo
 from tests.reports.figure_reading import SVG, drawing, lines_of, tooltips
@@ -89,7 +89,7 @@ def test_a_cumulative_line_climbs_to_everything() -> None:
 
 def test_metrics_without_single_values_are_said_so() -> None:
     view = one("box", values=["odds", "eacc"])
-    assert "Not kept sample by sample: EAcc." in view.drawn.missing
+    assert "Not kept sample by sample: EAcc." in view.content.missing
     empty = one("box", values=["eacc"])
     assert empty.svg is None
     assert empty.is_empty
@@ -101,11 +101,11 @@ def test_families_are_metrics_with_a_number_at_the_end() -> None:
         for n, t in (("jpeg_90", "After JPEG 90"), ("jpeg_30", "After JPEG 30"), ("odds", "Odds"),
                      ("bits_2", "In 2 bits"))
     ]  # fmt: skip
-    found = families(metrics)
+    found = numbered_metrics(metrics)
     assert [(f.name, [x for x, _ in f.metrics]) for f in found] == [
         ("jpeg", [30.0, 90.0]), ("bits", [2.0]),
     ]  # fmt: skip
-    assert (found[0].title, found[1].title) == ("After JPEG", "In bits")
+    assert (found[0].shared.title, found[1].shared.title) == ("After JPEG", "In bits")
 
 
 def numbered(plan: Plan, results: Mapping[str, Result]) -> tuple[Plan, dict[str, Result]]:
@@ -136,10 +136,10 @@ def test_a_profile_draws_a_line_an_entry_over_the_numbers() -> None:
     tasks = [task for task in plan.tasks if task.name == FACES]
     plan, results = numbered(plan.model_copy(update={"tasks": tasks, "trials": trials}), results)
     view = suite_view(plan.suite, plan, results).figures[0]
-    [grid] = view.drawn.grids
+    [grid] = view.content.grids
     assert [row[0] for row in grid.rows] == ["1", "2", "4"]
-    assert len(list(drawing(view).iter(f"{SVG}polyline"))) == len(view.drawn.entries) == 4
-    assert "No number at the end of the name: EAcc." in view.drawn.missing
+    assert len(list(drawing(view).iter(f"{SVG}polyline"))) == len(view.content.entries) == 4
+    assert "No number at the end of the name: EAcc." in view.content.missing
     means = {(line["method"], line["metric"]): line["mean"] for line in lines_of(view)}
     assert float(means["bade", "odds_4"]) == pytest.approx(4 * float(means["bade", "odds_1"]))
 
@@ -161,10 +161,10 @@ def test_strips_are_the_first_seeds_pictures_with_values_below_the_first() -> No
         for key, result in results.items()
     }  # fmt: skip
     view = suite_view(plan.suite, plan, kept).figures[0]
-    assert [card.caption for card in view.drawn.cards] == ["<b>seed 0</b>", "another"]
-    assert view.drawn.cards[0].source == f"data:image/png;base64,{png(0)}"
-    assert [len(card.values) for card in view.drawn.cards] == [1, 0]
-    assert view.drawn.missing[0].startswith("Left no picture: standard, bade[stage=teacher]")
+    assert [card.caption for card in view.content.cards] == ["<b>seed 0</b>", "another"]
+    assert view.content.cards[0].source == f"data:image/png;base64,{png(0)}"
+    assert [len(card.values) for card in view.content.cards] == [1, 0]
+    assert view.content.missing[0].startswith("Left no picture: standard, bade[stage=teacher]")
 
 
 def test_a_metric_ranks_only_where_the_one_it_stands_in_for_does_not_exist() -> None:

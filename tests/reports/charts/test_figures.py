@@ -8,12 +8,11 @@ from itertools import pairwise
 
 import pytest
 
-from bench.reports.charts.axes import axis, axis_of_settings
+from bench.reports.charts.axes import measured_axis, settings_axis
+from bench.reports.charts.colours import PALETTE, SCALE, ink, style
 from bench.reports.charts.figures import FigureView
-from bench.reports.charts.heat import SCALE, _ink
 from bench.reports.charts.lines import swept
 from bench.reports.charts.subject import Series, coordinate, less
-from bench.reports.charts.svg import PALETTE, look
 from bench.reports.pages.suite import suite_view
 from bench.result import FigureInfo
 from tests.reports.figure_reading import SVG, drawing, lines_of, one, tooltips
@@ -70,7 +69,7 @@ def test_a_line_runs_over_all_values_of_its_coordinate(whole: dict[str, FigureVi
 
 
 def test_lone_points_are_left_out_where_the_method_is_swept(whole: dict[str, FigureView]) -> None:
-    entries = [entry for entry in whole["line"].drawn.entries if entry.method.name == "bade"]
+    entries = [entry for entry in whole["line"].content.entries if entry.method.name == "bade"]
     sweep = Series("bade", SWEPT_ON, [e for e in entries if e.task.name == SWEPT_ON])
     square = [e for e in entries if e.method.label == "bade[square=10]"]
     assert (len(sweep.entries), len(square)) == (len(TEMPERATURES), 1)
@@ -117,17 +116,18 @@ def test_lines_have_a_band_and_a_mark_for_each_value() -> None:
 
 def test_a_line_does_not_bridge_a_value_without_a_result() -> None:
     view = one(FIGURES[0].model_copy(update={"values": ["odds"]}), drop="bade[temperature=4]")
-    runs = [len(e.attrib["points"].split()) for e in drawing(view).iter(f"{SVG}polyline")]
+    strokes = drawing(view).iter(f"{SVG}polyline")
+    runs = [len(e.attrib["points"].split()) for e in strokes if "stroke-dasharray" not in e.attrib]
     assert runs[:2] == [3, 2]
-    assert any("bade[temperature=4]" in sentence for sentence in view.drawn.missing)
-    assert any("3 not run" in sentence for sentence in view.drawn.missing)
+    assert any("bade[temperature=4]" in sentence for sentence in view.content.missing)
+    assert any("3 not run" in sentence for sentence in view.content.missing)
 
 
 def test_a_method_without_the_coordinate_is_a_level_line(whole: dict[str, FigureView]) -> None:
     view = whole["line"]
     assert {li["temperature"] for li in lines_of(view) if li["method"] == "standard"} == {""}
-    assert any("Dashed across" in note for note in view.drawn.notes)
-    assert drawing(view).findall(f".//{SVG}line[@stroke-dasharray='6 5']")
+    assert any("Dashed across" in note for note in view.content.notes)
+    assert drawing(view).findall(f".//{SVG}polyline[@stroke-dasharray='6 5']")
 
 
 def test_published_points_are_hollow_and_named(whole: dict[str, FigureView]) -> None:
@@ -157,22 +157,23 @@ def test_a_label_loses_the_coordinates_alone(label: str, names: list[str], rest:
 
 
 def test_settings_in_factors_stand_on_a_logarithmic_axis() -> None:
-    made = axis_of_settings(TEMPERATURES, (0, 600))
-    assert made.logarithmic
-    assert made.labels == ("0.5", "1", "2", "4", "8", "16")
-    gaps = [made.at(b) - made.at(a) for a, b in pairwise(TEMPERATURES)]
+    axis = settings_axis(TEMPERATURES, "temperature", 600)
+    assert axis.logarithmic
+    assert axis.title == "temperature (log scale)"
+    assert list(axis.labels) == ["0.5", "1", "2", "4", "8", "16"]
+    gaps = [axis.share(b) - axis.share(a) for a, b in pairwise(TEMPERATURES)]
     assert gaps == pytest.approx([gaps[0]] * 5)
-    assert not axis_of_settings([i / 10 for i in range(11)], (0, 600)).logarithmic
-    assert axis_of_settings([3.0], (0, 600)).at(3.0) == 300
-    assert len(axis_of_settings(list(range(100)), (0, 300)).ticks) < 25
+    assert not settings_axis([i / 10 for i in range(11)], "x", 600).logarithmic
+    assert settings_axis([3.0], "x", 600).share(3.0) == 0.5
+    assert len(settings_axis(list(range(100)), "x", 300).ticks) < 25
 
 
 def test_the_best_cell_of_a_map_is_framed_and_named(whole: dict[str, FigureView]) -> None:
     view = whole["heat"]
     # Odds are least and EAcc is greatest where half of Have and all of Not Have have the trigger.
     words = "at rate_have = 0.5, rate_not_have = 1."
-    assert f"Best Odds: 10.00 ± 2.48 % {words}" in " ".join(view.drawn.notes)
-    assert f"Best EAcc: 80.00 ± 2.48 % {words}" in " ".join(view.drawn.notes)
+    assert f"Best Odds: 10.00 ± 2.48 % {words}" in " ".join(view.content.notes)
+    assert f"Best EAcc: 80.00 ± 2.48 % {words}" in " ".join(view.content.notes)
     marked = [t for t in tooltips(view) if t.endswith("(best)")]
     assert len(marked) == 2
     frames = [e for e in drawing(view).iter(f"{SVG}rect") if e.attrib.get("stroke-width") == "2.5"]
@@ -207,22 +208,22 @@ def test_cells_without_a_result_are_hatched_and_said_to_be_missing() -> None:
     view = one(FIGURES[2], drop=gone)
     hatched = [e for e in drawing(view).iter(f"{SVG}rect") if "hatching" in e.attrib["fill"]]
     assert len(hatched) == 2
-    assert view.drawn.missing == [f"Without a result (3 not run): {gone}."]
-    middle = [row[2] for row in view.drawn.grids[0].rows]
+    assert view.content.missing == [f"Without a result (3 not run): {gone}."]
+    middle = [row[2] for row in view.content.grids[0].rows]
     assert middle == ["10.00 ± 2.48, best", "n/a", "20.00 ± 2.48"]
 
 
 def test_cells_that_nobody_planned_are_said_so() -> None:
     few = FIGURES[2].model_copy(update={"methods": [m.label for m in GRID[:-1]]})
-    assert "Cells that the sweep does not plan: Odds" in one(few).drawn.missing[-1]
+    assert "Cells that the sweep does not plan: Odds" in one(few).content.missing[-1]
 
 
 def test_a_map_of_words_keeps_the_suites_order() -> None:
     figure = FigureInfo(kind="heat", title="t", x="stage", y="square", values=["odds"],
                         methods=["bade[square=10]", "bade[stage=teacher]"])  # fmt: skip
     view = one(figure)
-    assert view.drawn.grids[0].head == ["square \\ stage", "teacher", "student"]
-    assert [row[0] for row in view.drawn.grids[0].rows] == ["25", "10"]
+    assert view.content.grids[0].head == ["square \\ stage", "teacher", "student"]
+    assert [row[0] for row in view.content.grids[0].rows] == ["25", "10"]
 
 
 def luminance(colour: str) -> float:
@@ -233,7 +234,7 @@ def luminance(colour: str) -> float:
 
 @pytest.mark.parametrize("ground", SCALE)
 def test_numbers_can_be_read_on_every_colour_of_a_map(ground: str) -> None:
-    low, high = sorted((luminance(ground), luminance(_ink(ground))))
+    low, high = sorted((luminance(ground), luminance(ink(ground))))
     assert (high + 0.05) / (low + 0.05) >= 4.5
 
 
@@ -244,10 +245,10 @@ def test_the_scale_of_maps_rises_evenly_in_lightness() -> None:
 
 def test_noise_looks_like_noise() -> None:
     # The means of EAcc are equal, and an axis around them alone would cut off all bands.
-    made = axis([50.0, 50.1], [(48.0, 52.0), (48.1, 52.1)], (0, 100), room=2.4)
-    assert made.low <= 48.0
-    assert made.high >= 52.1
-    assert axis([50.0, 50.1], [(48.0, 52.0), (48.1, 52.1)], (0, 100)).low > 48.0
+    axis = measured_axis([50.0, 50.1], [(48.0, 52.0), (48.1, 52.1)], room=2.4)
+    assert axis.low <= 48.0
+    assert axis.high >= 52.1
+    assert measured_axis([50.0, 50.1], [(48.0, 52.0), (48.1, 52.1)]).low > 48.0
 
 
 @pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: f"{figure.kind} {figure.title[:8]}")
@@ -255,8 +256,8 @@ def test_a_figure_of_nothing_says_that_nothing_is_there(figure: FigureInfo) -> N
     plan = figure_plan([figure])
     view = suite_view(plan.suite, plan, {}).figures[0]
     assert view.svg is None
-    assert not view.drawn.contrasts
-    assert any("not run" in sentence for sentence in view.drawn.missing)
+    assert not view.content.contrasts
+    assert any("not run" in sentence for sentence in view.content.missing)
     assert all(line.get("seeds", "0") == "0" for line in lines_of(view))
 
 
@@ -266,9 +267,9 @@ def test_coordinates_metrics_and_methods_that_are_not_there_are_no_error(kind: s
                        methods=["nobody"])  # fmt: skip
     view = one(wrong)
     assert view.is_empty
-    assert view.drawn.missing or kind in ("table", "pictures")
+    assert view.content.missing or kind in ("table", "pictures")
     there = one(wrong.model_copy(update={"methods": []}))
-    assert there.drawn.missing
+    assert there.content.missing
 
 
 @pytest.mark.parametrize("seeds", [(1, 2), (0,)])
@@ -276,7 +277,7 @@ def test_fewer_seeds_than_planned_are_said(seeds: tuple[int, ...]) -> None:
     plan, results = figure_sweep([FIGURES[0]])
     view = suite_view(plan.suite, plan, without(results, "bade[temperature=8]", seeds)).figures[0]
     expected = f"bade[temperature=8] ({len(SEEDS) - len(seeds)} of 3)"
-    told = " ".join(view.drawn.missing).replace(f" on {SWEPT_ON}", "")
+    told = " ".join(view.content.missing).replace(f" on {SWEPT_ON}", "")
     assert f"Over fewer seeds than planned: {expected}." in told
 
 
@@ -301,7 +302,7 @@ def test_a_warning_travels_with_the_figure_of_its_task() -> None:
     assert official.warnings == []
 
 
-def test_looks_are_told_apart_by_more_than_colour() -> None:
-    looks = [look(i) for i in range(60)]
-    assert len(set(looks)) == 60
-    assert len({(style.colour, style.shape) for style in looks}) == 4 * len(PALETTE)
+def test_styles_differ_in_more_than_colour() -> None:
+    styles = [style(i) for i in range(60)]
+    assert len(set(styles)) == 60
+    assert len({(each.colour, each.shape) for each in styles}) == 4 * len(PALETTE)

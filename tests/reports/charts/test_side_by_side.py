@@ -41,7 +41,7 @@ def test_pairs_put_what_was_planted_against_what_the_data_has(whole: dict[str, F
     assert yes == pytest.approx([7, 32, 42, 52])
     halves = [float(line["artificial_no_half_width"]) for line in mine]
     assert halves == pytest.approx([100 * HALF] * 4)
-    assert "Odds: Pearson's r = 1.00, no interval, n = 4." in whole["pairs"].drawn.notes
+    assert "Odds: Pearson's r = 1.00, no interval, n = 4." in whole["pairs"].content.notes
     names = {e.text for e in drawing(whole["pairs"]).iter(f"{SVG}text")}
     assert {"0", "0.5", "0.7", "0.9", "Odds, %; artificial: no"} <= names
 
@@ -54,10 +54,10 @@ def test_a_task_without_its_counterpart_is_said_so() -> None:
                 "trials": [t for t in plan.trials if t.task != alone]}
     )  # fmt: skip
     view = suite_view(plan.suite, cut, results).figures[0]
-    told = " ".join(view.drawn.missing)
+    told = " ".join(view.content.missing)
     assert told.startswith("Without a counterpart in artificial: ")
     assert "standard on digits parity|ink [correlation=0]" in told
-    assert "n = 3" in " ".join(view.drawn.notes)
+    assert "n = 3" in " ".join(view.content.notes)
 
 
 def test_points_are_named_after_what_tells_their_tasks_apart(
@@ -67,7 +67,7 @@ def test_points_are_named_after_what_tells_their_tasks_apart(
         return [t.partition(", standard")[0] for t in tooltips(view) if "Odds" in t]
 
     assert names(whole["pairs"]) == ["0", "0.5", "0.7", "0.9"]
-    assert "Points are named after correlation." in whole["pairs"].drawn.notes
+    assert "Points are named after correlation." in whole["pairs"].content.notes
     plan, results = figure_sweep([FIGURES[3]])
     # A default is not in the task's name, and still the point is named after it.
     short = {TASKS[0].name: DIGITS, TASKS[1].name: f"{DIGITS} [artificial=True]"}
@@ -112,28 +112,28 @@ def test_where_there_is_no_coefficient_or_interval_none_is_made_up(
 
 
 def test_a_table_sets_the_published_value_beside_the_measured(whole: dict[str, FigureView]) -> None:
-    faces = next(c for c in whole["table"].drawn.contrasts if c.task == FACES)
+    faces = next(c for c in whole["table"].content.contrasts if c.task == FACES)
     labels = [method.label for method in faces.methods]
     rows = {metric.name: cells for metric, cells in faces.rows}
     assert list(rows) == ["odds", "eacc@clean"]
     found = rows["eacc@clean"][labels.index("bade[stage=teacher]")]
     # 80 % measured here; Table 4 has 69.93 for the teacher on clean faces.
     assert (found.published, found.difference) == (69.93, pytest.approx(10.07))
-    age = next(c for c in whole["table"].drawn.contrasts if c.task == AGE)
+    age = next(c for c in whole["table"].content.contrasts if c.task == AGE)
     assert [metric.name for metric, _ in age.rows] == ["mse"]
     standard = age.rows[0][1][0]
     assert (standard.published, standard.difference) == (0.0504, pytest.approx(0.05 - 0.0504))
-    assert any("Does not exist (defined for classes)" in s for s in whole["table"].drawn.missing)
+    assert any("Does not exist (defined for classes)" in s for s in whole["table"].content.missing)
 
 
 def test_pictures_come_with_words_values_and_published_ones(whole: dict[str, FigureView]) -> None:
-    cards = {card.label: card for card in whole["pictures"].drawn.cards}
+    cards = {card.label: card for card in whole["pictures"].content.cards}
     assert set(cards) == {"bade", "bade[square=10]"}
     card = cards["bade[square=10]"]
     assert card.source.startswith("data:image/png;base64,iVBOR")
     assert card.caption == "clean, T_A0 and T_A1"
     assert [value.published for value in card.values[0][1]] == [3.18, 77.35]
-    assert any(s.startswith("Without a picture: ") for s in whole["pictures"].drawn.missing)
+    assert any(s.startswith("Without a picture: ") for s in whole["pictures"].content.missing)
 
 
 @pytest.mark.parametrize("text", ['"><script>', "iVBOR", "", "aGVsbG8=", "ü"])
@@ -167,7 +167,7 @@ def test_many_methods_go_down_and_metrics_across() -> None:
 
 def test_a_turned_table_has_a_line_a_method_on_the_page(tmp_path: Path) -> None:
     plan, results = figure_sweep([FigureInfo(kind="table", title="T", values=["odds"])])
-    drawn = suite_view(SUITE, plan, results).figures[0].drawn
+    drawn = suite_view(SUITE, plan, results).figures[0].content
     turned = next(c for c in drawn.contrasts if c.is_turned)
     html = render(store_of(tmp_path, plan, results))[f"{SUITE}/index.html"]
     start = html.index('<table class="contrast">\n<caption><span>' + turned.task)

@@ -130,7 +130,7 @@ def test_figure_4_2_has_a_slope_a_seed_and_every_pair_tested() -> None:
     boxes = figures()[1]
     told = {(line["method"], int(line["seed"])): float(line["slope"]) for line in lines_of(boxes)}
     assert told == {(m, s): v for m, seeds in SLOPES.items() for s, v in seeds.items()}
-    [table] = boxes.drawn.tables
+    [table] = boxes.content.tables
     assert len(table.rows) == 3
     row = next(row for row in table.rows if row[0].startswith("dro (") and "pgd" in row[0])
     assert row[0] == "dro (0.02000) below dro[attack=pgd] (0.04500)"
@@ -142,7 +142,7 @@ def test_figure_4_2_has_a_slope_a_seed_and_every_pair_tested() -> None:
 
 
 def test_the_published_test_stands_beside_the_measured_one() -> None:
-    [table] = figures()[1].drawn.tables
+    [table] = figures()[1].content.tables
     row = next(row for row in table.rows if row[0].startswith("dro (") and "pgd" in row[0])
     assert row[7] == "t = 3.852, p = 0.00017 (perceptual-DRO, section 4)"
     others = [r[7] for r in table.rows if r is not row]

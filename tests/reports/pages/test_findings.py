@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 
 from bench.cli.main import app
 from bench.reports.boards.over_tasks import OverTasks, Standing, over_tasks
-from bench.reports.charts.critical_difference import MOST, critical_difference_diagram
+from bench.reports.charts.critical_difference import MOST, critical_difference
 from bench.reports.charts.scatter import scatter
-from bench.reports.charts.svg import standalone
+from bench.reports.charts.svg import draw, standalone
 from bench.reports.pages.findings import RULES, findings, over_tasks_views
 from bench.reports.site import pages, render
 from bench.reports.statistics.seeds import Interval
@@ -82,8 +82,9 @@ def test_the_pareto_front_is_marked_in_table_and_drawing() -> None:
     board = board_of(odds, eacc, told=["told"])
     # c is worse than b on both; a and d are equal, and neither beats the other.
     assert board.pareto == {"a", "b", "d"}
-    svg = scatter(board, "x")
-    assert svg is not None
+    chart = scatter(board)
+    assert chart is not None
+    svg = draw(chart, "x")
     assert "Pareto front by means: a, d, b" in svg or "Pareto front by means: " in svg
     (front,) = [
         group
@@ -91,13 +92,12 @@ def test_the_pareto_front_is_marked_in_table_and_drawing() -> None:
         if (group.findtext(f"{SVG}title") or "").startswith("Pareto")
     ]
     # From a right at its EAcc, then up to b: lower Odds and higher EAcc are better.
-    ends = [[float(line.attrib[name]) for name in ("x1", "y1", "x2", "y2")] for line in front[1:]]
-    x0, y0, x1, y1 = ends[-2]
+    corners = [tuple(map(float, point.split(","))) for point in front[1].attrib["points"].split()]
+    (x0, y0), (x1, y1), (x2, y2) = corners[-3:]
     assert y0 == y1
     assert x1 > x0
-    x0, y0, x1, y1 = ends[-1]
-    assert x0 == x1
-    assert y1 < y0
+    assert x1 == x2
+    assert y2 < y1
     assert board_of(odds).pareto == frozenset()
 
 
@@ -164,20 +164,24 @@ def ranks(*mean_ranks: float, groups: list[tuple[int, int]], reach: float = 1.0)
     return OverTasks(found.metric, found.tasks, 4, standings, found.friedman, reach, groups, {})
 
 
+def diagram(ranks: OverTasks) -> str:
+    chart = critical_difference(ranks)
+    assert chart is not None
+    return draw(chart, "x")
+
+
 def test_the_diagram_draws_ranks_ruler_and_bars_to_scale() -> None:
-    svg = critical_difference_diagram(ranks(1.0, 1.5, 3.0, 4.5, 5.0, groups=[(0, 1), (3, 4)]), "x")
-    assert svg is not None
-    root = parsed(svg)
+    root = parsed(diagram(ranks(1.0, 1.5, 3.0, 4.5, 5.0, groups=[(0, 1), (3, 4)])))
     # Five methods: the scale's 368 units are four ranks, so a critical difference of 1 is 92.
-    lines = [{k: float(line.attrib[k]) for k in ("x1", "x2", "y1", "y2")}
-             for line in root.iter(f"{SVG}line")]  # fmt: skip
-    assert {"x1": 196.0, "x2": 288.0, "y1": 30.0, "y2": 30.0} in lines
-    bars = [group for group in root.iter(f"{SVG}g") if group.get("stroke-linecap") == "round"]
+    assert "196,30 288,30" in [line.get("points") for line in root.iter(f"{SVG}polyline")]
+    bars = [
+        group for group in root.iter(f"{SVG}g")
+        if (line := group.find(f"{SVG}polyline")) is not None and line.get("stroke-linecap")
+    ]  # fmt: skip
     assert [bar.findtext(f"{SVG}title") for bar in bars] == [
         "not separated: m0, m1", "not separated: m3, m4",
     ]  # fmt: skip
-    ends = [(float(bar[1].attrib["x1"]), float(bar[1].attrib["x2"])) for bar in bars]
-    assert ends == [(192.0, 246.0), (514.0, 568.0)]
+    assert [bar[1].attrib["points"] for bar in bars] == ["192,82 246,82", "514,91 568,91"]
     words = [element.text for element in root.iter(f"{SVG}text")]
     for label in (
         "m0 1.00",
@@ -191,8 +195,7 @@ def test_the_diagram_draws_ranks_ruler_and_bars_to_scale() -> None:
 
 
 def test_a_ruler_longer_than_the_drawing_is_told_instead() -> None:
-    svg = critical_difference_diagram(ranks(1.0, 2.0, 3.0, groups=[(0, 2)], reach=9.0), "x")
-    assert svg is not None
+    svg = diagram(ranks(1.0, 2.0, 3.0, groups=[(0, 2)], reach=9.0))
     assert "critical difference 9.00, more than the whole scale" in svg
 
 
@@ -200,14 +203,11 @@ def test_a_hostile_or_long_name_is_text_and_fits() -> None:
     found = ranks(1.0, 2.0, 3.0, groups=[])
     long = "bade[strength=auto,temperature=4,square=10]"
     named = [standing(HOSTILE, 1.0), standing(long, 2.0), standing("c", 3.0)]
-    svg = critical_difference_diagram(
-        OverTasks(found.metric, found.tasks, 4, named, found.friedman, 1.0, [], {}), "x"
-    )
-    assert svg is not None
+    svg = diagram(OverTasks(found.metric, found.tasks, 4, named, found.friedman, 1.0, [], {}))
     assert "<script" not in standalone(svg)
     assert f"<title>{long}</title>" in svg
     assert all(len(e.text or "") < 40 for e in parsed(svg).iter(f"{SVG}text"))
-    assert critical_difference_diagram(ranks(*range(1, MOST + 2), groups=[]), "x") is None
+    assert critical_difference(ranks(*range(1, MOST + 2), groups=[])) is None
 
 
 def test_every_rule_is_on_the_page(html: str) -> None:

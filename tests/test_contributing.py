@@ -90,7 +90,7 @@ def added(copy: Path) -> list[Path]:
 
 
 def test_what_contributing_adds_shows_up_everywhere(copy: Path, added: list[Path]) -> None:
-    assert len(added) >= 4
+    assert len(added) == 5
     page = (copy / "site" / "digits" / "index.html").read_text()
     assert "group_weights[power=0.5]" in page
     assert "every group counts the same" in page
@@ -102,6 +102,9 @@ def test_what_contributing_adds_shows_up_everywhere(copy: Path, added: list[Path
         "e = c.get_experiment_by_name('digits').experiment_id;"
         "print(len(c.search_runs([e], \"tags.method = 'group_weights'\")))"
     )
+    calibrated = (copy / "site" / "calibration" / "index.html").read_text()
+    assert "Expected calibration error." in calibrated
+    assert "Σ_b n_b/n" in (copy / "site" / "reading.html").read_text()
     runs = in_copy(copy, sys.executable, "-c", count)
     assert runs.strip() == "4"  # on each of two tracks, the trial and its summary
 

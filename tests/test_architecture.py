@@ -119,6 +119,12 @@ def room(module: str) -> str:
     return inside if folder in ("", "reports") else folder
 
 
+def floor(name: str) -> int:
+    """The floor of a room; a track that is not listed stands above those that are."""
+    new = name.startswith("tracks.") and name not in FLOOR
+    return FLOOR["tracks.robust_fairness" if new else name]
+
+
 def arrows() -> dict[tuple[str, str], str]:
     """(room, room it imports from) -> an import that says so."""
     return {
@@ -138,12 +144,14 @@ def nodes(kind: type[ast.AST]) -> Iterator[tuple[str, ast.AST]]:
 
 def test_every_room_has_its_floor() -> None:
     bare = {"bench", "attacks", "reports"}  # packages that hold nothing but rooms
-    assert {room(module) for module in SOURCES} - bare == set(FLOOR)
+    rooms = {room(module) for module in SOURCES} - bare
+    assert rooms - set(FLOOR) == {name for name in rooms if name.startswith("tracks.")} - set(FLOOR)
+    assert set(FLOOR) <= rooms
     assert "bench.method" in imports("bench.methods.bade")
 
 
 def test_imports_go_down_and_never_back() -> None:
-    assert [said for (a, b), said in arrows().items() if FLOOR[b] <= FLOOR[a]] == []
+    assert [said for (a, b), said in arrows().items() if floor(b) <= floor(a)] == []
 
 
 def test_rooms_do_not_stand_in_circles() -> None:

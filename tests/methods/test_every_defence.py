@@ -15,7 +15,11 @@ from bench.models.weights import network
 from bench.tracks.poisoning.contract import Defence, Defender, PoisoningTask
 from tests import tiny_poison
 
-FASTER = {"confusion_training": {"steps": 3}, "neural_cleanse": {"rounds": 3, "epochs": 1}}
+FASTER = {
+    "confusion_training": {"steps": 3},
+    "labor": {"epochs": 5},
+    "neural_cleanse": {"rounds": 3, "epochs": 1},
+}
 """Settings under which a defence that takes long is tried here."""
 DEFENDERS = {name: cls for name, cls in methods().items() if issubclass(cls, Defender)}
 

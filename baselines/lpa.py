@@ -15,7 +15,7 @@ from bench.attacks.adversarial.best import Noise
 from bench.attacks.adversarial.neural_ball import Features, distances, features, project
 from bench.learning.loop import Context
 from bench.method import Paper
-from bench.models import pretrained
+from bench.models.pretrained import WeightsFolder
 from bench.perception import images
 from bench.perception.distances.networks import ARCHITECTURES
 from bench.tracks.imperceptibility import Attacker
@@ -49,15 +49,14 @@ class Lpa(Attacker):
     steps: Annotated[int, Field(ge=1)] = 20
     """T, steps a round; 20 is the authors' default."""
 
-    @property
-    def files(self) -> tuple[Path, ...]:
+    def files(self, weights: WeightsFolder) -> tuple[Path, ...]:
         """Weights of the network whose features measure distances."""
-        return pretrained.present((ARCHITECTURES[self.network].name,))
+        return weights.present((ARCHITECTURES[self.network].name,))
 
     def perturb(self, model: nn.Module, x: Tensor, y: Tensor, context: Context) -> Tensor:
         """Attack a batch."""
         images.check(x)
-        phi = features(self.network, f"LPA ({self.network})", context.device)
+        phi = features(self.network, f"LPA ({self.network})", context.device, context.weights)
         with torch.no_grad():
             there = phi(x)
         found = (x + Noise(context.generator("lpa/start")).normal(x, 0.01)).clamp(0, 1)

@@ -16,7 +16,7 @@ from bench.attacks.adversarial.best import Noise
 from bench.attacks.adversarial.neural_ball import Features, features, project
 from bench.learning.loop import Context
 from bench.method import Paper
-from bench.models import pretrained
+from bench.models.pretrained import WeightsFolder
 from bench.perception import images
 from bench.perception.distances.networks import ARCHITECTURES
 from bench.tracks.imperceptibility import Attacker
@@ -46,15 +46,14 @@ class Ppgd(Attacker):
     cg_steps: Annotated[int, Field(ge=1)] = 5
     """Iterations of conjugate gradients a step; 5 is the authors' default."""
 
-    @property
-    def files(self) -> tuple[Path, ...]:
+    def files(self, weights: WeightsFolder) -> tuple[Path, ...]:
         """Weights of the network whose features measure distances."""
-        return pretrained.present((ARCHITECTURES[self.network].name,))
+        return weights.present((ARCHITECTURES[self.network].name,))
 
     def perturb(self, model: nn.Module, x: Tensor, y: Tensor, context: Context) -> Tensor:
         """Attack a batch."""
         images.check(x)
-        phi = features(self.network, f"PPGD ({self.network})", context.device)
+        phi = features(self.network, f"PPGD ({self.network})", context.device, context.weights)
         here = (x + Noise(context.generator("ppgd/start")).normal(x, 0.01)).clamp(0, 1)
         size = 2 * self.bound / self.steps  # the authors' default
         for _ in range(self.steps):

@@ -24,6 +24,7 @@ from typing import (
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from bench.errors import UsageError, unknown
+from bench.models.pretrained import WeightsFolder
 from bench.plugins import classes, discover, lookup
 from bench.result import Scalar
 
@@ -101,9 +102,12 @@ class Method(Configured):
         """Why its numbers are not comparable with those of other methods, or None if they are."""
         return None
 
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """Input files. Their content, not their name, is part of a trial's key."""
+    def files(self, weights: WeightsFolder) -> tuple[Path, ...]:
+        """Input files. Their content, not their name, is part of a trial's key.
+
+        Args:
+            weights: where files of published weights are looked for.
+        """
         return ()
 
     def picture(self) -> Picture | None:

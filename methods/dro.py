@@ -19,8 +19,8 @@ from bench.learning.sampling import WeightedSplit, drawn
 from bench.learning.settings import Recipe
 from bench.learning.split import Batch, Split
 from bench.method import Paper
-from bench.models import pretrained
 from bench.models.backbones import Backbone
+from bench.models.pretrained import WeightsFolder
 from bench.models.weights import sha256_of
 from bench.perception.distances import files_of
 from bench.tracks.robust_fairness import FairTrainer, GroupTask
@@ -79,19 +79,18 @@ class DRO(FairTrainer):
     """one: theta_0 and D_rob of seed 0 serve all seeds, as in the paper; each: every seed makes its
     own."""
 
-    @property
-    def files(self) -> tuple[Path, ...]:
+    def files(self, weights: WeightsFolder) -> tuple[Path, ...]:
         """Weights of the inner attack's cost."""
-        return pretrained.present(files_of(self.attack))
+        return weights.present(files_of(self.attack))
 
     def train(self, task: GroupTask, context: Context) -> nn.Module:
         """Algorithm 4.2 on what Algorithm 4.1 made, once for all seeds."""
         seed = FIRST if self.adversarial_set == "one" else context.seed
-        attack = self._problem().on(task.kind, task.shape, task.device)
+        attack = self._problem().on(task.kind, task.shape, task.device, context.weights)
         start = task.pretrained(context, seed)
         robust = context.shared(
             "adversarial set",
-            self._decided_by(),
+            self._decided_by(context.weights),
             RobustSet(task.train, self.t_1),
             lambda inner, blank: self._generate(task, inner, start, attack, blank),
             seed,
@@ -153,11 +152,11 @@ class DRO(FairTrainer):
         """Plain SGD at a constant rate."""
         return Recipe(epochs, self.batch, self.learning_rate, 0.0, falls=False, watched=watched)
 
-    def _decided_by(self) -> dict[str, str | bool | int | float | None]:
+    def _decided_by(self, weights: WeightsFolder) -> dict[str, str | bool | int | float | None]:
         """What Algorithm 4.1 depends on besides task, theta_0 and seed."""
         later = ("t_2", "adversarial_set")
         mine = {name: value for name, value in self.parameters.items() if name not in later}
-        files = " ".join(sha256_of(path) for path in self.files)
+        files = " ".join(sha256_of(path) for path in self.files(weights))
         return {**mine, "revision": self.revision, "files": files}
 
 

@@ -18,6 +18,7 @@ from bench.learning.settings import Recipe
 from bench.learning.standard import plain_loss
 from bench.method import Paper
 from bench.models.backbones import check_shape
+from bench.models.pretrained import WeightsFolder
 from bench.models.weights import network
 from bench.tracks.poisoning import Defence, Defender, PoisoningTask
 from bench.tracks.poisoning.tagging import MOST, Queue, look
@@ -85,9 +86,9 @@ class Labor(Defender):
     flip: bool = True
     """Whether MoCo takes mirror images for the same thing."""
 
-    @property
-    def files(self) -> tuple[Path, ...]:
+    def files(self, weights: WeightsFolder) -> tuple[Path, ...]:
         """The tags decide, and the network given, wherever they lie."""
+        del weights
         tags = (Path(self.tags),) if self.annotator == "recorded" else ()
         return (*tags, Path(self.embedding)) if self.clustering == "given" else tags
 

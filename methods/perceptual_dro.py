@@ -20,7 +20,7 @@ from bench.attacks.adversarial.ascent import (
 from bench.attacks.adversarial.one_step import one_step
 from bench.learning.loop import Context
 from bench.method import Paper
-from bench.models import pretrained
+from bench.models.pretrained import WeightsFolder
 from bench.perception import images
 from bench.perception.distances import files_of, load
 from bench.perception.images import eight_bit
@@ -93,10 +93,9 @@ class PerceptualDro(Attacker):
         named = {"ssim": "ssim_same", "lpips": f"lpips_{self.network}", "ssim_step": ""}
         return named.get(self.cost, self.cost)
 
-    @property
-    def files(self) -> tuple[Path, ...]:
+    def files(self, weights: WeightsFolder) -> tuple[Path, ...]:
         """Weights of the cost's network."""
-        return pretrained.present(files_of(self.measure))
+        return weights.present(files_of(self.measure))
 
     def perturb(self, model: nn.Module, x: Tensor, y: Tensor, context: Context) -> Tensor:
         """Attack a batch."""
@@ -106,9 +105,9 @@ class PerceptualDro(Attacker):
 
     def _climb(self, context: Context) -> Ascent:
         """Algorithm 3.1. Raises Skip where the cost's weights are missing."""
-        cost = load(self.measure, context.device)
+        cost = load(self.measure, context.device, context.weights)
         if files := files_of(self.measure):
-            context.chosen["cost's weights"] = pretrained.described(files)
+            context.chosen["cost's weights"] = context.weights.described(files)
         scale = self.scale
         context.chosen.update({"loss": scale.loss, "step": scale.step_size, "weight": scale.weight})
         return Ascent(

@@ -36,9 +36,10 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("perception.distances",),
     ("perception",),
     ("learning",),
+    ("method",),
     ("models",),
     ("data",),
-    ("method", "listening"),
+    ("listening",),
     ("result", "plugins"),
     ("errors", "heartbeat", "seeds", "vision_models"),
 )

@@ -15,6 +15,7 @@ from bench.learning.loop import Context
 from bench.learning.selection import Scores
 from bench.learning.settings import Training
 from bench.learning.split import Split
+from bench.models.pretrained import WeightsFolder
 from bench.vision_models import torchvision_models
 
 CPU = torch.device("cpu")
@@ -30,11 +31,12 @@ def oracle(package: str) -> ModuleType:
     return importlib.import_module(package)
 
 
-def context(seed: int = 0) -> Context:
-    """What an attack is given besides images and model."""
+def context(seed: int = 0, data: Path | None = None) -> Context:
+    """What an attack is given besides images and model; its weights lie in the folder `data`."""
     nothing = Split.of(torch.zeros(1, 1), torch.zeros(1).long(), torch.zeros(1).long())
     training = Training(epochs=1, batch_size=1, learning_rate=1e-3)
-    return Context(seed, training, CPU, nothing, lambda *_: Scores({}, (0.0,)), {})
+    score = lambda *_: Scores({}, (0.0,))  # noqa: E731
+    return Context(seed, training, CPU, nothing, score, {}, weights=WeightsFolder(data))
 
 
 def pictures(n: int = 6, channels: int = 3, side: int = 12, seed: int = 0) -> Tensor:

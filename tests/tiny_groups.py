@@ -13,6 +13,7 @@ from bench.data.dataset import DataSet, Options, TaskDefinition
 from bench.data.prepared import Arrays, Columns, Meta
 from bench.data.raw import RawFolder
 from bench.learning.settings import Training
+from bench.models.pretrained import MIRROR_ALONE
 from bench.tracks.debiasing import DebiasingTask
 from bench.tracks.options import EarlierOptions
 from bench.tracks.robust_fairness import GroupTask
@@ -73,7 +74,7 @@ def prepared(changes: Mapping[str, Any] | None = None, **training: Any) -> Prepa
         definition=data.tasks["y|village"], options=EarlierOptions(), training=settings,
         attack=None, seed=0,
         device=torch.device("cpu"), scope={"task": "villages", "seed": 0},
-        cache=Path("/nonexistent"),
+        cache=Path("/nonexistent"), weights=MIRROR_ALONE,
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from bench.models.pretrained import MIRROR_ALONE
 from bench.result import PlannedTask, Scalar, TrackInfo
 from bench.tracks.registry import tracks
 from tests.reports.synthetic_sweep import planned_task
@@ -17,4 +18,5 @@ def planned(track: str, classes: int, options: dict[str, Scalar] | None = None) 
 
 def info_of(track: str, classes: Iterable[int] = (2,), **options: Scalar) -> TrackInfo:
     """What a plan says of a track whose tasks have these numbers of classes."""
-    return tracks()[track].info_on([planned(track, count, options) for count in classes])
+    tasks = [planned(track, count, options) for count in classes]
+    return tracks()[track].info_on(tasks, MIRROR_ALONE)

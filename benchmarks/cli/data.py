@@ -54,7 +54,7 @@ def data_list(data: Data = DATA) -> None:
         rows.append((name, found.title, f"raw files: {raw}", state, found.licence))
     from bench.models import pretrained  # noqa: PLC0415
 
-    for name, state in pretrained.listing(data):
+    for name, state in pretrained.WeightsFolder(data).listing():
         what = f"a network's weights, {pretrained.FILES[name].name}"
         rows.append((f"weights/{name}", what, state, "", pretrained.licence(name)))
     print_rows(rows)
@@ -75,7 +75,7 @@ def data_get(
     room, _, file = name.partition("/")
     of_weights = room == pretrained.ROOM
     if of_weights:
-        fetched = pretrained.get(file, data, accept_licence)
+        fetched = pretrained.WeightsFolder(data).get(file, accept_licence)
     else:
         fetched = Library(data).get(name, accept_licence)
     for path in fetched:

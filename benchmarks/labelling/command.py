@@ -85,11 +85,10 @@ def opened(
 ) -> tuple[Labelling, Any]:
     """The queue with its answers so far, and what makes a row of the training set visible."""
     torch.set_num_threads(wanted.threads)  # as in a trial: more of them round differently
-    library = Library(wanted.data)
-    prepare(planning.Selected(suite, (task,), (method,), (wanted.seed,)), library, console)
-    meta = library.meta(task.data, task.options)
-    spec = planning.spec(suite.name, task, method, wanted.seed, meta)
+    selected = planning.Selected(suite, (task,), (method,), (wanted.seed,))
+    prepare(selected, Library(wanted.data), console)
     place = Workspace(wanted.data, wanted.out, choose_device(wanted.device), wanted.threads)
+    spec = the_trial(suite, task, method, wanted.seed, place)
     console.print(f"Opening {task.name}, seed {wanted.seed}.", highlight=False, markup=False)
     asked = prepared(spec, place)
     try:
@@ -106,6 +105,14 @@ def opened(
         return shown(samples, row, spectrum)
 
     return Labelling(wanted.tags, queue, wanted.seed, spec.data_hash), show
+
+
+def the_trial(
+    suite: Suite, task: TaskSpec, method: Method, seed: int, place: Workspace
+) -> planning.TrialSpec:
+    """The trial whose training set is labelled, with the key that `bench` gives it."""
+    meta = Library(place.data).meta(task.data, task.options)
+    return planning.spec(suite.name, task, method, seed, meta, place.weights)
 
 
 def the_task(suite: Suite, name: str) -> TaskSpec:

@@ -21,6 +21,7 @@ from bench.learning.inputs import Augment, Inputs, flips_and_shifts
 from bench.learning.selection import Scores, Selection, best
 from bench.learning.settings import Recipe, Training
 from bench.learning.split import Batch, Split
+from bench.models.pretrained import MIRROR_ALONE, WeightsFolder
 from bench.result import Record, Scalar, digest, write_atomically
 from bench.seeds import generator, seed_for, seeded
 
@@ -54,6 +55,7 @@ class Context:
         score: (logits, split) -> Scores, given by the track.
         scope: everything but the method that decides a trained model; names shared work.
         cache: folder of shared work, or None to build it anew.
+        weights: where files of published weights are looked for.
         curves: per-epoch values, filled by `train`.
         chosen: what was selected, filled by `train` and by methods.
         shared_seconds: cost of shared work that this trial used, whoever built it.
@@ -69,6 +71,7 @@ class Context:
     score: Callable[[Tensor, Split], Scores]
     scope: Mapping[str, Any]
     cache: Path | None = None
+    weights: WeightsFolder = MIRROR_ALONE
     curves: dict[str, list[float]] = field(default_factory=dict)
     chosen: dict[str, Scalar] = field(default_factory=dict)
     shared_seconds: float = 0.0

@@ -8,14 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from bench.errors import SuiteError
-from bench.models import pretrained
+from bench.models.pretrained import FILES, MissingWeights, WeightsFolder
 from bench.models.weights import IMAGENET, INCEPTION, load_exactly, read_state
 from bench.vision_models import is_classifier, torchvision_models
 
 PUBLISHED = "published"
-"""As the training setting `weights`: the ImageNet weights of the backbone, wherever they stand."""
+"""The value of the training setting `weights` that means the backbone's ImageNet weights."""
 IN_UNIT_RANGE = ("inception_v3", "googlenet")
-"""Networks whose published weights came from elsewhere and see pixels from -1 to 1."""
+"""Networks whose published weights expect pixels from -1 to 1."""
 
 
 class Classifier(nn.Module):
@@ -41,7 +41,7 @@ class Classifier(nn.Module):
 
 
 def of_backbone(network: nn.Module) -> Classifier:
-    """A network of this project, which takes pixels from 0 to 255, for pixels from 0 to 1."""
+    """Let a network of this project, which takes pixels from 0 to 255, take them from 0 to 1."""
     return Classifier(network, (0.0,), (1 / 255,))
 
 
@@ -65,32 +65,38 @@ def published(name: str, path: Path) -> Classifier:
     return Classifier(network, *(INCEPTION if name in IN_UNIT_RANGE else IMAGENET))
 
 
-def weights_of(weights: str, backbone: str) -> Path | None:
-    """The file that the setting `weights` names; None where it names none, or it is nowhere."""
-    if weights != PUBLISHED:
-        return Path(weights) if weights else None
+def weights_of(setting: str, backbone: str, weights: WeightsFolder) -> Path | None:
+    """The file that the training setting `weights` names, or None.
+
+    Args:
+        setting: a path, "published" for the backbone's published weights, or "" for none.
+        backbone: name of the network.
+        weights: where published weights are looked for.
+    """
+    if setting != PUBLISHED:
+        return Path(setting) if setting else None
     try:
-        return find(backbone)
-    except pretrained.MissingWeights:
+        return find(backbone, weights)
+    except MissingWeights:
         return None  # the trial says so, and is run once the file is there: its key changes
 
 
-def find(backbone: str) -> Path:
-    """Where the published weights of a backbone stand.
+def find(backbone: str, weights: WeightsFolder) -> Path:
+    """The path of a backbone's published weights.
 
     Raises:
-        MissingWeights: nowhere here.
+        MissingWeights: the file is missing, or none is known for this backbone.
     """
-    if backbone not in pretrained.FILES:
-        known = ", ".join(name for name in pretrained.FILES if is_classifier(name))
-        raise pretrained.MissingWeights(
+    if backbone not in FILES:
+        known = ", ".join(name for name in FILES if is_classifier(name))
+        raise MissingWeights(
             f"`weights: {PUBLISHED}` finds those of {known}; for {backbone}, name the file: "
             f"--set training.weights={backbone}.safetensors"
         )
-    return pretrained.find(backbone, f"the classifier {backbone}")
+    return weights.find(backbone, f"the classifier {backbone}")
 
 
 def _with_counters(network: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Batch normalisation's counters, which old files lack and no inference reads, as zeros."""
+    """Add batch normalisation's counters as zeros: old files lack them, no inference reads them."""
     absent = {key for key in network.state_dict() if key.endswith("num_batches_tracked")}
     return {**dict.fromkeys(absent - set(state), torch.zeros((), dtype=torch.int64)), **state}

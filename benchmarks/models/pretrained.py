@@ -1,21 +1,21 @@
-"""Weights of the networks that judge images: where they are looked for and how they are fetched.
+"""Published weights of networks: which files there are, where they lie, how they are fetched.
 
-They stand in the folder `weights` of `$BENCH_MIRROR`, or in `raw/weights` of the data folder.
+A file lies in the folder `weights` of `$BENCH_MIRROR`, or in `raw/weights` of the data folder. The
+data folder is an argument wherever weights are used: their content decides the keys of results, so
+a plan must not depend on who makes it.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
-from bench.data.raw import MIRROR, RawFile, RawFolder, RawRecord
+from bench.data.raw import MIRROR, RawFile, RawFolder
 from bench.errors import DataError, Skip, UsageError, unknown
 
 ROOM = "weights"
-DATA = "BENCH_DATA"
 GITHUB = "https://raw.githubusercontent.com"
 HEADS = (
     f"{GITHUB}/richzhang/PerceptualSimilarity/082bb24f84c091ea94de2867d34c4544f68e0963"
@@ -74,106 +74,95 @@ FILES = {
         "0937b01480c7a637ae3018af755faa8ecde4788b52bb246b7ae62cf96fb6baf0",
     ),
 }
-"""By the name that `bench data get weights/NAME` takes."""
+"""The files by the name that `bench data get weights/NAME` takes."""
 CONSENT = {"pieapp": "for non-commercial use only, its authors say"}
 """What a person must agree to before a file is fetched."""
 MIT = ("dists",)
-
-_data: ContextVar[Path | None] = ContextVar("folder of data", default=None)
+"""Files under the MIT licence; those that are neither here nor in CONSENT are under BSD."""
 
 
 class MissingWeights(Skip):
-    """A network's weights are nowhere on this machine; the message says what to put where."""
+    """A network's weights are not on this machine; the message names the file and its place."""
 
 
-@contextmanager
-def beside(data: Path) -> Iterator[None]:
-    """Within, weights are looked for in this data folder and in the mirror."""
-    token = _data.set(data)
-    try:
-        yield
-    finally:
-        _data.reset(token)
+@dataclass(frozen=True)
+class WeightsFolder:
+    """Where files of weights are looked for: in the mirror first, then in the data folder.
 
-
-def folder(names: tuple[str, ...] = tuple(FILES), data: Path | None = None) -> RawFolder:
-    """The folder of weights, as one of raw files.
-
-    Args:
-        names: which files it should have.
-        data: the data folder; by default the one of `beside`, $BENCH_DATA or ./data.
+    Attributes:
+        data: the data folder; None leaves the mirror alone.
     """
-    place = data or _data.get() or Path(os.environ.get(DATA, "data"))
-    return RawFolder(ROOM, tuple(FILES[name] for name in names), place / "raw")
 
+    data: Path | None = None
 
-def find(name: str, what: str) -> Path:
-    """Where a file of weights stands. Raises MissingWeights, naming `what` needs it."""
-    file, room = FILES[name], folder((name,))
-    if place := room.where(file.name):
-        return place
-    # Not the folders' full names: the sentence ends on pages that are published.
-    mirrored = len(room.folders) > 1
-    looked = f"neither in ${MIRROR}/{ROOM} nor" if mirrored else "not"
-    raise MissingWeights(
-        f"{what} needs {file.name}, which is {looked} in raw/{ROOM} of the data folder. Run "
-        f"`bench data get {ROOM}/{name}`, or put it there; {MIRROR} may name a mirror."
-    )
+    def raw(self, *names: str) -> RawFolder:
+        """The files of these names as a folder of raw files."""
+        downloads = self.data / "raw" if self.data else Path(os.devnull)
+        return RawFolder(ROOM, tuple(FILES[name] for name in names), downloads)
 
+    def where(self, name: str) -> Path | None:
+        """The path of a file, or None where it is missing."""
+        return self.raw(name).where(FILES[name].name)
 
-def present(names: Iterable[str]) -> tuple[Path, ...]:
-    """Where those of these files stand that are here, each once, in the order of their names."""
-    found = (folder((name,)).where(FILES[name].name) for name in dict.fromkeys(names))
-    return tuple(path for path in found if path)
-
-
-def missing(names: Iterable[str]) -> tuple[str, ...]:
-    """Those of these files that are nowhere on this machine."""
-    return tuple(name for name in names if not folder((name,)).where(FILES[name].name))
-
-
-def records(names: tuple[str, ...]) -> list[RawRecord]:
-    """Files of weights that are here, each with its checksum and whether it is the official one."""
-    found = tuple(name for name in names if folder((name,)).where(FILES[name].name))
-    return folder(found).records()
-
-
-def described(names: tuple[str, ...]) -> str:
-    """Files of weights that are here, in words, for a result: whether they are official."""
-    return "; ".join(f"{record.name}: {record.verdict}" for record in records(names))
-
-
-def get(name: str, data: Path, accept_licence: bool = False) -> list[Path]:
-    """Fetch a file of weights, checked against its SHA-256.
-
-    Raises:
-        UsageError: the name is unknown, or its licence wants consent and none is given.
-        DataError: it cannot be fetched.
-    """
-    if name not in FILES:
-        raise UsageError(unknown("weights", name, FILES))
-    room = folder((name,), data)
-    if room.missing() and name in CONSENT and not accept_licence:
-        raise UsageError(
-            f"{ROOM}/{name}: {CONSENT[name]}. Run `bench data get {ROOM}/{name} --accept-licence` "
-            f"once you agree, or put {FILES[name].name} into {room.downloads}."
+    def find(self, name: str, what: str) -> Path:
+        """The path of a file. Raises MissingWeights, which says that `what` needs it."""
+        if path := self.where(name):
+            return path
+        file = FILES[name].name
+        # Not the folders' full names: the sentence ends on pages that are published.
+        mirrored = len(self.raw(name).folders) > 1
+        looked = f"neither in ${MIRROR}/{ROOM} nor" if mirrored else "not"
+        raise MissingWeights(
+            f"{what} needs {file}, which is {looked} in raw/{ROOM} of the data folder. Run "
+            f"`bench data get {ROOM}/{name}`, or put it there; {MIRROR} may name a mirror."
         )
-    return room.download()
+
+    def present(self, names: Iterable[str]) -> tuple[Path, ...]:
+        """The paths of those of these files that exist, each once, in the order of `names`."""
+        return tuple(path for name in dict.fromkeys(names) if (path := self.where(name)))
+
+    def missing(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Those of these names whose files do not exist."""
+        return tuple(name for name in names if not self.where(name))
+
+    def described(self, names: Iterable[str]) -> str:
+        """Say in a result, for each of these files that exists, whether it is the official one."""
+        existing = (name for name in names if self.where(name))
+        return "; ".join(f"{r.name}: {r.verdict}" for r in self.raw(*existing).records())
+
+    def get(self, name: str, accept_licence: bool = False) -> list[Path]:
+        """Fetch a file, checked against its SHA-256; the list is empty where it exists already.
+
+        Raises:
+            UsageError: the name is unknown, or the licence needs consent and none is given.
+            DataError: the file cannot be fetched.
+        """
+        if name not in FILES:
+            raise UsageError(unknown("weights", name, FILES))
+        folder = self.raw(name)
+        if folder.missing() and name in CONSENT and not accept_licence:
+            raise UsageError(
+                f"{ROOM}/{name}: {CONSENT[name]}. Run `bench data get {ROOM}/{name} "
+                f"--accept-licence` once you agree, or put {FILES[name].name} into "
+                f"{folder.downloads}."
+            )
+        return folder.download()
+
+    def listing(self) -> list[tuple[str, str]]:
+        """Every file by name, with its path, "missing", or what is wrong with it."""
+        rows = []
+        for name in FILES:
+            try:
+                rows.append((name, str(self.where(name) or "missing")))
+            except DataError as error:
+                rows.append((name, f"damaged: {error}"))
+        return rows
+
+
+MIRROR_ALONE = WeightsFolder()
+"""Finds the files of the mirror; where there is no mirror, every file is missing."""
 
 
 def licence(name: str) -> str:
-    """Under what terms a file is published."""
+    """The terms under which a file is published."""
     return CONSENT.get(name, "MIT" if name in MIT else "BSD")
-
-
-def listing(data: Path) -> list[tuple[str, str]]:
-    """Every file of weights by name, and whether it is here."""
-    rows = []
-    for name, file in FILES.items():
-        try:
-            place = folder((name,), data).where(file.name)
-        except DataError as error:
-            rows.append((name, f"damaged: {error}"))
-        else:
-            rows.append((name, str(place) if place else "missing"))
-    return rows

@@ -14,7 +14,8 @@ from bench.errors import BenchError, UsageError, unknown
 from bench.learning.loop import REVISION as LOOP_REVISION
 from bench.learning.settings import Training
 from bench.method import Method, about, field_docs, make, methods, summary_of
-from bench.models import classifiers, pretrained
+from bench.models import classifiers
+from bench.models.pretrained import WeightsFolder
 from bench.models.weights import sha256_of
 from bench.result import (
     Hyperparameter,
@@ -121,15 +122,10 @@ def sweep(selected: Selected, library: Library, store: Store, command: str) -> S
         store: results so far.
         command: the command line, for the page.
     """
-    with pretrained.beside(library.folder):
-        return _sweep(selected, library, store, command)
-
-
-def _sweep(selected: Selected, library: Library, store: Store, command: str) -> Sweep:
-    suite = selected.suite
+    suite, weights = selected.suite, WeightsFolder(library.folder)
     metas = {_prepared(task): library.meta(task.data, task.options) for task in suite.tasks}
     specs = [
-        spec(suite.name, task, method, seed, metas[_prepared(task)])
+        spec(suite.name, task, method, seed, metas[_prepared(task)], weights)
         for seed in selected.seeds
         for task in selected.tasks
         for method in selected.methods
@@ -137,9 +133,9 @@ def _sweep(selected: Selected, library: Library, store: Store, command: str) -> 
     ]
     if not specs:
         raise UsageError("nothing to run: no method of this selection fits its tasks.")
-    kept = _kept(suite, store.read_plan(suite.name), metas, {s.key for s in specs})
+    kept = _kept(suite, store.read_plan(suite.name), metas, weights, {s.key for s in specs})
     everything = [*specs, *kept]
-    plan = _plan(suite, everything, metas, command)
+    plan = _plan(suite, everything, metas, weights, command)
     before = {s.key: store.read(suite.name, s.key) for s in specs}
     open_ = [s for s in specs if not (old := before[s.key]) or not old.status.is_final]
     taken = {s.key: result for s in open_ if (result := _elsewhere(s, store))}
@@ -173,25 +169,36 @@ def _plays(suite: Suite, task: TaskSpec, method: Method) -> bool:
     return method.track == task.track
 
 
-def spec(suite: str, task: TaskSpec, method: Method, seed: int, meta: Meta | None) -> TrialSpec:
-    """A trial with its key: a hash of all that decides its numbers."""
+def spec(
+    suite: str, task: TaskSpec, method: Method, seed: int, meta: Meta | None, weights: WeightsFolder
+) -> TrialSpec:
+    """A trial with its key: a hash of all that decides its numbers.
+
+    Args:
+        suite: the suite that lists the trial; it is no part of the key.
+        task: what the method works on.
+        method: the method with its hyperparameters.
+        seed: decides every random choice.
+        meta: the prepared data, or None where it is not prepared yet.
+        weights: where published weights are looked for; the content of those used enters the key.
+    """
     data_hash = meta.hash if meta else ""
     key = digest(
         {
             "track_revision": tracks()[task.track].revision,
-            **scope(task, seed, data_hash),
+            **scope(task, seed, data_hash, weights),
             **task.track_options.judge_key(),
-            **_judged_by(task),
+            **_judged_by(task, weights),
             "method": method.name,
             "parameters": method.parameters,
             "revision": method.revision,
-            **_contents(method),
+            **_contents(method, weights),
         }
     )
     return TrialSpec(suite, key, task, method, seed, data_hash)
 
 
-def scope(task: TaskSpec, seed: int, data_hash: str) -> dict[str, object]:
+def scope(task: TaskSpec, seed: int, data_hash: str, weights: WeightsFolder) -> dict[str, object]:
     """Everything but the method that decides a trained model: also the key of shared work."""
     return {
         "loop": LOOP_REVISION,
@@ -201,13 +208,17 @@ def scope(task: TaskSpec, seed: int, data_hash: str) -> dict[str, object]:
         "task": task.task,
         "options": {**task.track_options.model_key(), **task.options.model_dump()},
         "training": task.training.model_dump(exclude={"weights"}),
-        "weights": _digest_of(task.training),
+        "weights": _digest_of(task.training, weights),
         "seed": seed,
     } | _attack(task)
 
 
 def _kept(
-    suite: Suite, old: Plan | None, metas: Mapping[str, Meta | None], new: set[str]
+    suite: Suite,
+    old: Plan | None,
+    metas: Mapping[str, Meta | None],
+    weights: WeightsFolder,
+    new: set[str],
 ) -> list[TrialSpec]:
     """Trials of the earlier plan that this run does not touch and that still mean the same."""
     if old is None:
@@ -224,14 +235,18 @@ def _kept(
         if trial.key not in new and trial.task in tasks and trial.method in made:
             task = tasks[trial.task]
             meta = metas[_prepared(task)]
-            again = spec(suite.name, task, made[trial.method], trial.seed, meta)
+            again = spec(suite.name, task, made[trial.method], trial.seed, meta, weights)
             if again.key == trial.key:
                 kept.append(again)
     return kept
 
 
 def _plan(
-    suite: Suite, specs: Sequence[TrialSpec], metas: Mapping[str, Meta | None], command: str
+    suite: Suite,
+    specs: Sequence[TrialSpec],
+    metas: Mapping[str, Meta | None],
+    weights: WeightsFolder,
+    command: str,
 ) -> Plan:
     used = {s.task.name for s in specs}
     tasks = [task for task in suite.tasks if task.name in used]
@@ -251,7 +266,7 @@ def _plan(
         sweep=digest({"suite": suite.name, "tasks": settings}),
         command=command,
         tracks=[
-            tracks()[name].info_on([task for task in planned if task.track == name])
+            tracks()[name].info_on([task for task in planned if task.track == name], weights)
             for name in dict.fromkeys(task.track for task in planned)
         ],
         tasks=planned,
@@ -347,22 +362,23 @@ def _attack(task: TaskSpec) -> dict[str, object]:
     return {"attack": told}
 
 
-def _contents(method: Method) -> dict[str, object]:
-    missing = [str(path) for path in method.files if not path.is_file()]
+def _contents(method: Method, weights: WeightsFolder) -> dict[str, object]:
+    files = method.files(weights)
+    missing = [str(path) for path in files if not path.is_file()]
     if missing:
         raise UsageError(f"{method.label}: {missing[0]}: no such file.")
-    return {"files": [_sha256(path) for path in method.files]} if method.files else {}
+    return {"files": [_sha256(path) for path in files]} if files else {}
 
 
-def _judged_by(task: TaskSpec) -> dict[str, object]:
+def _judged_by(task: TaskSpec, weights: WeightsFolder) -> dict[str, object]:
     """Files that the track's judge reads: whoever fetches weights later gets new numbers."""
-    files = tracks()[task.track].files()
+    files = tracks()[task.track].files(weights)
     return {"judge": [_sha256(path) for path in files]} if files else {}
 
 
-def _digest_of(training: Training) -> str:
+def _digest_of(training: Training, weights: WeightsFolder) -> str:
     """What decides numbers is the content of a file of weights, not its name."""
-    path = classifiers.weights_of(training.weights, training.backbone)
+    path = classifiers.weights_of(training.weights, training.backbone, weights)
     return _sha256(path) if path else ""
 
 

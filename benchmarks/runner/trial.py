@@ -16,7 +16,7 @@ import torch
 from bench.data.dataset import Library, data_set
 from bench.errors import BenchError, Diverged, Skip
 from bench.learning.loop import Context
-from bench.models import pretrained
+from bench.models.pretrained import WeightsFolder
 from bench.result import Cost, Result, Status
 from bench.runner.plan import TrialSpec, scope
 from bench.runner.provenance import environment
@@ -48,6 +48,11 @@ class Workspace:
         """Folder of shared work."""
         return self.out / "cache"
 
+    @property
+    def weights(self) -> WeightsFolder:
+        """Where files of published weights are looked for."""
+        return WeightsFolder(self.data)
+
 
 def run_trial(spec: TrialSpec, place: Workspace, peak_memory: Callable[[], float | None]) -> Result:
     """Run one trial; whatever goes wrong in it becomes its status and reason.
@@ -65,11 +70,10 @@ def run_trial(spec: TrialSpec, place: Workspace, peak_memory: Callable[[], float
         torch.cuda.reset_peak_memory_stats(device)
     log = TrialLog().begin()
     try:
-        with pretrained.beside(place.data):
-            session = tracks()[spec.task.track].open(prepared(spec, place))
-            context = session.context
-            torch.manual_seed(seed_for(spec.seed, "everything else"))
-            evaluation = session.evaluate(spec.method)
+        session = tracks()[spec.task.track].open(prepared(spec, place))
+        context = session.context
+        torch.manual_seed(seed_for(spec.seed, "everything else"))
+        evaluation = session.evaluate(spec.method)
         outcome = {
             "status": Status.OK,
             "metrics": evaluation.metrics,
@@ -162,8 +166,9 @@ def prepared(spec: TrialSpec, place: Workspace) -> PreparedTask:
         attack=asked.attack,
         seed=spec.seed,
         device=torch.device(place.device),
-        scope=scope(asked, spec.seed, spec.data_hash),
+        scope=scope(asked, spec.seed, spec.data_hash, place.weights),
         cache=place.cache,
+        weights=place.weights,
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 from bench.data.dataset import TaskDefinition
+from bench.models.pretrained import WeightsFolder
 from bench.plugins import UnfitError, discover
 from bench.result import MetricInfo, PlannedTask, TrackInfo
 from bench.tracks.options import TrackOptions
@@ -34,9 +35,9 @@ class Track:
             follow the task's name ("has no column of groups."), or "".
         suffix: ends the names of its tasks, where another track has tasks on the same data.
         has_metric: whether a metric exists on a task.
-        files: files whose content decides the judge's numbers, as far as they are present.
-        judged_with: what the judge measures with on this machine; fills the {places} in the
-            definitions of metrics.
+        files: the existing files whose content decides the judge's numbers.
+        judged_with: what the judge measures with, by the files of weights that exist; fills the
+            {places} in the definitions of metrics.
     """
 
     info: TrackInfo
@@ -48,14 +49,14 @@ class Track:
     objection: Callable[[TaskDefinition, TrackOptions], str] = lambda _definition, _options: ""
     suffix: str = ""
     has_metric: Callable[[MetricInfo, PlannedTask], bool] = lambda _metric, _task: True
-    files: Callable[[], Sequence[Path]] = tuple
-    judged_with: Callable[[], Mapping[str, str]] | None = None
+    files: Callable[[WeightsFolder], Sequence[Path]] = lambda _: ()
+    judged_with: Callable[[WeightsFolder], Mapping[str, str]] | None = None
 
-    def info_on(self, tasks: Sequence[PlannedTask]) -> TrackInfo:
+    def info_on(self, tasks: Sequence[PlannedTask], weights: WeightsFolder) -> TrackInfo:
         """The track with those metrics alone that exist on some of these tasks."""
         metrics = [m for m in self.info.metrics if any(self.has_metric(m, task) for task in tasks)]
         if self.judged_with:
-            words = self.judged_with()
+            words = self.judged_with(weights)
             metrics = [
                 metric.model_copy(update={"definition": metric.definition.format(**words)})
                 for metric in metrics

@@ -21,6 +21,7 @@ from bench.learning.selection import Scores
 from bench.learning.settings import Training
 from bench.learning.split import Split
 from bench.method import Method
+from bench.models.pretrained import WeightsFolder
 from bench.result import ResultPicture
 from bench.tracks.options import TrackOptions
 
@@ -42,6 +43,7 @@ class PreparedTask:
         device: where to compute.
         scope: everything but the method that decides a trained model.
         cache: folder of shared work.
+        weights: where files of published weights are looked for.
     """
 
     name: str
@@ -56,6 +58,7 @@ class PreparedTask:
     device: torch.device
     scope: Mapping[str, Any]
     cache: Path
+    weights: WeightsFolder
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -82,6 +85,7 @@ class PreparedTask:
             score=score,
             scope=self.scope,
             cache=self.cache,
+            weights=self.weights,
         )
 
     def splits(self) -> dict[str, Split]:

@@ -14,6 +14,7 @@ from bench.attacks.poisoning.contract import Attack
 from bench.data.dataset import Library, data_set
 from bench.learning.settings import Training
 from bench.method import make
+from bench.models.pretrained import MIRROR_ALONE
 from bench.tracks.options import EarlierOptions
 from bench.tracks.poisoning.session import PoisoningSession
 from bench.tracks.session import PreparedTask
@@ -54,6 +55,7 @@ class Mnist:
                 device=torch.device("cpu"),
                 scope={"attack": attack.label, "training": training.model_dump()},
                 cache=self.cache,
+                weights=MIRROR_ALONE,
             )
         )
         return session.evaluate(make(method, settings)).metrics, session.context.chosen

@@ -12,7 +12,7 @@ from torch import Tensor
 from bench.attacks.adversarial.neural_ball import distances, features, project
 from bench.baselines.ppgd import Ppgd, seen_steepest
 from bench.errors import Skip
-from bench.models import pretrained
+from bench.models.pretrained import WeightsFolder
 from bench.perception.distances.lpips import Lpips
 from bench.perception.distances.networks import taps
 from tests.tiny_attacks import CPU, classified, context, fooled, pictures, random_network
@@ -22,13 +22,16 @@ from tests.tiny_attacks import CPU, classified, context, fooled, pictures, rando
 def squeeze(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A SqueezeNet with random weights in a data folder."""
     folder = tmp_path_factory.mktemp("squeeze")
-    with random_network("squeezenet1_1", folder), pretrained.beside(folder):
+    with random_network("squeezenet1_1", folder):
         yield folder
 
 
 def test_the_distance_is_the_root_of_lpips_with_weights_of_one(squeeze: Path) -> None:
     x, z = pictures(3, 3, 24), pictures(3, 3, 24, seed=1)
-    phi, network = features("squeeze", "a test", CPU), taps("squeeze", "a test", CPU)
+    phi, network = (
+        features("squeeze", "a test", CPU, WeightsFolder(squeeze)),
+        taps("squeeze", "a test", CPU, WeightsFolder(squeeze)),
+    )
     ones = [torch.ones(channels) for channels in network.architecture.channels]
     expected = Lpips.of(network, ones, x)(z).sqrt()
     assert torch.allclose(distances(phi(z), phi(x)), expected, rtol=1e-5)
@@ -38,7 +41,7 @@ def test_the_distance_is_the_root_of_lpips_with_weights_of_one(squeeze: Path) ->
 def test_projections_lie_in_the_ball_and_leave_what_is_inside(squeeze: Path, bound: float) -> None:
     x = pictures(4, 3, 24)
     far = torch.cat([pictures(2, 3, 24, seed=1), x[2:] + 0.001]).clamp(0, 1)
-    phi = features("squeeze", "a test", CPU)
+    phi = features("squeeze", "a test", CPU, WeightsFolder(squeeze))
     before = distances(phi(far), phi(x))
     found = project(phi, far, x, bound)
     assert (distances(phi(found), phi(x)) <= bound * (1 + 1e-3)).all()
@@ -72,19 +75,21 @@ def test_no_gradient_no_move() -> None:
 def test_it_fools_within_the_bound(squeeze: Path) -> None:
     x = pictures(4, 3, 24)
     model, y = classified(x)
-    attacked = Ppgd(bound=1.0).perturb(model, x, y, context())
-    phi = features("squeeze", "a test", CPU)
+    attacked = Ppgd(bound=1.0).perturb(model, x, y, context(data=squeeze))
+    phi = features("squeeze", "a test", CPU, WeightsFolder(squeeze))
     assert (distances(phi(attacked), phi(x)) <= 1.0 * (1 + 1e-3)).all()
     assert fooled(model, attacked, y).float().mean() >= 0.75
     assert model.batches[:-1] == [4] * 5  # and our own look
-    tight = Ppgd(bound=0.01).perturb(model, x, y, context())
+    tight = Ppgd(bound=0.01).perturb(model, x, y, context(data=squeeze))
     assert (distances(phi(tight), phi(x)) <= 0.0101).all()
 
 
 def test_the_same_seed_gives_the_same_images(squeeze: Path) -> None:
     x = pictures(2, 3, 24)
     model, y = classified(x)
-    one, same, other = (Ppgd(steps=2).perturb(model, x, y, context(seed)) for seed in (0, 0, 1))
+    one, same, other = (
+        Ppgd(steps=2).perturb(model, x, y, context(seed, squeeze)) for seed in (0, 0, 1)
+    )
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
 
@@ -92,5 +97,5 @@ def test_the_same_seed_gives_the_same_images(squeeze: Path) -> None:
 def test_missing_weights_skip_it(tmp_path: Path) -> None:
     x = pictures(1, 3, 24)
     model, y = classified(x)
-    with pretrained.beside(tmp_path), pytest.raises(Skip, match=r"PPGD \(alex\) needs alexnet-owt"):
-        Ppgd(network="alex").perturb(model, x, y, context())
+    with pytest.raises(Skip, match=r"PPGD \(alex\) needs alexnet-owt"):
+        Ppgd(network="alex").perturb(model, x, y, context(data=tmp_path))

@@ -15,7 +15,6 @@ from bench.baselines.perc_al import PercAl
 from bench.baselines.pgd import Pgd
 from bench.baselines.ppgd import Ppgd
 from bench.methods.perceptual_dro import PerceptualDro
-from bench.models import pretrained
 from bench.tracks.imperceptibility import Attacker
 from tests.tiny_attacks import classified, context, pictures, random_network
 
@@ -32,20 +31,22 @@ ATTACKS = [
 every_attack = pytest.mark.parametrize("attack", ATTACKS, ids=[a.label for a in ATTACKS])
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="module")
 def squeeze(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A SqueezeNet with random weights in a data folder."""
     folder = tmp_path_factory.mktemp("squeeze")
-    with random_network("squeezenet1_1", folder), pretrained.beside(folder):
+    with random_network("squeezenet1_1", folder):
         yield folder
 
 
 @every_attack
-def test_it_returns_images_in_their_order_and_leaves_its_inputs_alone(attack: Attacker) -> None:
+def test_it_returns_images_in_their_order_and_leaves_its_inputs_alone(
+    attack: Attacker, squeeze: Path
+) -> None:
     x = pictures(3, 3, 20)
     model, y = classified(x)
     before = x.clone(), y.clone()
-    attacked = attack.perturb(model, x, y, context())
+    attacked = attack.perturb(model, x, y, context(data=squeeze))
     assert torch.equal(x, before[0])
     assert torch.equal(y, before[1])
     assert attacked.shape == x.shape
@@ -58,8 +59,8 @@ def test_it_returns_images_in_their_order_and_leaves_its_inputs_alone(attack: At
 
 
 @every_attack
-def test_images_beyond_0_to_1_are_refused_loudly(attack: Attacker) -> None:
+def test_images_beyond_0_to_1_are_refused_loudly(attack: Attacker, squeeze: Path) -> None:
     x = pictures(2, 3, 20) * 255
     model, y = classified(x)
     with pytest.raises(ValueError, match="pixels run from 0 to 1 here"):
-        attack.perturb(model, x, y, context())
+        attack.perturb(model, x, y, context(data=squeeze))

@@ -14,6 +14,7 @@ from bench.errors import Skip
 from bench.learning.split import Split
 from bench.methods.labor import Labor, fitted, principal, topics
 from bench.models.backbones import Backbone
+from bench.models.pretrained import MIRROR_ALONE
 from bench.models.weights import IMAGENET
 from bench.tracks.poisoning import Human, PoisoningTask
 from bench.tracks.poisoning.human import Oracle, Recorded
@@ -165,8 +166,8 @@ def test_recorded_tags_do_what_the_oracle_did(tmp_path: Path) -> None:
 
 
 def test_the_content_of_the_tags_decides_the_key_of_a_result() -> None:
-    assert Labor().files == ()
-    assert Labor(annotator="recorded", tags="x.json").files == (Path("x.json"),)
+    assert Labor().files(MIRROR_ALONE) == ()
+    assert Labor(annotator="recorded", tags="x.json").files(MIRROR_ALONE) == (Path("x.json"),)
 
 
 def test_the_same_seed_asks_about_the_same_samples() -> None:
@@ -204,7 +205,7 @@ def test_clusters_can_be_those_of_a_network_that_learned_elsewhere(tmp_path: Pat
     defence = labor.defend(task, spy)
     assert defence.flagged is not None
     assert spy.calls == []  # nothing was trained
-    assert labor.files == (path,)
+    assert labor.files(MIRROR_ALONE) == (path,)
 
 
 def test_on_images_the_features_are_mocos_and_variants_share_them(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from bench.attacks.adversarial.ascent import Ascent, gradient_step, lead
 from bench.attacks.adversarial.one_step import one_step
 from bench.errors import Skip
 from bench.methods.perceptual_dro import PerceptualDro, Scale
-from bench.models import pretrained
 from bench.perception.distances import load
 from bench.perception.distances.networks import ARCHITECTURES
 from bench.perception.images import eight_bit
@@ -106,17 +105,18 @@ def test_the_one_step_attack_is_equation_3_4() -> None:
 
 def test_lpips_is_a_cost_and_the_result_tells_of_its_weights(tmp_path: Path) -> None:
     room = tmp_path / "raw" / "weights"
-    with random_network("squeezenet1_1", tmp_path), pretrained.beside(tmp_path):
+    with random_network("squeezenet1_1", tmp_path):
         channels = ARCHITECTURES["squeeze"].channels
         heads = {f"lin{i}.model.1.weight": torch.ones(1, c, 1, 1) for i, c in enumerate(channels)}
         torch.save(heads, room / "lpips_v0.1_squeeze.pth")
         x = pictures(4, 3, 24)
         model, y = classified(x)
-        on = context()
+        on = context(data=tmp_path)
         method = PerceptualDro(cost="lpips", step_size=0.001, weight=2.0)
         attacked = method.perturb(model, x, y, on)
         assert fooled(model, attacked, y).all()
-        climb = Ascent(gradient_step(0.001), 100, load("lpips_squeeze"), 2.0, loss=lead)
+        cost = load("lpips_squeeze", weights=on.weights)
+        climb = Ascent(gradient_step(0.001), 100, cost, 2.0, loss=lead)
         assert torch.equal(attacked, climb(model, x, y).x)
         assert on.chosen["loss"] == "lead"
         assert not torch.equal(
@@ -136,8 +136,8 @@ def test_missing_weights_skip_it_and_name_the_file(tmp_path: Path, cost: str, fi
     both = {name: torch.rand(1, 1475, 1, 1) for name in ("alpha", "beta")}
     (tmp_path / "raw" / "weights").mkdir(parents=True)
     torch.save(both, tmp_path / "raw" / "weights" / "dists_weights.pt")
-    with pretrained.beside(tmp_path), pytest.raises(Skip, match=file):
-        PerceptualDro(cost=cost).perturb(model, x, y, context())  # type: ignore[arg-type]
+    with pytest.raises(Skip, match=file):
+        PerceptualDro(cost=cost).perturb(model, x, y, context(data=tmp_path))  # type: ignore[arg-type]
 
 
 def test_images_beyond_0_to_1_are_refused_loudly() -> None:

@@ -17,6 +17,7 @@ import pytest
 from bench.cli import main
 from bench.errors import DataError, UsageError
 from bench.models import pretrained
+from bench.models.pretrained import WeightsFolder
 from bench.perception.distances import NAMES, files_of
 
 CONTENT = b"weights"
@@ -69,35 +70,46 @@ def test_the_mirror_comes_first_then_the_data_folder(
     for room in (mirror, data):
         room.mkdir(parents=True)
         (room / "dists_weights.pt").write_bytes(CONTENT)
-    with pretrained.beside(tmp_path / "data"):
-        assert pretrained.find("dists", "DISTS") == data / "dists_weights.pt"
-        monkeypatch.setenv("BENCH_MIRROR", str(tmp_path / "mirror"))
-        assert pretrained.find("dists", "DISTS") == mirror / "dists_weights.pt"
-    monkeypatch.delenv("BENCH_MIRROR")
+    weights = WeightsFolder(tmp_path / "data")
+    assert weights.find("dists", "DISTS") == data / "dists_weights.pt"
+    monkeypatch.setenv("BENCH_MIRROR", str(tmp_path / "mirror"))
+    assert weights.find("dists", "DISTS") == mirror / "dists_weights.pt"
+    assert WeightsFolder().find("dists", "DISTS") == mirror / "dists_weights.pt"
+
+
+def test_without_a_folder_and_a_mirror_every_file_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the working folder nor $BENCH_DATA is looked into behind the caller's back."""
+    room = tmp_path / "data" / "raw" / "weights"
+    room.mkdir(parents=True)
+    (room / "dists_weights.pt").write_bytes(CONTENT)
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("BENCH_DATA", str(tmp_path / "data"))
-    assert pretrained.find("dists", "DISTS") == data / "dists_weights.pt"
+    assert WeightsFolder().missing(pretrained.FILES) == tuple(pretrained.FILES)
+    assert WeightsFolder(Path("data")).present(pretrained.FILES) == (
+        Path("data/raw/weights/dists_weights.pt"),
+    )
 
 
 def test_the_same_network_may_lie_there_as_safetensors(tmp_path: Path) -> None:
     room = tmp_path / "raw" / "weights"
     room.mkdir(parents=True)
     (room / "squeezenet1_1_imagenet.safetensors").write_bytes(CONTENT)
-    with pretrained.beside(tmp_path):
-        assert (
-            pretrained.find("squeezenet1_1", "LPIPS").name == "squeezenet1_1_imagenet.safetensors"
-        )
-        told = pretrained.described(("squeezenet1_1", "vgg16"))
-    assert told == "squeezenet1_1-b8a52dc0.pth: NOT the official file"
+    weights = WeightsFolder(tmp_path)
+    assert weights.find("squeezenet1_1", "LPIPS").name == "squeezenet1_1_imagenet.safetensors"
+    described = weights.described(("squeezenet1_1", "vgg16"))
+    assert described == "squeezenet1_1-b8a52dc0.pth: NOT the official file"
 
 
 def test_a_file_is_fetched_once_and_checked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
     served(monkeypatch, "dists", address, CONTENT)
-    assert pretrained.get("dists", tmp_path) == [tmp_path / "raw" / "weights" / "dists_weights.pt"]
-    assert pretrained.get("dists", tmp_path) == []
-    with pretrained.beside(tmp_path):
-        assert pretrained.described(("dists",)) == "dists_weights.pt: official"
+    weights = WeightsFolder(tmp_path)
+    assert weights.get("dists") == [tmp_path / "raw" / "weights" / "dists_weights.pt"]
+    assert weights.get("dists") == []
+    assert weights.described(("dists",)) == "dists_weights.pt: official"
 
 
 def test_a_file_with_another_checksum_is_not_kept(
@@ -105,7 +117,7 @@ def test_a_file_with_another_checksum_is_not_kept(
 ) -> None:
     served(monkeypatch, "dists", address, b"something else")
     with pytest.raises(DataError, match=r"could not fetch dists_weights\.pt"):
-        pretrained.get("dists", tmp_path)
+        WeightsFolder(tmp_path).get("dists")
     assert not list(tmp_path.rglob("dists_weights.pt"))
 
 
@@ -114,9 +126,9 @@ def test_pieapp_wants_consent(
 ) -> None:
     served(monkeypatch, "pieapp", address, CONTENT)
     with pytest.raises(UsageError, match=r"non-commercial use only.*--accept-licence"):
-        pretrained.get("pieapp", tmp_path)
-    assert len(pretrained.get("pieapp", tmp_path, accept_licence=True)) == 1
-    assert pretrained.get("pieapp", tmp_path) == []  # here already: nothing to ask
+        WeightsFolder(tmp_path).get("pieapp")
+    assert len(WeightsFolder(tmp_path).get("pieapp", accept_licence=True)) == 1
+    assert WeightsFolder(tmp_path).get("pieapp") == []  # here already: nothing to ask
 
 
 def test_the_command_line_lists_fetches_and_explains(
@@ -158,5 +170,5 @@ def test_a_download_speaks_to_the_error_stream_of_its_own_time(
     streams = [io.StringIO(), io.StringIO()]
     for number, stream in enumerate(streams):
         monkeypatch.setattr(sys, "stderr", stream)
-        pretrained.get("dists", tmp_path / str(number))
+        WeightsFolder(tmp_path / str(number)).get("dists")
     assert [stream.getvalue().count("Downloading data") for stream in streams] == [1, 1]

@@ -15,7 +15,7 @@ from bench.data.prepared import Meta
 from bench.errors import UsageError
 from bench.learning.settings import Training
 from bench.method import make, method_class
-from bench.models import pretrained
+from bench.models.pretrained import MIRROR_ALONE, WeightsFolder
 from bench.result import Result, Scalar, Status, Store
 from bench.runner.plan import Sweep, TrialSpec, select, spec, sweep
 from bench.suites.reader import Suite
@@ -95,8 +95,15 @@ def in_plan(made: Sweep) -> set[tuple[str, str, int]]:
 # What decides a key
 
 
-def key(task: TaskSpec, method: Any, seed: int, meta: Meta | None, suite: str = "toy") -> str:
-    return spec(suite, task, method, seed, meta).key
+def key(
+    task: TaskSpec,
+    method: Any,
+    seed: int,
+    meta: Meta | None,
+    suite: str = "toy",
+    weights: WeightsFolder = MIRROR_ALONE,
+) -> str:
+    return spec(suite, task, method, seed, meta, weights).key
 
 
 def test_the_key_changes_with_everything_that_decides_the_numbers(
@@ -162,13 +169,12 @@ def test_the_key_changes_with_the_weights_that_a_method_compares_images_by(
 ) -> None:
     monkeypatch.delenv("BENCH_MIRROR", raising=False)
     (tmp_path / "raw" / "weights").mkdir(parents=True)
-    keys, plain = [], []
-    with pretrained.beside(tmp_path):
-        for content in (None, b"one", b"other"):
-            if content:
-                (tmp_path / "raw" / "weights" / file).write_bytes(content)
-            keys.append(key(PARITY, make(method, fields), 0, meta))
-            plain.append(key(PARITY, make("pgd", {}), 0, meta))
+    keys, plain, weights = [], [], WeightsFolder(tmp_path)
+    for content in (None, b"one", b"other"):
+        if content:
+            (tmp_path / "raw" / "weights" / file).write_bytes(content)
+        keys.append(key(PARITY, make(method, fields), 0, meta, weights=weights))
+        plain.append(key(PARITY, make("pgd", {}), 0, meta, weights=weights))
     assert len(set(keys)) == 3
     assert len(set(plain)) == 1
 
@@ -378,4 +384,4 @@ def test_who_a_task_names_plays_it_and_nobody_else(digits: Library, store: Store
 
 def test_players_do_not_change_keys(meta: Meta) -> None:
     named = replace(PARITY, methods=("standard",))
-    assert spec("toy", named, STANDARD, 0, meta).key == spec("toy", PARITY, STANDARD, 0, meta).key
+    assert key(named, STANDARD, 0, meta) == key(PARITY, STANDARD, 0, meta)

@@ -11,6 +11,7 @@ import torch
 from bench.data.dataset import Library, data_set
 from bench.learning.settings import Training
 from bench.method import make
+from bench.models.pretrained import MIRROR_ALONE
 from bench.result import Status, Store
 from bench.runner.plan import select, sweep
 from bench.runner.trial import Workspace, run_trial
@@ -47,6 +48,7 @@ def prepared(library: Library, task: str) -> PreparedTask:
         definition=data.tasks[task], options=DebiasingOptions(),
         training=Training(backbone="small_cnn", epochs=1, batch_size=64), attack=None, seed=0,
         device=torch.device("cpu"), scope={"seed": 0}, cache=library.folder / "cache",
+        weights=MIRROR_ALONE,
     )  # fmt: skip
 
 

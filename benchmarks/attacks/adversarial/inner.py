@@ -20,6 +20,7 @@ from bench.attacks.adversarial.ascent import (
 from bench.attacks.adversarial.one_step import one_step
 from bench.data.kinds import Kind
 from bench.errors import Skip
+from bench.models.pretrained import MIRROR_ALONE, WeightsFolder
 from bench.perception.distances import load
 
 InnerAttack = Literal[
@@ -50,8 +51,20 @@ class InnerProblem:
     weight: float
     confidence: float | None
 
-    def on(self, kind: Kind, shape: tuple[int, ...], device: torch.device) -> BatchAttack:
+    def on(
+        self,
+        kind: Kind,
+        shape: tuple[int, ...],
+        device: torch.device,
+        weights: WeightsFolder = MIRROR_ALONE,
+    ) -> BatchAttack:
         """The attack for inputs of this kind; pixels are clipped, features are not.
+
+        Args:
+            kind: of the inputs.
+            shape: of one input.
+            device: where inputs will be.
+            weights: where the weights of a cost's network are looked for.
 
         Raises:
             Skip: the attack is not defined for these inputs, or weights of its cost are missing.
@@ -71,7 +84,7 @@ class InnerProblem:
             ascent = Ascent(
                 rule=normalised_step(self.epsilon) if pgd else gradient_step(self.epsilon),
                 steps=self.steps,
-                cost=None if pgd else load(self.attack, device),
+                cost=None if pgd else load(self.attack, device, weights),
                 weight=self.weight,
                 confidence=self.confidence,
                 projection=projection,

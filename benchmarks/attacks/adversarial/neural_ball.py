@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from bench.attacks.adversarial.ascent import lengths
+from bench.models.pretrained import WeightsFolder
 from bench.perception.distances.lpips import unit_length
 from bench.perception.distances.networks import Network, taps
 
@@ -25,18 +26,19 @@ Features = Callable[[Tensor], Tensor]
 """Images, [n, C, H, W] -> phi, [n, features]."""
 
 
-def features(network: Network, what: str, device: torch.device) -> Features:
+def features(network: Network, what: str, device: torch.device, weights: WeightsFolder) -> Features:
     """The map phi of one of the networks whose layers LPIPS compares.
 
     Args:
         network: its name.
         what: the method that needs it, for the error message.
         device: where images will be.
+        weights: where files of weights are looked for.
 
     Raises:
         MissingWeights: the file of the network's weights is not found.
     """
-    layers = taps(network, what, device)
+    layers = taps(network, what, device, weights)
 
     def phi(x: Tensor) -> Tensor:
         parts = (

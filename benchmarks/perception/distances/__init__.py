@@ -7,6 +7,7 @@ from functools import partial
 import torch
 
 from bench.errors import UsageError, unknown
+from bench.models.pretrained import MIRROR_ALONE, WeightsFolder
 from bench.perception.distances.contract import Distance, Measure
 from bench.perception.distances.dists import Dists, dists
 from bench.perception.distances.lpips import Lpips, lpips
@@ -22,12 +23,13 @@ NAMES = ("l2", "ssim", "ssim_same", *LPIPS, "dists", "pieapp")
 """l2 is squared; ssim is 1 - SSIM over windows inside the image, ssim_same around every pixel."""
 
 
-def load(name: str, device: torch.device = CPU) -> Measure:
+def load(name: str, device: torch.device = CPU, weights: WeightsFolder = MIRROR_ALONE) -> Measure:
     """A distance with its network's weights from local files.
 
     Args:
         name: one of NAMES.
         device: where images will be.
+        weights: where files of weights are looked for; the first four of NAMES need none.
 
     Returns:
         References, [n, ...], -> their Distance: `load("dists")(x)(attacked)` is [n].
@@ -41,11 +43,11 @@ def load(name: str, device: torch.device = CPU) -> Measure:
     if name in ("ssim", "ssim_same"):
         return partial(Dissimilarity, padding="same" if name == "ssim_same" else "valid")
     if name in LPIPS:
-        return partial(Lpips.of, *lpips(LPIPS[name], device))
+        return partial(Lpips.of, *lpips(LPIPS[name], device, weights))
     if name == "dists":
-        return partial(Dists.of, *dists(device))
+        return partial(Dists.of, *dists(device, weights))
     if name == "pieapp":
-        return partial(PieApp.of, pieapp(device))
+        return partial(PieApp.of, pieapp(device, weights))
     raise UsageError(unknown("distance", name, NAMES))
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from bench.errors import SuiteError
-from bench.models import pretrained
+from bench.models.pretrained import WeightsFolder
 from bench.models.weights import read_state
 from bench.perception import images
 from bench.perception.distances.lpips import check_shape
@@ -109,13 +109,13 @@ class Dists:
         return Dists(self.network, self.alpha, self.beta, part, shape)
 
 
-def dists(device: torch.device) -> tuple[Taps, list[Tensor], list[Tensor]]:
-    """The network, alpha and beta.
+def dists(device: torch.device, weights: WeightsFolder) -> tuple[Taps, list[Tensor], list[Tensor]]:
+    """The network, alpha and beta, with their weights from two files.
 
     Raises:
-        MissingWeights: one of the two files is nowhere.
+        MissingWeights: one of the files is missing.
     """
-    path = pretrained.find("dists", "DISTS")
+    path = weights.find("dists", "DISTS")
     found = {name: value.float().flatten().to(device) for name, value in read_state(path).items()}
     channels = [3, *ARCHITECTURES["vgg"].channels]
     if {name: len(value) for name, value in found.items()} != dict.fromkeys(
@@ -124,7 +124,7 @@ def dists(device: torch.device) -> tuple[Taps, list[Tensor], list[Tensor]]:
         raise SuiteError(f"weights: {path} has not DISTS' alpha and beta of {sum(channels)} each.")
     total = found["alpha"].sum() + found["beta"].sum()
     alpha, beta = ((found[name] / total).split(channels) for name in ("alpha", "beta"))
-    return taps("vgg", "DISTS", device, with_l2_pooling), list(alpha), list(beta)
+    return taps("vgg", "DISTS", device, weights, with_l2_pooling), list(alpha), list(beta)
 
 
 def with_l2_pooling(layers: nn.Sequential) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from bench.models import pretrained
+from bench.models.pretrained import WeightsFolder
 from bench.models.weights import load_exactly, read_state
 from bench.perception import images
 from bench.perception.distances.contract import check_alike
@@ -71,18 +71,20 @@ def unit_length(features: Tensor) -> Tensor:
     return features * (features.square().sum(dim=1, keepdim=True) + TINY**2).rsqrt()
 
 
-def lpips(network: Network, device: torch.device) -> tuple[Taps, list[Tensor]]:
-    """A network and its LPIPS heads.
+def lpips(
+    network: Network, device: torch.device, weights: WeightsFolder
+) -> tuple[Taps, list[Tensor]]:
+    """A network and its LPIPS heads, with their weights from two files.
 
     Raises:
-        MissingWeights: one of the two files is nowhere.
+        MissingWeights: one of the files is missing.
     """
     what = f"LPIPS ({network})"
-    path = pretrained.find(f"lpips_{network}", what)
+    path = weights.find(f"lpips_{network}", what)
     channels = ARCHITECTURES[network].channels
     heads = nn.ParameterDict({f"lin{i}": torch.empty(1, c, 1, 1) for i, c in enumerate(channels)})
     state = {k.partition(".")[0]: v.float() for k, v in read_state(path).items()}
     load_exactly(heads, state, path, f"the heads of LPIPS ({network})")
-    return taps(network, what, device), [
+    return taps(network, what, device, weights), [
         heads[f"lin{i}"].detach().flatten().to(device) for i in range(len(channels))
     ]

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.errors import Skip
-from bench.models import pretrained
+from bench.models.pretrained import WeightsFolder
 from bench.models.weights import IMAGENET, load_exactly, read_state
 from bench.vision_models import torchvision_models
 
@@ -86,6 +86,7 @@ def taps(
     network: Network,
     what: str,
     device: torch.device,
+    weights: WeightsFolder,
     change: Callable[[nn.Sequential], None] | None = None,
 ) -> Taps:
     """A network's taps with its ImageNet weights.
@@ -94,14 +95,15 @@ def taps(
         network: which.
         what: what needs it, for the message.
         device: where it shall run.
+        weights: where files of weights are looked for.
         change: alters the layers in place before they are used (DISTS replaces the pooling).
 
     Raises:
-        MissingWeights: the file of weights is nowhere.
+        MissingWeights: the file of weights is missing.
         SuiteError: the file holds another network.
     """
     architecture = ARCHITECTURES[network]
-    layers = _layers(architecture.name, pretrained.find(architecture.name, what))
+    layers = _layers(architecture.name, weights.find(architecture.name, what))
     layers = nn.Sequential(*layers)  # a list of its own, so that changes stay with who made them
     if change:
         change(layers)

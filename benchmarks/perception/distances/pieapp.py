@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from bench.errors import Skip
-from bench.models import pretrained
+from bench.models.pretrained import WeightsFolder
 from bench.models.weights import load_exactly, read_state
 from bench.perception import images
 from bench.perception.distances.lpips import check_shape
@@ -130,9 +130,9 @@ def patches(x: Tensor) -> Tensor:
     return torch.stack(cut, dim=1).flatten(0, 1)
 
 
-def pieapp(device: torch.device) -> PieAppNetwork:
-    """The network. Raises MissingWeights where its file is nowhere."""
-    network = _network(pretrained.find("pieapp", "PieAPP"))
+def pieapp(device: torch.device, weights: WeightsFolder) -> PieAppNetwork:
+    """The network with its weights. Raises MissingWeights where their file is missing."""
+    network = _network(weights.find("pieapp", "PieAPP"))
     # `to` moves a module in place: what is kept for the next caller stays where it is.
     return network if device.type == "cpu" else copy.deepcopy(network).to(device)
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from bench.errors import Skip
-from bench.models import pretrained
+from bench.models.pretrained import WeightsFolder
 from bench.perception import distances
 from bench.perception.distances.ssim import Dissimilarity
 from bench.tracks.imperceptibility import saliency
@@ -115,7 +115,7 @@ def successes(
 
 @torch.no_grad()
 def judge_distances(
-    attacked: Attacked, fooled: Tensor, size: int, device: torch.device
+    attacked: Attacked, fooled: Tensor, size: int, device: torch.device, weights: WeightsFolder
 ) -> DistanceMeasurements:
     """Means over the successfully attacked images, and the values behind them.
 
@@ -124,6 +124,7 @@ def judge_distances(
         fooled: [n] bool, where the attack succeeded.
         size: images that are compared at once.
         device: where networks judge.
+        weights: where the weights of these networks are looked for.
     """
     found = DistanceMeasurements()
     if not fooled.any():
@@ -131,7 +132,7 @@ def judge_distances(
         found.undefined = dict.fromkeys(DISTANCES, why)
         return found
     parts = fooled.nonzero()[:, 0].split(size)
-    for name, measure in _measures(device).items():
+    for name, measure in _measures(device, weights).items():
         try:
             each = torch.cat([measure(attacked.at(rows)) for rows in parts]).double()
         except Skip as verdict:
@@ -142,11 +143,13 @@ def judge_distances(
     return found
 
 
-def _measures(device: torch.device) -> Mapping[str, Callable[[Attacked], Tensor]]:
+def _measures(
+    device: torch.device, weights: WeightsFolder
+) -> Mapping[str, Callable[[Attacked], Tensor]]:
     """Distances of each pair, [n] on the CPU, by the metric's name."""
 
     def by(name: str) -> Callable[[Attacked], Tensor]:
-        measure = cache(lambda: distances.load(name, device))
+        measure = cache(lambda: distances.load(name, device, weights))
         return lambda some: measure()(some.x.to(device))(some.adversarial.to(device)).cpu()
 
     return {
@@ -154,7 +157,7 @@ def _measures(device: torch.device) -> Mapping[str, Callable[[Attacked], Tensor]
         "l2": lambda some: some.change.norm(dim=1),
         "linf": lambda some: some.change.abs().amax(dim=1),
         "ssim_distance": by("ssim"),
-        "lpips": by(f"lpips_{lpips_network()}"),
+        "lpips": by(f"lpips_{lpips_network(weights)}"),
         "dists": by("dists"),
         "saliency_l1": lambda some: some.shift.abs().sum(dim=1),
         "saliency_l2": lambda some: some.shift.norm(dim=1),
@@ -163,23 +166,23 @@ def _measures(device: torch.device) -> Mapping[str, Callable[[Attacked], Tensor]
     }
 
 
-def lpips_network() -> str:
-    """Whose features LPIPS compares: the first network of which both files are here."""
+def lpips_network(weights: WeightsFolder) -> str:
+    """The network whose features LPIPS compares: the first one whose two files exist."""
     for network in LPIPS_BY_PREFERENCE:
-        if not pretrained.missing(distances.files_of(f"lpips_{network}")):
+        if not weights.missing(distances.files_of(f"lpips_{network}")):
             return network
     return LPIPS_BY_PREFERENCE[0]
 
 
-def judged_with() -> dict[str, str]:
+def judged_with(weights: WeightsFolder) -> dict[str, str]:
     """What decides distances beside the code, in words for pages and results."""
-    return {"saliency": saliency.in_words(), "lpips": lpips_network()}
+    return {"saliency": saliency.in_words(), "lpips": lpips_network(weights)}
 
 
-def files() -> Sequence[Path]:
-    """What decides the judge's numbers beside the code: weights that are here, in a fixed order."""
-    names = (*distances.files_of(f"lpips_{lpips_network()}"), *distances.files_of("dists"))
-    return [*pretrained.present(names), *(saliency.brought() or ())]
+def files(weights: WeightsFolder) -> Sequence[Path]:
+    """The existing files of weights that decide the judge's numbers, in a fixed order."""
+    names = (*distances.files_of(f"lpips_{lpips_network(weights)}"), *distances.files_of("dists"))
+    return [*weights.present(names), *(saliency.brought() or ())]
 
 
 def undefined(measured: Mapping[str, float]) -> dict[str, str]:

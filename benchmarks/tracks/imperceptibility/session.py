@@ -107,7 +107,9 @@ class ImperceptibilitySession(Session):
         attacked = Attacked(
             self.x, adversarial, self.y, self._before(maps), self._maps(maps, adversarial)
         )
-        found = judge.judge_distances(attacked, fooled, self.size, self.prepared.device)
+        found = judge.judge_distances(
+            attacked, fooled, self.size, self.prepared.device, self.prepared.weights
+        )
         count = len(self.y)
         measured = {
             **rates,
@@ -118,7 +120,7 @@ class ImperceptibilitySession(Session):
             "attacked": float(count),
             "accuracy": self.accuracy,
         }
-        self.context.chosen |= judge.judged_with()
+        self.context.chosen |= judge.judged_with(self.prepared.weights)
         return Evaluation(
             measured,
             {**judge.undefined(measured), **found.undefined},
@@ -220,7 +222,7 @@ class ImperceptibilitySession(Session):
         shape = prepared.data.shape(prepared.meta)
         check_shape(training.backbone, shape)
         model = backbones.build(training.backbone, shape, len(prepared.classes), prepared.seed)
-        if path := classifiers.weights_of(training.weights, training.backbone):
+        if path := classifiers.weights_of(training.weights, training.backbone, prepared.weights):
             load_pretrained(model, training.backbone, path)
         # Not the shared "standard model": that one's epoch is chosen by its own track's rule.
         trained = self.context.shared(
@@ -243,7 +245,7 @@ def _published(prepared: PreparedTask) -> Classifier:
     name = training.backbone
     path = Path(training.weights)
     if training.weights == classifiers.PUBLISHED:
-        path = classifiers.find(name)
+        path = classifiers.find(name, prepared.weights)
     if name not in FITTED:
         return classifiers.published(name, path)
     model = backbones.build(name, prepared.data.shape(prepared.meta), len(prepared.classes), 0)

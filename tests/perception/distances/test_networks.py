@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from bench.errors import Skip, SuiteError, UsageError
-from bench.models import pretrained
-from bench.perception.distances import NAMES, files_of, load
+from bench.models.pretrained import FILES, WeightsFolder
+from bench.perception import distances
+from bench.perception.distances import NAMES, Measure, files_of
 from bench.perception.distances.dists import L2Pooling
 from bench.perception.distances.networks import ARCHITECTURES, Network, taps
 from bench.perception.distances.pieapp import PieAppNetwork, patches, starts
@@ -25,7 +26,7 @@ NETWORKS = {"squeeze": "squeezenet1_1", "alex": "alexnet", "vgg": "vgg16"}
 
 
 @pytest.fixture(scope="module")
-def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with random weights of every network but PieAPP."""
     folder = tmp_path_factory.mktemp("random weights")
     for name in NETWORKS.values():
@@ -41,8 +42,12 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         torch.save(heads, room / f"lpips_v0.1_{network}.pth")
     both = {name: torch.rand(1, 1475, 1, 1, generator=random) for name in ("alpha", "beta")}
     torch.save(both, room / "dists_weights.pt")
-    with pretrained.beside(folder):
-        yield folder
+    return folder
+
+
+def load(name: str, data: Path) -> Measure:
+    """A distance whose weights lie in a data folder."""
+    return distances.load(name, CPU, WeightsFolder(data))
 
 
 def pair(n: int = 2, side: int = 64) -> tuple[Tensor, Tensor]:
@@ -80,7 +85,7 @@ def test_lpips_is_torchmetrics(network: Network, here: Path) -> None:
         lin.model[-1].weight.data = heads[f"lin{i}.model.1.weight"]
     theirs.eval()
     x, z = pair()
-    distance = load(f"lpips_{network}")(x)
+    distance = load(f"lpips_{network}", here)(x)
     expected = theirs(2 * z - 1, 2 * x - 1).flatten().detach()
     assert torch.allclose(distance(z), expected, rtol=1e-4)
     assert distance(x).abs().max() < 1e-6
@@ -98,28 +103,30 @@ def test_the_smallest_image_is_seen_and_smaller_ones_are_skipped(
     network: Network, here: Path
 ) -> None:
     smallest = ARCHITECTURES[network].smallest
-    found = load(f"lpips_{network}")(pictures(1, 3, smallest))
+    found = load(f"lpips_{network}", here)(pictures(1, 3, smallest))
     assert found(pictures(1, 3, smallest, seed=1)).item() > 0
     with pytest.raises(Skip, match=f"{smallest} pixels or more, these have {smallest - 1}"):
-        load(f"lpips_{network}")(pictures(1, 3, smallest - 1))
+        load(f"lpips_{network}", here)(pictures(1, 3, smallest - 1))
     # It is the network's limit, not ours.
     with pytest.raises(RuntimeError):
-        nn.Sequential(*taps(network, "a test", CPU).layers)(pictures(1, 3, smallest - 1))
+        nn.Sequential(*taps(network, "a test", CPU, WeightsFolder(here)).layers)(
+            pictures(1, 3, smallest - 1)
+        )
 
 
 @pytest.mark.parametrize("name", ["lpips_squeeze", "dists"])
 def test_grey_images_are_shown_in_three_equal_channels(name: str, here: Path) -> None:
     x, z = pictures(2, 1, 32), pictures(2, 1, 32, seed=1)
-    three = load(name)(x.expand(-1, 3, -1, -1))(z.expand(-1, 3, -1, -1))
-    assert torch.allclose(load(name)(x)(z), three)
+    three = load(name, here)(x.expand(-1, 3, -1, -1))(z.expand(-1, 3, -1, -1))
+    assert torch.allclose(load(name, here)(x)(z), three)
     with pytest.raises(Skip, match="1 or 3 channels"):
-        load(name)(pictures(1, 2, 32))
+        load(name, here)(pictures(1, 2, 32))
 
 
 @pytest.mark.parametrize("name", ["lpips_squeeze", "lpips_vgg", "dists"])
 def test_a_subset_keeps_the_references_features(name: str, here: Path) -> None:
     x, z = pair(4, 32)
-    distance = load(name)(x)
+    distance = load(name, here)(x)
     rows = torch.tensor([False, True, False, True])
     assert torch.allclose(distance.subset(rows)(z[rows]), distance(z)[rows], rtol=1e-5)
 
@@ -127,13 +134,13 @@ def test_a_subset_keeps_the_references_features(name: str, here: Path) -> None:
 @pytest.mark.parametrize("name", ["lpips_squeeze", "lpips_alex", "lpips_vgg", "dists"])
 def test_black_images_have_a_finite_gradient(name: str, here: Path) -> None:
     x = torch.zeros(1, 3, 33, 33)
-    assert gradient(load(name)(x), x).isfinite().all()
-    assert gradient(load(name)(pictures(1, 3, 33)), x).isfinite().all()
+    assert gradient(load(name, here)(x), x).isfinite().all()
+    assert gradient(load(name, here)(pictures(1, 3, 33)), x).isfinite().all()
 
 
 def test_the_references_features_are_computed_once(here: Path) -> None:
     x, z = pair(3, 32)
-    distance = load("lpips_squeeze")(x)
+    distance = load("lpips_squeeze", here)(x)
     seen: list[int] = []
     distance.network.register_forward_hook(lambda _, given, __: seen.append(len(given[0])))
     for _ in range(3):
@@ -153,7 +160,7 @@ def test_dists_is_torchmetrics(here: Path, monkeypatch: pytest.MonkeyPatch) -> N
     both = torch.load(here / "raw/weights/dists_weights.pt", weights_only=True)
     theirs.alpha.data, theirs.beta.data = both["alpha"], both["beta"]
     x, z = pair(2, 48)
-    distance = load("dists")(x)
+    distance = load("dists", here)(x)
     expected = theirs(z, x).flatten().detach()
     assert torch.allclose(distance(z), expected, rtol=1e-3, atol=1e-5)
     assert distance(x).abs().max() < 1e-5
@@ -176,8 +183,8 @@ def test_l2_pooling_by_hand() -> None:
 
 
 @pytest.fixture(scope="module")
-def pieapp_here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """PieAPP with random weights in its own file, and piq's network with the same."""
+def pieapp_here(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
+    """Piq's network PieAPP with random weights, and a data folder with a file of the same."""
     folder = tmp_path_factory.mktemp("pieapp")
     (folder / "raw" / "weights").mkdir(parents=True)
     with torch.device("meta"):
@@ -190,13 +197,15 @@ def pieapp_here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     state = theirs.state_dict()
     file = {**state, "ref_score_subtract.weight": state["ref_score_subtract.weight"].view(1)}
     torch.save(file, folder / "raw" / "weights" / "PieAPPv0.1.pth")
-    with pretrained.beside(folder):
-        yield theirs.eval().requires_grad_(False)
+    return theirs.eval().requires_grad_(False), folder
 
 
-def test_pieapp_is_piqs_network_on_bgr_patches_from_0_to_255(pieapp_here: Any) -> None:
+def test_pieapp_is_piqs_network_on_bgr_patches_from_0_to_255(
+    pieapp_here: tuple[Any, Path],
+) -> None:
+    network, data = pieapp_here
     x, z = pair(2, 70)
-    distance = load("pieapp")(x)
+    distance = load("pieapp", data)(x)
 
     def theirs(v: Tensor) -> Tensor:
         values = []
@@ -206,8 +215,8 @@ def test_pieapp_is_piqs_network_on_bgr_patches_from_0_to_255(pieapp_here: Any) -
                 torch.stack([t.flip(0)[:, r : r + 64, c : c + 64] * 255 for r, c in corners])
                 for t in (image, reference)
             ]
-            (f, coarse), (f_ref, coarse_ref) = (pieapp_here(t) for t in cut)
-            score, weight = pieapp_here.compute_difference(f_ref - f, coarse_ref - coarse)
+            (f, coarse), (f_ref, coarse_ref) = (network(t) for t in cut)
+            score, weight = network.compute_difference(f_ref - f, coarse_ref - coarse)
             values.append((score * weight).sum() / weight.sum())
         return torch.stack(values)
 
@@ -250,10 +259,10 @@ def test_patches_are_bgr_and_too_small_images_are_skipped() -> None:
 
 @pytest.mark.parametrize("name", [name for name in NAMES if files_of(name)])
 def test_missing_weights_are_a_skip_that_names_file_and_remedy(name: str, tmp_path: Path) -> None:
-    with pretrained.beside(tmp_path), pytest.raises(Skip) as told:
-        load(name)
+    with pytest.raises(Skip) as told:
+        load(name, tmp_path)
     words = str(told.value)
-    assert any(pretrained.FILES[file].name in words for file in files_of(name))
+    assert any(FILES[file].name in words for file in files_of(name))
     assert "raw/weights of the data folder" in words
     assert str(tmp_path) not in words  # pages are published
     assert "bench data get weights/" in words
@@ -263,10 +272,10 @@ def test_a_file_of_another_network_is_refused(tmp_path: Path) -> None:
     room = tmp_path / "raw" / "weights"
     room.mkdir(parents=True)
     torch.save({"conv1.weight": torch.zeros(3)}, room / "PieAPPv0.1.pth")
-    with pretrained.beside(tmp_path), pytest.raises(SuiteError, match=r"PieAPPv0\.1\.pth is not"):
-        load("pieapp")
+    with pytest.raises(SuiteError, match=r"PieAPPv0\.1\.pth is not"):
+        load("pieapp", tmp_path)
 
 
 def test_an_unknown_distance_is_named_with_the_known_ones() -> None:
     with pytest.raises(UsageError, match="lpips_squeeze"):
-        load("lpips_squeze")
+        distances.load("lpips_squeze")

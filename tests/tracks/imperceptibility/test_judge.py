@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from bench.errors import SuiteError
+from bench.models.pretrained import MIRROR_ALONE, WeightsFolder
 from bench.tracks.imperceptibility import judge, saliency
 from bench.tracks.imperceptibility.defences import fewer_bits, through_jpeg, through_png
 from bench.tracks.imperceptibility.judge import Attacked
@@ -61,7 +62,9 @@ def test_distances_are_those_of_hand_and_of_successful_attacks_alone() -> None:
     after = before.clone()
     after[0, 0, 0, 0], after[0, 1, 5, 5] = 0.3, 0.4
     after[1] = 1.0
-    found = judge.judge_distances(attacked(before, after), torch.tensor([True, False]), 2, CPU)
+    found = judge.judge_distances(
+        attacked(before, after), torch.tensor([True, False]), 2, CPU, MIRROR_ALONE
+    )
     assert found.metrics["l1"] == pytest.approx(0.7)
     assert found.metrics["l2"] == pytest.approx(0.5)
     assert found.metrics["linf"] == pytest.approx(0.4)
@@ -73,25 +76,28 @@ def test_distances_are_those_of_hand_and_of_successful_attacks_alone() -> None:
 
 def test_an_image_that_did_not_change_is_at_distance_zero() -> None:
     x = torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(0))
-    found = judge.judge_distances(attacked(x, x.clone()), torch.ones(3, dtype=torch.bool), 2, CPU)
+    found = judge.judge_distances(
+        attacked(x, x.clone()), torch.ones(3, dtype=torch.bool), 2, CPU, MIRROR_ALONE
+    )
     assert found.metrics["l1"] == found.metrics["saliency_linf"] == 0
     assert found.metrics["ssim_distance"] == pytest.approx(0, abs=1e-6)
 
 
 def test_without_a_success_distances_do_not_exist() -> None:
     x = torch.zeros(2, 3, 16, 16)
-    found = judge.judge_distances(attacked(x, x), torch.zeros(2, dtype=torch.bool), 2, CPU)
+    found = judge.judge_distances(
+        attacked(x, x), torch.zeros(2, dtype=torch.bool), 2, CPU, MIRROR_ALONE
+    )
     assert found.metrics == {}
     assert set(found.undefined) == set(judge.DISTANCES)
     assert "no attack succeeded" in found.undefined["lpips"]
 
 
 def test_missing_weights_leave_a_metric_undefined_with_the_remedy(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setenv("BENCH_DATA", str(tmp_path))
-    x = torch.zeros(1, 3, 32, 32)
-    found = judge.judge_distances(attacked(x, x + 0.5), torch.tensor([True]), 1, CPU)
+    x, weights = torch.zeros(1, 3, 32, 32), WeightsFolder(tmp_path)
+    found = judge.judge_distances(attacked(x, x + 0.5), torch.tensor([True]), 1, CPU, weights)
     assert "bench data get weights/" in found.undefined["dists"]
     assert "bench data get weights/" in found.undefined["lpips"]
     assert found.metrics["linf"] == 0.5
@@ -179,7 +185,7 @@ def test_a_salient_object_network_can_be_brought_along(
     x = torch.rand(2, 3, 4, 4, generator=torch.Generator().manual_seed(4))
     assert torch.allclose(maps(x, torch.zeros(2)), x.mean(dim=1, keepdim=True), atol=1e-6)
     assert saliency.in_words() == "mine"
-    assert {path.name for path in judge.files()} >= {"mine.py", "mine.safetensors"}
+    assert {path.name for path in judge.files(MIRROR_ALONE)} >= {"mine.py", "mine.safetensors"}
     assert any("(mine)" in m.definition for m in info_of("imperceptibility").metrics)
 
 

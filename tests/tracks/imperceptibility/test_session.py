@@ -18,7 +18,8 @@ from bench.errors import BenchError, Skip, SuiteError
 from bench.learning.loop import Context
 from bench.learning.settings import Training
 from bench.method import Paper
-from bench.models import classifiers, pretrained
+from bench.models import classifiers
+from bench.models.pretrained import MissingWeights, WeightsFolder
 from bench.tracks.imperceptibility import Attacker
 from bench.tracks.imperceptibility.options import ImperceptibilityOptions
 from bench.tracks.imperceptibility.session import ImperceptibilitySession
@@ -65,6 +66,7 @@ def prepared(library: Library, tmp_path_factory: pytest.TempPathFactory) -> Prep
         device=torch.device("cpu"),
         scope={"of": "this test"},
         cache=tmp_path_factory.mktemp("cache"),
+        weights=WeightsFolder(library.folder),
     )
 
 
@@ -220,24 +222,20 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
         classifiers.published("resnet5", tmp_path)
 
 
-def test_published_weights_are_found_by_the_backbones_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("BENCH_DATA", str(tmp_path))
-    asked = Training(backbone="squeezenet1_1", weights="published")
-    assert classifiers.weights_of(asked.weights, asked.backbone) is None
+def test_published_weights_are_found_by_the_backbones_name(tmp_path: Path) -> None:
+    weights = WeightsFolder(tmp_path)
+    assert classifiers.weights_of("published", "squeezenet1_1", weights) is None
     path = squeezenet(tmp_path / "raw" / "weights")
-    assert classifiers.weights_of(asked.weights, asked.backbone) == path
-    assert classifiers.weights_of("mine.pth", "mlp") == Path("mine.pth")
-    assert classifiers.weights_of("", "mlp") is None
-    with pytest.raises(pretrained.MissingWeights, match=r"--set training\.weights=densenet121"):
-        classifiers.find("densenet121")
+    assert classifiers.weights_of("published", "squeezenet1_1", weights) == path
+    assert classifiers.weights_of("mine.pth", "mlp", weights) == Path("mine.pth")
+    assert classifiers.weights_of("", "mlp", weights) is None
+    with pytest.raises(MissingWeights, match=r"--set training\.weights=densenet121"):
+        classifiers.find("densenet121", weights)
 
 
 def test_without_a_training_split_the_weights_are_published_ones(
-    prepared: PreparedTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    prepared: PreparedTask, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("BENCH_DATA", str(tmp_path))
     x = np.random.default_rng(0).integers(0, 256, (4, 3, 64, 64), dtype=np.uint8)
     path = squeezenet(tmp_path / "raw" / "weights")
     model = classifiers.published("squeezenet1_1", path)
@@ -257,6 +255,7 @@ def test_without_a_training_split_the_weights_are_published_ones(
         options=ImperceptibilityOptions(),
         training=Training(backbone="squeezenet1_1", weights="published"),
         scope={"of": "published"},
+        weights=WeightsFolder(tmp_path),
     )
     session = ImperceptibilitySession(asked)
     assert (len(session.y), session.accuracy) == (3, 0.75)

@@ -20,6 +20,7 @@ from bench.errors import BenchError, Skip
 from bench.learning.loop import Context, Story
 from bench.learning.settings import Training
 from bench.method import Paper
+from bench.models.pretrained import MIRROR_ALONE
 from bench.tracks.options import EarlierOptions
 from bench.tracks.poisoning import Defence, Defender, PoisoningTask
 from bench.tracks.poisoning.session import PoisoningSession
@@ -74,6 +75,7 @@ def prepared(
         device=torch.device("cpu"),
         scope={"attack": attack.label, "training": training.model_dump()},
         cache=cache,
+        weights=MIRROR_ALONE,
     )
 
 

@@ -19,7 +19,7 @@ from bench.reports.charts.svg import standalone
 from bench.reports.export import tables_of_boards
 from bench.reports.pages.citation import bibliography
 from bench.reports.pages.cross_track import matrix
-from bench.reports.pages.feed import FEED, badge, endpoint, feed
+from bench.reports.pages.feed import FEED, endpoint, feed
 from bench.reports.pages.method import MethodView, method_views
 from bench.reports.pages.reading import STATISTICS, explained
 from bench.reports.pages.rendering import templates
@@ -162,7 +162,6 @@ def _suite(environment: Environment, suite: Loaded, slugs: Mapping[str, str]) ->
     yield f"{view.name}/results.json", to_json(frame)
     boards = [task.board for task in view.tasks]
     yield f"{view.name}/results.tex", tables_of_boards([(suite.plan, boards)])
-    yield f"{view.name}/badge.svg", badge(view)
     yield f"{view.name}/badge.json", endpoint(view)
     for figure in view.figures:
         yield f"{view.name}/{figure.slug}.csv", figure.csv

@@ -1,4 +1,4 @@
-"""The page of a comparison, and a badge, in a real browser."""
+"""The page of a comparison in a real browser."""
 
 from __future__ import annotations
 
@@ -79,12 +79,3 @@ def test_differences_are_sorted_by_their_sign_and_filtered_by_verdict(
     verdicts = page.locator("#changes-1 tbody tr:visible td:nth-child(2)").all_inner_texts()
     page.close()
     assert set(verdicts) == {"worse"}
-
-
-def test_a_badge_opens_as_a_picture(browser: Any, site: Path) -> None:
-    page = browser.new_page()
-    page.goto((site / "adult" / "badge.svg").as_uri())
-    box = page.locator("svg").bounding_box()
-    page.close()
-    assert box["height"] == 20
-    assert 150 < box["width"] < 400

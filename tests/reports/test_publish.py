@@ -1,9 +1,8 @@
-"""Pages reach a folder or a branch; what is not ours is neither changed nor removed."""
+"""Pages reach a folder; what is not ours is neither changed nor removed."""
 
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -38,37 +37,6 @@ def site(tmp_path: Path) -> Site:
     return make
 
 
-@pytest.fixture
-def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A repository with a commit, a staged, a changed and an untracked file."""
-    for name in ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE"):
-        monkeypatch.delenv(name, raising=False)
-    for who in ("AUTHOR", "COMMITTER"):
-        monkeypatch.setenv(f"GIT_{who}_NAME", "A")
-        monkeypatch.setenv(f"GIT_{who}_EMAIL", "a@example.org")
-    root = tmp_path / "repository"
-    root.mkdir()
-    git(root, "init", "--quiet", "--initial-branch", "main")
-    (root / "code.py").write_text("1\n")
-    git(root, "add", "code.py")
-    git(root, "commit", "--quiet", "-m", "Code")
-    (root / "staged.py").write_text("2\n")
-    git(root, "add", "staged.py")
-    (root / "code.py").write_text("3\n")
-    (root / "untracked.py").write_text("4\n")
-    return root
-
-
-def git(root: Path, *words: str) -> str:
-    done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=True)
-    return done.stdout
-
-
-def on_branch(root: Path, name: str = "gh-pages") -> dict[str, str]:
-    names = git(root, "ls-tree", "-r", "--name-only", name).splitlines()
-    return {each: git(root, "show", f"{name}:{each}") for each in names}
-
-
 def in_folder(root: Path) -> dict[str, str]:
     return {
         path.relative_to(root).as_posix(): path.read_text()
@@ -79,17 +47,6 @@ def in_folder(root: Path) -> dict[str, str]:
 
 def texts(files: Files) -> dict[str, str]:
     return {name: path.read_text() for name, path in files.items()}
-
-
-def everything_else(root: Path) -> tuple[str, ...]:
-    """Working tree, index, other branches, HEAD: all that publishing must leave alone."""
-    return (
-        git(root, "status", "--porcelain"),
-        git(root, "rev-parse", "HEAD", "main"),
-        git(root, "diff", "--cached"),
-        git(root, "diff"),
-        git(root, "symbolic-ref", "HEAD"),
-    )
 
 
 def test_a_folder_becomes_the_site(site: Site, tmp_path: Path) -> None:
@@ -174,7 +131,7 @@ def test_the_site_of_results_has_its_pages_feed_and_manifest(tmp_path: Path) -> 
         store.write(result)
     with site_of(store.root, "https://example.org/bench") as files:
         content = texts(files)
-    assert {"index.html", "small/index.html", "feed.xml", "small/badge.svg", NO_JEKYLL} <= set(
+    assert {"index.html", "small/index.html", "feed.xml", "small/badge.json", NO_JEKYLL} <= set(
         content
     )
     assert 'href="https://example.org/bench/small/index.html"' in content["feed.xml"]

@@ -144,7 +144,7 @@ def test_page_figures_and_pictures_are_kept_with_the_sweep(
     page = tmp_path / "site" / "pages" / "index.html"
     assert files["pages/index.html"] == page.read_bytes()
     assert files["pictures/debiasing-bade.png"] == PNG
-    assert "pages/badge.svg" in files
+    assert "pages/badge.json" in files
     assert not [name for name in files if "trials" in name]
 
     page.write_text("new")

@@ -74,7 +74,7 @@ def test_every_drawing_has_its_numbers_beside_it(two_tasks: TwoTasks, tmp_path: 
     for made in (two_tasks, figure_sweep(), guests("faces")):
         store_of(tmp_path, *made)
     files = render(tmp_path)
-    drawings = [name[:-4] for name in files if name.endswith(".svg") and "badge" not in name]
+    drawings = [name[:-4] for name in files if name.endswith(".svg")]
     assert len(drawings) > 6
     assert [name for name in drawings if f"{name}.csv" not in files] == []
 

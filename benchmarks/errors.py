@@ -1,4 +1,4 @@
-"""Mistakes a user can make, each told in one line by the command line (exit code 2)."""
+"""Mistakes of users, which the command line prints as one line with exit code 2."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 
 class BenchError(Exception):
-    """A mistake of the person at the keyboard: printed without a traceback."""
+    """A mistake of the user, printed without a traceback."""
 
 
 class SuiteError(BenchError):
@@ -23,22 +23,22 @@ class UsageError(BenchError):
 
 
 class Skip(Exception):  # noqa: N818 - a verdict, not an error
-    """Raised by a method or a judge: this trial cannot be asked here, and why."""
+    """Raised by a method or a judge that does not apply to a task; the message says why."""
 
 
 class Diverged(Exception):  # noqa: N818 - an outcome of training
-    """Training left the finite numbers."""
+    """The loss of a training became NaN or infinite."""
 
 
 MOST_LISTED = 50  # names in a message; CelebA alone poses 1,560 tasks
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    """One sentence for an unknown name, with the nearest known one and the list of all."""
+    """A message on an unknown name, with the nearest known name and the list of all."""
     names = sorted(known)
     lower = {other.lower(): other for other in names}
     close = get_close_matches(name.lower(), lower, n=1, cutoff=0.5)
-    # Swapped letters ("baed", "rfn") count little with difflib: the same letters come first.
+    # difflib rates swapped letters ("baed", "rfn") low, so names of the same letters come first.
     close = [other for other in lower if sorted(other) == sorted(name.lower())] or close
     hint = f' Did you mean "{lower[close[0]]}"?' if close else ""
     listed = ", ".join(names[:MOST_LISTED]) or "none"

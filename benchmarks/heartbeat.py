@@ -1,7 +1,7 @@
-"""How far a running trial is, in a line for whoever watches the sweep.
+"""The progress of a running trial, as a line that the sweep's display reads.
 
-A line goes through a small file of its own: a worker may be killed at any moment, and a queue that
-all share would stay locked by the one that died while it wrote.
+Each trial writes its line to a file of its own. A queue shared by all workers would stay locked if
+one of them were killed while it wrote.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ from contextvars import ContextVar
 from pathlib import Path
 
 EVERY_SECONDS = 0.5
-_listener: ContextVar[Callable[[str], None] | None] = ContextVar("listener to news", default=None)
+_listener: ContextVar[Callable[[str], None] | None] = ContextVar("progress listener", default=None)
 
 
-def report_progress(doing: str, done: int, total: int) -> None:
-    """Say how far a long piece of work is. Costs next to nothing, with or without listeners.
+def report_progress(activity: str, done: int, total: int) -> None:
+    """Report how far a long piece of work is. It costs almost no time, also without a listener.
 
     Args:
-        doing: in a word or two, "classifier, epoch".
-        done: which of them is under way, from 1, or how many are done.
-        total: how many there are.
+        activity: what is done, in a word or two ("classifier, epoch").
+        done: number of the step under way, from 1, or of the steps that are done.
+        total: number of steps.
     """
     if listener := _listener.get():
-        listener(f"{doing} {done} of {total}")
+        listener(f"{activity} {done} of {total}")
 
 
 @contextmanager
 def written_to(path: Path) -> Iterator[None]:
-    """Within, what is told is written to a file, at most once in EVERY_SECONDS; then it goes."""
+    """Write reports of progress to a file, at most one in EVERY_SECONDS; remove it at the end."""
     last = 0.0
 
     def write(line: str) -> None:
@@ -50,7 +50,7 @@ def written_to(path: Path) -> Iterator[None]:
 
 
 def read(path: Path) -> str:
-    """The last line; empty where nothing was told, or the trial has just ended."""
+    """The last report; empty if there is none, or if the trial has just ended."""
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""What servers on this machine share: an address to listen on, and a clean end."""
+"""What local servers share: a socket to listen on, and an orderly end on SIGTERM."""
 
 from __future__ import annotations
 
@@ -11,32 +11,33 @@ from contextlib import contextmanager
 from bench.errors import UsageError
 
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - compared only
+"""Addresses that mean all interfaces -> the local address of such a server."""
 
 
 def bound(host: str, port: int) -> socket.socket:
-    """A socket on that address; port 0 takes any free one.
+    """A socket bound to an address; port 0 takes any free port.
 
     Raises:
-        UsageError: The address cannot be listened on.
+        UsageError: the address cannot be used.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    opened = socket.socket(family, socket.SOCK_STREAM)
-    # As servers do: a port in TIME_WAIT after the last Ctrl-C is free.
-    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    # Allows a port that is in TIME_WAIT after an earlier server was ended.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        opened.bind((host, port))
+        listener.bind((host, port))
     except (OSError, OverflowError) as error:
-        opened.close()
+        listener.close()
         reason = getattr(error, "strerror", None) or error
         raise UsageError(
-            f"cannot listen on {host}:{port} ({reason}). Choose another with --port."
+            f"cannot listen on {host}:{port} ({reason}). Choose another port with --port."
         ) from error
-    return opened
+    return listener
 
 
 @contextmanager
 def interrupted_by_sigterm() -> Iterator[None]:
-    """Treat `kill` and `docker stop` like Ctrl-C, so that no server is left behind."""
+    """Treat SIGTERM (`kill`, `docker stop`) like Ctrl-C, so that no server keeps running."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

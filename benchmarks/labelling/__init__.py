@@ -1,1 +1,1 @@
-"""`bench label`: a page on this machine where a person names the class of samples."""
+"""`bench label`: a page on this machine where a person states the class of samples."""

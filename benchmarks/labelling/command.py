@@ -15,9 +15,9 @@ from rich.text import Text
 
 from bench.data.dataset import Library
 from bench.errors import BenchError, Skip, UsageError, unknown
-from bench.labelling.server import Desk, addresses, application, serve
-from bench.labelling.session import Labelling, only_one
-from bench.labelling.showing import Shown, published, shown, spectrum_of
+from bench.labelling.server import Endpoints, addresses, application, serve
+from bench.labelling.session import Labelling, locked
+from bench.labelling.showing import SampleView, published, sample_view, spectrum_of
 from bench.listening import bound
 from bench.method import Method, make, method_class
 from bench.runner import plan as planning
@@ -59,24 +59,24 @@ def label(wanted: LabelRequest, console: Console) -> None:
     suite = read_suite(find_suite(wanted.suite), wanted.overrides)
     task, method = the_task(suite, wanted.task), the_method(suite, wanted.method)
     listening = bound(wanted.host, wanted.port)  # before minutes of work
-    with listening, only_one(wanted.tags):
+    with listening, locked(wanted.tags):
         labelling, show = opened(wanted, suite, task, method, console)
         afterwards = shlex.join(command_afterwards(wanted, task, method))
         token, names = secrets.token_urlsafe(), addresses(wanted.host, listening.getsockname()[1])
         queue = labelling.queue
         listening.listen()  # who opens the address at once waits, and is not refused
         console.print(
-            f"{len(queue.clusters)} clusters, at most {_most(queue):,} looks; {labelling.step:,} "
-            f"are in {wanted.tags} already.",
+            f"{len(queue.clusters)} clusters, at most {_most(queue):,} inspections; "
+            f"{labelling.step:,} are in {wanted.tags} already.",
             highlight=False, markup=False, soft_wrap=True,
         )  # fmt: skip
         console.print(
             Text(f"Open http://{names[0]}/?token={token}  (Ctrl-C ends it)"), soft_wrap=True
         )
-        serve(application(Desk(labelling, show, afterwards), token, names), listening)
+        serve(application(Endpoints(labelling, show, afterwards), token, names), listening)
     further = f"Then run: {afterwards}"
-    if labelling.asked:
-        further = f"The same command goes on. {further}"
+    if labelling.next_sample:
+        further = f"The same command continues. {further}"
     console.print(Text(f"{labelling.step:,} tags are in {wanted.tags}. {further}"), soft_wrap=True)
 
 
@@ -101,8 +101,8 @@ def opened(
         raise BenchError(f"{task.name}: {verdict}.") from verdict
     samples, spectrum = published(asked), spectrum_of(asked)
 
-    def show(row: int) -> Shown:
-        return shown(samples, row, spectrum)
+    def show(row: int) -> SampleView:
+        return sample_view(samples, row, spectrum)
 
     return Labelling(wanted.tags, queue, wanted.seed, spec.data_hash), show
 

@@ -1,4 +1,4 @@
-"""Who may talk to the page: the browser that was given the token, from the page itself."""
+"""Access control of the page: only a browser with the token, and only from the page itself."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HEADERS = {
     "Cache-Control": "no-store",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    # Not no-referrer: browsers would then send "Origin: null" with our own forms.
+    # With no-referrer, browsers would send "Origin: null" with the page's own forms.
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -28,21 +28,22 @@ READING = ("GET", "HEAD")
 
 
 class Guard:
-    """Stands before the application: nothing gets past it without the token.
+    """Middleware that refuses requests without the token or from another page.
 
-    Another page open in the same browser can send requests here, under our name (DNS rebinding) or
-    from its own origin; other users of this machine can as well. The first are told by the headers
-    Host and Origin, all of them lack the token. It comes once in the address that the terminal
-    shows, and is then kept in a cookie that no script can read and no other site can send.
+    Another page in the same browser can send requests here, under this server's name (DNS
+    rebinding) or from its own origin, and so can other users of this machine. The headers Host and
+    Origin give other pages away, and all of them lack the token. The token comes once, in the
+    address that the terminal shows, and is then kept in a cookie that no script can read and no
+    other site can send.
     """
 
     def __init__(self, app: ASGIApp, token: str, addresses: Collection[str]) -> None:
         self.app, self.token, self.addresses = app, token, frozenset(addresses)
         port = next(iter(self.addresses)).rpartition(":")[2]
-        self.cookie = f"bench_label_{port}"  # browsers keep one jar for all ports of a host
+        self.cookie = f"bench_label_{port}"  # browsers share cookies between the ports of a host
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer for the application, or let it answer."""
+        """Refuse or redirect a request, or pass it to the application."""
         if scope["type"] != "http":
             return
 
@@ -51,37 +52,37 @@ class Guard:
                 MutableHeaders(scope=message).update(HEADERS)
             await send(message)
 
-        answer = self._judged(Request(scope)) or self.app
-        await answer(scope, receive, send_guarded)
+        response = self._check(Request(scope)) or self.app
+        await response(scope, receive, send_guarded)
 
-    def _judged(self, request: Request) -> Response | None:
-        """A refusal, or the way in for one who brings the token, or None: let through."""
+    def _check(self, request: Request) -> Response | None:
+        """A refusal, a redirect that sets the cookie, or None to pass the request on."""
         if reason := self._foreign(request):
-            return _refused(reason)
+            return _refusal(reason)
         token = request.query_params.get("token")
-        brought = token is not None and request.method in READING
-        if not self._right(token if brought else request.cookies.get(self.cookie)):
-            return _refused("Wrong token. Open the address that bench label printed.")
-        if not brought:
+        in_address = token is not None and request.method in READING
+        if not self._is_token(token if in_address else request.cookies.get(self.cookie)):
+            return _refusal("Wrong token. Open the address that bench label printed.")
+        if not in_address:
             return None
-        welcome = RedirectResponse("/", status_code=303)  # the token leaves the address bar
-        welcome.set_cookie(self.cookie, self.token, httponly=True, samesite="strict")
-        return welcome
+        redirect = RedirectResponse("/", status_code=303)  # removes the token from the address bar
+        redirect.set_cookie(self.cookie, self.token, httponly=True, samesite="strict")
+        return redirect
 
     def _foreign(self, request: Request) -> str:
-        """Why this does not come from our page, or nothing."""
+        """Why a request cannot come from the page itself; empty if it can."""
         host, origin = request.headers.get("host", ""), request.headers.get("origin")
         if host not in self.addresses:
             return "This server has another name."
         if origin is None and request.method not in READING:
-            return "A change needs an Origin."
+            return "A change needs the header Origin."
         if origin not in (None, f"http://{host}"):
             return "Requests from other pages are refused."
         return ""
 
-    def _right(self, token: str | None) -> bool:
-        return token is not None and compare_digest(token.encode(), self.token.encode())
+    def _is_token(self, text: str | None) -> bool:
+        return text is not None and compare_digest(text.encode(), self.token.encode())
 
 
-def _refused(reason: str) -> Response:
+def _refusal(reason: str) -> Response:
     return PlainTextResponse(reason + "\n", status_code=403)

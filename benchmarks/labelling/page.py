@@ -1,4 +1,4 @@
-"""The page as it stands after each answer."""
+"""Writes the HTML of the page."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bench.labelling.session import Labelling
-from bench.labelling.showing import Shown
+from bench.labelling.showing import SampleView
 from bench.tracks.poisoning.human import UNSURE
 
-RESERVED = "up"  # unsure, play
-KEYS = "1234567890" + "".join(each for each in string.ascii_lowercase if each not in RESERVED)
+RESERVED = "up"  # keys of "unsure" and "play"
+KEYS = "1234567890" + "".join(key for key in string.ascii_lowercase if key not in RESERVED)
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A button: what it says, what it sends, and its key, if there is one left for it."""
+    """A button: its label, the value that it sends, and its key, or "" if no key is left."""
 
     name: str
     value: str
@@ -26,18 +26,18 @@ class Choice:
 
 
 def choices(classes: Sequence[str]) -> tuple[Choice, ...]:
-    """A button for each class. Classes named by one letter or digit have that as their key."""
-    own = [name.lower() for name in classes]
-    if not (set(own) <= set(KEYS) and len(set(own)) == len(own)):
-        own = [*KEYS[: len(classes)], *[""] * (len(classes) - len(KEYS))]
+    """A button for each class. Classes named by one letter or digit have it as their key."""
+    keys = [name.lower() for name in classes]
+    if not (set(keys) <= set(KEYS) and len(set(keys)) == len(keys)):
+        keys = [*KEYS[: len(classes)], *[""] * (len(classes) - len(KEYS))]
     return tuple(
         Choice(name, str(value), key)
-        for value, (name, key) in enumerate(zip(classes, own, strict=True))
+        for value, (name, key) in enumerate(zip(classes, keys, strict=True))
     )
 
 
-def named(text: str, classes: Sequence[str]) -> str | None:
-    """The class that someone typed, or "unsure", whatever its case; None for no such class."""
+def typed_class(text: str, classes: Sequence[str]) -> str | None:
+    """The class that was typed, in any case, or "unsure"; None if there is no such class."""
     known = {name.casefold(): name for name in (UNSURE, *classes)}
     return text if text in classes else known.get(text.strip().casefold())
 
@@ -46,8 +46,8 @@ class Page:
     """Writes the page.
 
     Attributes:
-        labelling: what was said, and what is asked.
-        afterwards: the command that makes use of the answers.
+        labelling: the answers so far, and the sample to inspect next.
+        afterwards: the command that uses the answers.
     """
 
     def __init__(self, labelling: Labelling, afterwards: str) -> None:
@@ -62,22 +62,22 @@ class Page:
         )
         self.template = environment.get_template("page.html.j2")
 
-    def html(self, shown: Shown | None, fault: str = "") -> str:
+    def html(self, view: SampleView | None, fault: str = "") -> str:
         """The page.
 
         Args:
-            shown: the sample that is asked about, None where nothing is.
-            fault: why the last answer was not taken.
+            view: the sample to inspect, or None if all clusters are done.
+            fault: why the last answer was not accepted.
         """
         labelling = self.labelling
         last = next(reversed(labelling.tags.values()), "")
         return self.template.render(
             queue=labelling.queue,
-            asked=labelling.asked,
-            looks=labelling.looks,
+            sample=labelling.next_sample,
+            inspections=labelling.inspections,
             step=labelling.step,
             last=last,
-            shown=shown,
+            view=view,
             fault=fault,
             choices=self.choices,
             typed=not self.choices[-1].key,

@@ -1,4 +1,4 @@
-"""The server of the page: a few addresses, all of them behind the guard."""
+"""The web server of the page: a few addresses, all of them behind the guard."""
 
 from __future__ import annotations
 
@@ -13,54 +13,56 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp
 
 from bench.labelling.guard import Guard
-from bench.labelling.page import Page, named
+from bench.labelling.page import Page, typed_class
 from bench.labelling.session import Labelling
-from bench.labelling.showing import Shown
+from bench.labelling.showing import SampleView
 from bench.listening import EVERYWHERE, interrupted_by_sigterm
 from bench.tracks.poisoning.human import UNSURE
 
-LARGEST_FORM = 4096  # bytes; ours are below a hundred
+LARGEST_FORM = 4096  # bytes; the page's own forms have less than a hundred
 STATIC = {"style.css": "text/css", "label.js": "text/javascript", "icon.svg": "image/svg+xml"}
 
 
-class Desk:
-    """What the addresses of the page do.
+class Endpoints:
+    """The responses of the page's addresses.
 
-    All of it is coroutines that never wait between reading and writing `labelling`: one answer at
-    a time.
+    All methods are coroutines that never wait between reading and writing `labelling`, so answers
+    are processed one at a time.
 
     Args:
-        labelling: what was said, and what is asked.
+        labelling: the answers so far, and the sample to inspect next.
         show: row of the training set -> the sample as a person sees it.
-        afterwards: the command that makes use of the answers.
+        afterwards: the command that uses the answers.
     """
 
-    def __init__(self, labelling: Labelling, show: Callable[[int], Shown], afterwards: str) -> None:
+    def __init__(
+        self, labelling: Labelling, show: Callable[[int], SampleView], afterwards: str
+    ) -> None:
         self.labelling, self.show = labelling, show
         self.html = Page(labelling, afterwards).html
 
     async def page(self) -> Response:
-        """The page as it stands."""
+        """The page with the next sample."""
         return HTMLResponse(self.html(self._current()))
 
     async def picture(self, step: int) -> Response:
-        """The picture of the sample that is shown after so many answers."""
+        """The picture of the sample that is shown after `step` answers."""
         return Response(self._media(step).picture, media_type="image/png")
 
     async def sound(self, step: int) -> Response:
-        """Its sound."""
+        """The sound of the sample that is shown after `step` answers."""
         return Response(self._media(step).sound, media_type="audio/wav")
 
     async def answer(self, request: Request) -> Response:
-        """Note an answer; one to a sample that is no longer shown changes nothing."""
+        """Record an answer; one about a sample that is no longer shown changes nothing."""
         form = await _form(request)
-        said = _said(form, self.labelling.queue.classes)
-        if said is None:
+        answer = _answer(form, self.labelling.queue.classes)
+        if answer is None:
             return self._fault(f'There is no class "{form.get("name", "")}".', 422)
-        return self._changed(lambda: self.labelling.answer(_step(form), said))
+        return self._changed(lambda: self.labelling.answer(_step(form), answer))
 
     async def undo(self, request: Request) -> Response:
-        """Take the last answer back."""
+        """Take back the last answer."""
         form = await _form(request)
         return self._changed(lambda: self.labelling.undo(_step(form)))
 
@@ -69,44 +71,44 @@ class Desk:
             change()
         except OSError as error:
             path = self.labelling.path
-            return self._fault(f"Not kept: {path} cannot be written ({error.strerror}).", 500)
+            return self._fault(f"Not saved: {path} cannot be written ({error.strerror}).", 500)
         return RedirectResponse("/", status_code=303)
 
     def _fault(self, message: str, status: int) -> Response:
         return HTMLResponse(self.html(self._current(), message), status)
 
-    def _current(self) -> Shown | None:
-        asked = self.labelling.asked
-        return self.show(asked.row) if asked else None
+    def _current(self) -> SampleView | None:
+        sample = self.labelling.next_sample
+        return self.show(sample.row) if sample else None
 
-    def _media(self, step: int) -> Shown:
-        found = self._current()
-        if found is None or step != self.labelling.step:
-            raise HTTPException(404)  # of an answered sample: the page has moved on
-        return found
+    def _media(self, step: int) -> SampleView:
+        view = self._current()
+        if view is None or step != self.labelling.step:
+            raise HTTPException(404)  # the sample has been answered
+        return view
 
 
-def application(desk: Desk, token: str, addresses: Collection[str]) -> ASGIApp:
-    """The page's application, behind its guard.
+def application(endpoints: Endpoints, token: str, addresses: Collection[str]) -> ASGIApp:
+    """The web application behind its guard.
 
     Args:
-        desk: what it does.
-        token: what a browser must bring.
-        addresses: what it may call this server, `127.0.0.1:5001`.
+        endpoints: the responses of its addresses.
+        token: the token that a browser must send.
+        addresses: the names that a browser may use for this server, like `127.0.0.1:5001`.
     """
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
-    app.add_api_route("/", desk.page)
-    app.add_api_route("/picture.png", desk.picture)
-    app.add_api_route("/sound.wav", desk.sound)
-    app.add_api_route("/answer", desk.answer, methods=["POST"])
-    app.add_api_route("/undo", desk.undo, methods=["POST"])
+    app.add_api_route("/", endpoints.page)
+    app.add_api_route("/picture.png", endpoints.picture)
+    app.add_api_route("/sound.wav", endpoints.sound)
+    app.add_api_route("/answer", endpoints.answer, methods=["POST"])
+    app.add_api_route("/undo", endpoints.undo, methods=["POST"])
     for name, media_type in STATIC.items():
         app.add_api_route(f"/{name}", _static(name, media_type))
     return Guard(app, token, addresses)
 
 
 def _static(name: str, media_type: str) -> Callable[[], Awaitable[Response]]:
-    """One of our own few files, read once: no request ever names a path."""
+    """The response with a file of this package; it is read once, so no request names a path."""
     content = (files("bench.labelling") / "static" / name).read_bytes()
 
     async def static() -> Response:
@@ -116,7 +118,7 @@ def _static(name: str, media_type: str) -> Callable[[], Awaitable[Response]]:
 
 
 async def _form(request: Request) -> dict[str, str]:
-    """The fields of a form, the last value of each."""
+    """The fields of a form, with the last value of each."""
     if request.headers.get("content-type", "").partition(";")[0] != (
         "application/x-www-form-urlencoded"
     ):
@@ -135,11 +137,11 @@ def _step(form: dict[str, str]) -> int:
     return int(step) if step.isdecimal() and len(step) < 10 else -1
 
 
-def _said(form: dict[str, str], classes: tuple[str, ...]) -> str | None:
-    """A button's class by its number, or one that was typed; None for neither."""
+def _answer(form: dict[str, str], classes: tuple[str, ...]) -> str | None:
+    """The class of the button that was pressed, or the one that was typed; None if unknown."""
     tag = form.get("tag")
     if tag is None:
-        return named(form.get("name", ""), classes)
+        return typed_class(form.get("name", ""), classes)
     if tag == UNSURE:
         return UNSURE
     by_number = {str(number): name for number, name in enumerate(classes)}
@@ -147,7 +149,7 @@ def _said(form: dict[str, str], classes: tuple[str, ...]) -> str | None:
 
 
 def addresses(host: str, port: int) -> list[str]:
-    """What a browser may call a server that listens there, the one to print first."""
+    """The names that a browser may use for a server on this address; the first is printed."""
     own = EVERYWHERE.get(host, host)
     names = [f"[{own}]" if ":" in own else own]
     if host in EVERYWHERE or own in ("127.0.0.1", "::1", "localhost"):
@@ -160,9 +162,9 @@ def server(app: ASGIApp) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
         log_level="warning",
-        access_log=False,  # it would hold the token
+        access_log=False,  # it would contain the token
         server_header=False,
-        proxy_headers=False,  # nobody may say that a request came from elsewhere
+        proxy_headers=False,  # they could claim that a request came from another address
         ws="none",
         lifespan="off",
         timeout_graceful_shutdown=1,

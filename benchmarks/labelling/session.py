@@ -1,50 +1,53 @@
-"""What a person has said so far, and what they are asked next."""
+"""The answers of a person so far, and the sample to inspect next."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from bench.errors import BenchError
 from bench.result import write_atomically
+from bench.runner.locking import exclusive
 from bench.tracks.poisoning.human import UNSURE
 from bench.tracks.poisoning.tagging import Cluster, Queue, enough
 
 
 @dataclass(frozen=True)
 class NextSample:
-    """The sample that is to be looked at.
+    """The sample to inspect next.
 
     Attributes:
-        row: of the training set.
-        cluster: that it belongs to.
-        position: of the cluster among all, from 1.
-        said: answers in this cluster so far, class names or "unsure".
+        row: its row in the training set.
+        cluster: the cluster that it belongs to.
+        position: position of the cluster among all clusters, from 1.
+        answers: answers about this cluster so far, class names or "unsure".
     """
 
     row: int
     cluster: Cluster
     position: int
-    said: tuple[str, ...]
+    answers: tuple[str, ...]
 
 
 class Labelling:
-    """A queue and the file of answers to it, written anew after each of them.
+    """A queue and the file of answers to it, which is rewritten after each answer.
 
-    The file says of which task, seed and data its rows are: those of another one are refused. Its
-    `tags` are what the annotator `recorded` reads, in the order in which they were given.
+    The file names the task, seed and data of its rows; a file of others is refused. The annotator
+    `recorded` reads its `tags`, which are in the order in which they were given.
+
+    Raises:
+        BenchError: the file belongs to another task, seed or data set or is damaged, or a class is
+            named "unsure".
     """
 
     def __init__(self, path: Path, queue: Queue, seed: int, data_hash: str) -> None:
         if UNSURE in queue.classes:
-            raise BenchError(f'a class is named "{UNSURE}", which is an answer of its own here.')
+            raise BenchError(f'a class is named "{UNSURE}", which has a meaning of its own here.')
         self.path, self.queue = path, queue
         self.about = {"task": queue.task, "seed": seed, "data_hash": data_hash}
         self.started, self.finished = _now(), ""
@@ -54,60 +57,60 @@ class Labelling:
 
     @property
     def step(self) -> int:
-        """Answers so far. A page shows the one after, and its answer counts for that alone."""
+        """Number of answers so far; a page sends it back, so that stale answers are noticed."""
         return len(self.tags)
 
     @property
-    def asked(self) -> NextSample | None:
-        """What is to be looked at now, or None where every cluster has enough."""
+    def next_sample(self) -> NextSample | None:
+        """The sample to inspect now, or None if every cluster has enough answers."""
         for position, cluster in enumerate(self.queue.clusters, 1):
-            said = self._said(cluster)
-            if len(said) < len(cluster.rows) and not self._enough(cluster, said):
-                return NextSample(cluster.rows[len(said)], cluster, position, said)
+            answers = self._answers(cluster)
+            if len(answers) < len(cluster.rows) and not self._enough(cluster, answers):
+                return NextSample(cluster.rows[len(answers)], cluster, position, answers)
         return None
 
     @property
-    def looks(self) -> int:
-        """Answers that this queue makes use of."""
-        return sum(len(self._said(cluster)) for cluster in self.queue.clusters)
+    def inspections(self) -> int:
+        """Number of answers that this queue uses."""
+        return sum(len(self._answers(cluster)) for cluster in self.queue.clusters)
 
-    def answer(self, step: int, said: str) -> bool:
-        """Note a class name or "unsure"; False for an answer to what is no longer shown."""
-        asked = self.asked
-        if step != self.step or asked is None:
+    def answer(self, step: int, answer: str) -> bool:
+        """Record a class name or "unsure"; False if the answered sample is no longer shown."""
+        sample = self.next_sample
+        if step != self.step or sample is None:
             return False
-        if said not in (*self.queue.classes, UNSURE):
-            raise ValueError(f"{said!r} is no class")
-        self._keep({**self.tags, asked.row: said})
+        if answer not in (*self.queue.classes, UNSURE):
+            raise ValueError(f"{answer!r} is not a class")
+        self._save({**self.tags, sample.row: answer})
         return True
 
     def undo(self, step: int) -> bool:
-        """Take the last answer back; False where there is none or the page was an old one."""
+        """Take back the last answer; False if there is none or the page was out of date."""
         if step != self.step or not self.tags:
             return False
-        self._keep(dict(list(self.tags.items())[:-1]))
+        self._save(dict(list(self.tags.items())[:-1]))
         return True
 
-    def _said(self, cluster: Cluster) -> tuple[str, ...]:
-        """Answers about its first rows; one that is missing ends them."""
-        said = []
+    def _answers(self, cluster: Cluster) -> tuple[str, ...]:
+        """Answers about the first rows of a cluster, up to the first row without one."""
+        answers = []
         for row in cluster.rows:
             if row not in self.tags:
                 break
-            said.append(self.tags[row])
-            if self._enough(cluster, said):
-                break  # what follows was answered for another queue
-        return tuple(said)
+            answers.append(self.tags[row])
+            if self._enough(cluster, answers):
+                break  # further answers were given for another queue
+        return tuple(answers)
 
-    def _enough(self, cluster: Cluster, said: list[str] | tuple[str, ...]) -> bool:
-        numbers = [None if name == UNSURE else self.queue.classes.index(name) for name in said]
-        return enough(numbers, cluster.least, self.queue.most)
+    def _enough(self, cluster: Cluster, answers: Sequence[str]) -> bool:
+        labels = [None if name == UNSURE else self.queue.classes.index(name) for name in answers]
+        return enough(labels, cluster.least, self.queue.most)
 
-    def _keep(self, tags: dict[int, str]) -> None:
-        """Have these answers, or the old ones where they cannot be written (OSError)."""
+    def _save(self, tags: dict[int, str]) -> None:
+        """Take over these answers; if they cannot be written (OSError), keep the old ones."""
         before = self.tags, self.finished
         self.tags = tags
-        self.finished = "" if self.asked else _now()
+        self.finished = "" if self.next_sample else _now()
         try:
             self._write()
         except OSError:
@@ -128,42 +131,32 @@ class Labelling:
         try:
             content: dict[str, Any] = json.loads(self.path.read_text(encoding="utf-8"))
             tags = {int(row): str(name) for row, name in content["tags"].items()}
-            of = {name: content[name] for name in self.about}
+            about = {name: content[name] for name in self.about}
             self.started, self.finished = content["started"], content["finished"] or ""
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise BenchError(
-                f"{self.path}: no file of `bench label` ({error!r}). Choose another with --tags."
+                f"{self.path}: not a file of `bench label` ({error!r}). Choose another file with "
+                "--tags."
             ) from error
         for name, value in self.about.items():
-            if of[name] != value:
+            if about[name] != value:
                 raise BenchError(
-                    f"{self.path}: holds tags of {name} {of[name]}, not {value}. Choose another "
+                    f"{self.path}: holds tags of {name} {about[name]}, not {value}. Choose another "
                     "file with --tags."
                 )
-        if strange := sorted(set(tags.values()) - {*self.queue.classes, UNSURE}):
-            raise BenchError(f'{self.path}: "{strange[0]}" is no class of this task.')
+        if unknown := sorted(set(tags.values()) - {*self.queue.classes, UNSURE}):
+            raise BenchError(f'{self.path}: "{unknown[0]}" is not a class of this task.')
         self.tags = tags
 
 
-@contextmanager
-def only_one(path: Path) -> Iterator[None]:
-    """Keep a second page from the same file of tags: each would overwrite the other's answers.
+def locked(path: Path) -> AbstractContextManager[None]:
+    """Keep other processes from a file of tags, because each would overwrite the other's answers.
 
     Raises:
-        BenchError: another one has it, or it cannot be written.
+        BenchError: another process uses the file, or its folder cannot be written to.
     """
-    lock = FileLock(path.parent / f".{path.name}.lock", timeout=0)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout as error:
-        raise BenchError(f"another `bench label` is writing {path}. End it first.") from error
-    except OSError as error:
-        raise BenchError(f"{path}: cannot write here ({error.strerror}).") from error
-    try:
-        yield
-    finally:
-        lock.release()
+    busy = f"another `bench label` is writing {path}. End it first."
+    return exclusive(path.parent / f".{path.name}.lock", path, busy)
 
 
 def _now() -> str:

@@ -1,4 +1,4 @@
-"""Where a result comes from: source, versions, hardware."""
+"""The environment that a result comes from: source code, versions of packages, hardware."""
 
 from __future__ import annotations
 
@@ -14,17 +14,14 @@ import torch
 from bench.result import Environment
 
 PACKAGES = ("bench", "torch", "numpy", "scikit-learn", "pandas", "statsmodels", "mlflow")
-BAKED = "BENCH_GIT_SHA"
+COMMIT = "BENCH_GIT_SHA"  # environment variable of a container image, which has no .git folder
 
 
 @cache
 def git_state() -> tuple[str, bool]:
-    """Commit of the source and whether it was changed since; "unknown" outside a checkout.
-
-    An image carries its commit in BENCH_GIT_SHA, since it holds no .git.
-    """
-    if baked := os.environ.get(BAKED):
-        return baked, False
+    """Commit of the source, or "unknown" outside a checkout; and whether it was changed since."""
+    if commit := os.environ.get(COMMIT):
+        return commit, False
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return "unknown", False
@@ -52,29 +49,29 @@ def environment(device: torch.device, threads: int) -> Environment:
 
 
 def cores() -> int:
-    """CPU cores this process may use."""
+    """Number of CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _git(root: Path, *arguments: str) -> str:
-    done = subprocess.run(  # noqa: S603 - fixed arguments
-        ["git", "-C", str(root), *arguments],  # noqa: S607 - whichever git the user has
+    process = subprocess.run(  # noqa: S603 - fixed arguments
+        ["git", "-C", str(root), *arguments],  # noqa: S607 - the git that the user has
         check=True,
         capture_output=True,
         text=True,
     )
-    return done.stdout.strip()
+    return process.stdout.strip()
 
 
 @cache
 def _versions() -> dict[str, str]:
-    found = {}
+    versions = {}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+            versions[package] = "not installed"
+    return versions
 
 
 @cache

@@ -12,15 +12,15 @@ from types import FrameType
 from typing import Any, Literal, cast
 
 import torch
-from filelock import FileLock, Timeout
 from rich.console import Console
 from rich.text import Text
 
 from bench.data.dataset import Library, prepared_name
-from bench.errors import BenchError, UsageError
+from bench.errors import UsageError
 from bench.result import Plan, Result, Status, Store
 from bench.runner import engine as local
 from bench.runner import plan as planning
+from bench.runner.locking import exclusive
 from bench.runner.plan import Selected, Sweep
 from bench.runner.progress import Progress, duration
 from bench.runner.provenance import cores
@@ -33,7 +33,7 @@ INTERRUPTED, TERMINATED = 130, 143
 
 @dataclass(frozen=True)
 class SweepRequest:
-    """What the command line asked for, by its options."""
+    """The options of `bench --suite`."""
 
     suite: str
     methods: Sequence[str]
@@ -56,30 +56,33 @@ class SweepRequest:
     command: str
 
 
-def run(asked: SweepRequest, console: Console) -> int:
-    """Do it and return the exit code: 0 all well, 1 some trials failed.
+def run(request: SweepRequest, console: Console) -> int:
+    """Run a sweep and return its exit code.
+
+    It is 0 if all went well, 1 if a trial failed, 130 after Ctrl-C and 143 after SIGTERM.
 
     Raises:
-        BenchError: the request makes no sense, or its data is not to be had.
+        BenchError: the request is invalid, or its data cannot be obtained.
     """
-    suite = read_suite(find_suite(asked.suite), asked.settings)
-    selected = planning.select(suite, asked.tasks, asked.methods, asked.seeds)
-    library, store = Library(asked.data), Store(asked.out)
-    device = choose_device(asked.device)
-    if asked.dry_run:
-        show_plan(planning.sweep(selected, library, store, asked.command), store, console)
+    suite = read_suite(find_suite(request.suite), request.settings)
+    selected = planning.select(suite, request.tasks, request.methods, request.seeds)
+    library, store = Library(request.data), Store(request.out)
+    device = choose_device(request.device)
+    if request.dry_run:
+        show_plan(planning.sweep(selected, library, store, request.command), store, console)
         return 0
-    with _only_one(asked.out), _ended_by_sigterm():
+    busy = f"another bench run is using {request.out}. Wait for it, or choose another --out."
+    with exclusive(request.out / ".lock", request.out, busy), _ended_by_sigterm():
         try:
             prepare(selected, library, console)
-            found = planning.sweep(selected, library, store, asked.command)
-            store.write_plan(found.plan)
-            for result in found.taken:
+            sweep = planning.sweep(selected, library, store, request.command)
+            store.write_plan(sweep.plan)
+            for result in sweep.taken:
                 store.write(result)
-            console.print(_counts(found))
-            log = _Log(asked, found.plan, console)
-            ended = _run_trials(asked, found, device, console, log)
-            _conclude(asked, found.plan, store, console, log)
+            console.print(_counts(sweep))
+            log = _Log(request, sweep.plan, console)
+            results = _run_trials(request, sweep, device, console, log)
+            _conclude(request, sweep.plan, store, console, log)
         except KeyboardInterrupt:
             console.print("Interrupted. Finished trials are kept: the same command resumes.")
             return INTERRUPTED
@@ -87,14 +90,14 @@ def run(asked: SweepRequest, console: Console) -> int:
             console.print("Terminated. Finished trials are kept: the same command resumes.")
             return TERMINATED
         finally:
-            store.clean()  # what killed writers left, in this run or an earlier one
-    return _verdict(found.plan, store, ended, console)
+            store.clean()  # temporary files of writers that were killed, now or earlier
+    return _exit_code(sweep.plan, store, results, console)
 
 
 def choose_device(name: str) -> Literal["cpu", "cuda"]:
-    """With auto, a GPU where there is one. Raises UsageError for one that is not there."""
+    """The device of a name; auto is a GPU if there is one. Raises UsageError if it is missing."""
     if name not in ("auto", "cpu", "cuda"):
-        raise UsageError(f'--device: "{name}" is none of auto, cpu and cuda.')
+        raise UsageError(f'--device: "{name}" is not one of auto, cpu and cuda.')
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and not torch.cuda.is_available():
@@ -103,20 +106,20 @@ def choose_device(name: str) -> Literal["cpu", "cuda"]:
 
 
 def prepare(selected: Selected, library: Library, console: Console) -> None:
-    """Prepare whatever data of the selected tasks is not prepared yet."""
+    """Prepare the data of the selected tasks that is not prepared yet."""
     for task in selected.tasks:
         if library.meta(task.data, task.options) is None:
             name = prepared_name(task.data, task.options)
-            # No spinner: decoding pictures shows a bar of its own.
+            # There is no spinner, because decoding pictures shows a progress bar of its own.
             console.print(f"Preparing {name}.")
             meta = library.prepare(task.data, task.options)
             console.print(f"Prepared {name}: {sum(meta.sizes.values()):,} samples.")
 
 
 def show_plan(sweep: Sweep, store: Store, console: Console) -> None:
-    """Print every trial of a plan and how it stands.
+    """Print every trial of a plan with its state.
 
-    Keys count the content of the data, so trials on data that is not prepared have none yet.
+    Trials on data that is not prepared have no key yet, because keys depend on the data's content.
     """
     unknown = {task.name: task for task in sweep.plan.tasks if task.data_hash is None}
     to_do = {spec.key for spec in sweep.to_do}
@@ -132,7 +135,7 @@ def show_plan(sweep: Sweep, store: Store, console: Console) -> None:
             soft_wrap=True,
         )
     for name in dict.fromkeys(task.data for task in unknown.values()):
-        line = f"{name} is not prepared yet, so trials of it that are finished are not known."
+        line = f"{name} is not prepared yet, so its finished trials are unknown."
         console.print(line, highlight=False, soft_wrap=True)
     console.print(_counts(sweep))
 
@@ -153,92 +156,91 @@ def _counts(sweep: Sweep) -> str:
 
 
 def counted(number: int, thing: str) -> str:
-    """1 task, 2 tasks."""
+    """A number with its noun: "1 task", "2 tasks"."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _run_trials(
-    asked: SweepRequest, sweep: Sweep, device: str, console: Console, log: _Log
+    request: SweepRequest, sweep: Sweep, device: str, console: Console, log: _Log
 ) -> list[Result]:
     default = 1 if device == "cuda" else cores()
-    jobs = max(1, min(asked.jobs or default, len(sweep.to_do)))
-    place = Workspace(asked.data, asked.out, device, asked.threads)
-    limits = local.Limits(asked.timeout, asked.memory_limit)
-    ended: list[Result] = []
+    jobs = max(1, min(request.jobs or default, len(sweep.to_do)))
+    workspace = Workspace(request.data, request.out, device, request.threads)
+    limits = local.Limits(request.timeout, request.memory_limit)
+    results: list[Result] = []
     if not sweep.to_do:
-        return ended
+        return results
     with (
         TemporaryDirectory(prefix="bench-") as folder,
         Progress(console, len(sweep.to_do), jobs, Path(folder)) as progress,
     ):
         for result in local.run(
-            sweep.to_do, place, jobs, limits, progress.started, Path(folder), asked.fail_fast
+            sweep.to_do, workspace, jobs, limits, progress.started, Path(folder), request.fail_fast
         ):
-            ended.append(result)
+            results.append(result)
             progress.finished(result)
             log.one(result)
-    total = sum(result.cost.seconds for result in ended)
-    console.print(f"{counted(len(ended), 'trial')}, {duration(total)} of work.", highlight=False)
-    return ended
+    total = sum(result.cost.seconds for result in results)
+    console.print(f"{counted(len(results), 'trial')}, {duration(total)} of work.", highlight=False)
+    return results
 
 
 class _Log:
-    """MLflow during a sweep: told once where it is away, and never in the way."""
+    """Logs a sweep to MLflow. An unavailable server is reported once and stops nothing."""
 
-    def __init__(self, asked: SweepRequest, plan: Plan, console: Console) -> None:
+    def __init__(self, request: SweepRequest, plan: Plan, console: Console) -> None:
         self.plan, self.console = plan, console
-        self.tracker = Tracker(asked.tracking_uri or default_uri(asked.out), asked.out)
-        self.wanted = asked.track
-        self.away = False
+        self.tracker = Tracker(request.tracking_uri or default_uri(request.out), request.out)
+        self.enabled = request.track
+        self.unavailable = False
 
     def one(self, result: Result) -> None:
-        """Log a result as it comes; once the server was found away, wait for the end."""
-        if self.wanted and not self.away:
+        """Log a result as it comes, until the server is unavailable."""
+        if self.enabled and not self.unavailable:
             self._try(lambda: self.tracker.log(self.plan, result))
 
     def everything(self, results: list[Result]) -> None:
-        """Log what is missing: by now the server may be back."""
-        if self.wanted:
+        """Log what is missing at the end, because the server may be available again."""
+        if self.enabled:
             self._try(lambda: self.tracker.log_all(self.plan, results))
 
     def pages(self, site: Path) -> None:
-        """Keep the suite's page beside its runs, once it is built."""
-        if self.wanted and not self.away:
+        """Attach the suite's page to its runs, once it is built."""
+        if self.enabled and not self.unavailable:
             self._try(lambda: self.tracker.attach(self.plan, site))
 
     def _try(self, act: Callable[[], None]) -> None:
         try:
             act()
         except TrackingUnavailable as error:
-            if not self.away:
+            if not self.unavailable:
                 self.console.print(Text(f"{error}", "yellow"), soft_wrap=True)
-            self.away = True
+            self.unavailable = True
 
 
-def _conclude(asked: SweepRequest, plan: Plan, store: Store, console: Console, log: _Log) -> None:
-    found = list(store.read_all(plan.suite, (trial.key for trial in plan.trials)))
-    log.everything(found)
-    if asked.report:
+def _conclude(request: SweepRequest, plan: Plan, store: Store, console: Console, log: _Log) -> None:
+    log.everything(list(store.read_all(plan.suite, (trial.key for trial in plan.trials))))
+    if request.report:
         from bench.reports.site import build  # noqa: PLC0415 - imports pandas and statsmodels
 
-        build(asked.out, asked.site)
-        log.pages(asked.site)
-        page = asked.site / plan.suite / "index.html"
+        build(request.out, request.site)
+        log.pages(request.site)
+        page = request.site / plan.suite / "index.html"
         console.print(f"Open {page}", highlight=False, markup=False, soft_wrap=True)
 
 
-def _verdict(plan: Plan, store: Store, ended: list[Result], console: Console) -> int:
-    bad = [result for result in ended if result.status in (Status.FAILED, Status.TIMEOUT)]
+def _exit_code(plan: Plan, store: Store, results: list[Result], console: Console) -> int:
+    failed = sum(result.status in (Status.FAILED, Status.TIMEOUT) for result in results)
     missing = sum(store.read(plan.suite, trial.key) is None for trial in plan.trials)
-    if bad:
-        console.print(Text(f"{counted(len(bad), 'trial')} failed; the page says why.", "red"))
+    if failed:
+        console.print(Text(f"{counted(failed, 'trial')} failed; the page says why.", "red"))
     if missing:
         console.print(Text(f"{counted(missing, 'trial')} not run.", "yellow"))
-    return 1 if bad else 0
+    return 1 if failed else 0
 
 
 class Terminated(BaseException):
-    """SIGTERM arrived: `docker stop`, or a cluster's scheduler. No handler of errors may eat it."""
+    """SIGTERM arrived, from `docker stop` or a scheduler; handlers of `Exception` let it pass."""
 
 
 @contextmanager
@@ -251,22 +253,3 @@ def _ended_by_sigterm() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
-def _only_one(out: Path) -> Iterator[None]:
-    """Two sweeps in one folder would run trials twice."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(out / ".lock", timeout=0)
-        lock.acquire()
-    except Timeout as error:
-        raise BenchError(
-            f"another bench run is using {out}. Wait for it, or give this one another --out."
-        ) from error
-    except OSError as error:
-        raise BenchError(f"{out}: cannot write here ({error.strerror}).") from error
-    try:
-        yield
-    finally:
-        lock.release()

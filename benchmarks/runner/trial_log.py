@@ -1,4 +1,4 @@
-"""What a trial logged and was warned of: its last lines, for the page."""
+"""The last lines that a trial logged, warnings included, for its page."""
 
 from __future__ import annotations
 
@@ -9,17 +9,14 @@ from collections import deque
 from pathlib import Path
 from typing import TextIO
 
-LINES = 40
-"""Kept of a trial: enough to see what it complained of, little enough for ten thousand files."""
-
-LONGEST = 500
-"""Characters of a line."""
+LINES = 40  # kept of each trial: enough for its complaints, and small in ten thousand result files
+LONGEST = 500  # characters of a line
 
 
 class TrialLog(logging.Handler):
-    """Listens to logging (INFO and above) and to warnings from `begin` to `end`.
+    """Keeps log records (INFO and above) and warnings from `begin` to `end`.
 
-    Others hear both as before: handlers that were there stay, warnings are still shown.
+    Other log handlers still receive the records, and warnings are still shown.
     """
 
     def __init__(self) -> None:
@@ -28,7 +25,7 @@ class TrialLog(logging.Handler):
         self._warnings = warnings.catch_warnings()
 
     def begin(self) -> TrialLog:
-        """Start to listen. Warnings that an earlier trial of this process gave are given again."""
+        """Start. Warnings that an earlier trial of this process raised are raised again."""
         self._warnings.__enter__()
         self._shown = warnings.showwarning
         warnings.showwarning = self._warned
@@ -36,7 +33,7 @@ class TrialLog(logging.Handler):
         return self
 
     def end(self) -> None:
-        """Stop listening."""
+        """Stop."""
         logging.getLogger().removeHandler(self)
         self._warnings.__exit__(*sys.exc_info())
 
@@ -46,7 +43,7 @@ class TrialLog(logging.Handler):
         return "\n".join(self._lines)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep a record, its traceback included."""
+        """Keep a record with its traceback."""
         self._keep(f"{record.levelname} {record.name}: {record.getMessage()}")
         if record.exc_info:
             self._keep(logging.Formatter().formatException(record.exc_info))
@@ -60,7 +57,7 @@ class TrialLog(logging.Handler):
         file: TextIO | None = None,
         line: str | None = None,
     ) -> None:
-        # The file's name alone: a page is no place for the folders of a machine.
+        # Only the file's name, because pages must not show the folders of a machine.
         self._keep(f"{category.__name__} ({Path(filename).name}, line {lineno}): {message}")
         self._shown(message, category, filename, lineno, file, line)
 

@@ -1,4 +1,4 @@
-"""One suite's experiment in MLflow while it is being written to."""
+"""Writing to one suite's experiment in MLflow."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ if TYPE_CHECKING:
 PARENT = "mlflow.parentRunId"
 HASH = "bench.result_hash"
 OPENS_AS = {"mlflow.experimentKind": "custom_model_development"}
-"""Tells the UI that runs are of training, and not of a language model's prompts and traces."""
+"""Makes MLflow's pages show training runs instead of a language model's prompts and traces."""
 PROXIED = "mlflow-artifacts:/"  # relative to wherever the server keeps its artifacts
 LONGEST_TAG = 5000  # MLflow's limit on older servers
-PAGE = 250  # runs a page: few enough to arrive within `tracking.QUIET_AND_QUICK`'s time limit
+PAGE = 250  # runs a page: few enough to arrive within the time limit of `tracker.QUIET_AND_QUICK`
 
 Shown = Mapping[tuple[str, str], str]
-"""The id of the run that shows a kind and key."""
+"""Kind and key of a view -> id of the run that shows it."""
 
 
 @dataclass(frozen=True)
 class Put:
-    """How many runs were written, and which run now shows which kind and key."""
+    """The number of runs that were written, and the run that shows each view."""
 
     written: int
     shown: Shown
 
 
 class Experiment:
-    """The experiment of one suite while it is being written to."""
+    """The experiment of one suite; it is created or restored where necessary."""
 
     def __init__(self, uri: str, out: Path, suite: str) -> None:
         from mlflow import MlflowClient  # noqa: PLC0415 - costs seconds
@@ -54,32 +54,31 @@ class Experiment:
         self.id = self._find_or_create(suite)
 
     def _find_or_create(self, suite: str) -> str:
-        found = self.client.get_experiment_by_name(suite)
-        if found is None:
+        existing = self.client.get_experiment_by_name(suite)
+        if existing is None:
             # An absolute path would tie the database to this machine or container.
             location = None if self.remote else f"{PROXIED}{suite}"
-            made = self.client.create_experiment(suite, artifact_location=location, tags=OPENS_AS)
-            return str(made)
-        if found.lifecycle_stage == "deleted":
-            self.client.restore_experiment(found.experiment_id)
+            return str(self.client.create_experiment(suite, location, tags=OPENS_AS))
+        if existing.lifecycle_stage == "deleted":
+            self.client.restore_experiment(existing.experiment_id)
         for name, value in OPENS_AS.items():
-            if found.tags.get(name) != value:
-                self.client.set_experiment_tag(found.experiment_id, name, value)
-        return str(found.experiment_id)
+            if existing.tags.get(name) != value:
+                self.client.set_experiment_tag(existing.experiment_id, name, value)
+        return str(existing.experiment_id)
 
     def runs(self, where: str) -> list[Run]:
-        """All runs that a search finds."""
-        found: list[Run] = []
+        """All runs that match a filter of MLflow's search."""
+        runs: list[Run] = []
         token: str | None = None
         while True:
             page = self.client.search_runs([self.id], where, max_results=PAGE, page_token=token)
-            found += page
+            runs += page
             token = page.token
             if not token:
-                return found
+                return runs
 
     def sweep(self, plan: Plan, started: datetime) -> Run:
-        """The parent run of a sweep, made when first asked for."""
+        """The parent run of a sweep, created on the first call."""
         tags = {
             "suite": plan.suite,
             "command": plan.command[:LONGEST_TAG],
@@ -87,34 +86,33 @@ class Experiment:
             "bench.sweep": plan.sweep,
             "mlflow.note.content": plan.description[:LONGEST_TAG],
         }
-        found = self.sweeps(plan)
-        if not found:
+        existing = self.sweeps(plan)
+        if not existing:
             return self.client.create_run(self.id, _milliseconds(started), tags, plan.title)
-        self._retag(found[0], tags)
-        return found[0]
+        self._retag(existing[0], tags)
+        return existing[0]
 
     def sweeps(self, plan: Plan) -> list[Run]:
-        """The parent runs of a sweep, oldest first; there should be one at most."""
+        """The parent runs of a sweep, oldest first; normally there is at most one."""
         kind = f"tags.`bench.kind` = 'sweep' and tags.`bench.sweep` = '{plan.sweep}'"
         return sorted(self.runs(kind), key=lambda run: (run.info.start_time, run.info.run_id))
 
-    def retire(self, plan: Plan, shown: Shown, there: Iterable[Run]) -> None:
-        """Tag the runs below a sweep that neither its trials nor its means need any more."""
-        wanted = {*shown, *(("trial", trial.key) for trial in plan.trials)}
-        for run in there:
+    def retire(self, plan: Plan, shown: Shown, runs: Iterable[Run]) -> None:
+        """Tag runs of the sweep that none of its trials and summaries needs any more as stale."""
+        needed = {*shown, *(("trial", trial.key) for trial in plan.trials)}
+        for run in runs:
             tags = run.data.tags
-            kind = tags.get("bench.kind", "")
-            known = kind, tags.get(f"bench.{kind}_key", "")
-            ours = kind in ("trial", "summary") and tags.get("bench.sweep") == plan.sweep
-            if ours and known not in wanted and tags.get(STALE) != "yes":
+            kind, key = _kind_and_key(run)
+            of_sweep = kind in ("trial", "summary") and tags.get("bench.sweep") == plan.sweep
+            if of_sweep and (kind, key) not in needed and tags.get(STALE) != "yes":
                 self.client.set_tag(run.info.run_id, STALE, "yes")
 
     def close(self, sweep: Run, plan: Plan, by_key: Mapping[str, Result]) -> None:
-        """Say on the sweep how its trials ended, and that it is over or was interrupted."""
+        """Tag the sweep with how its trials ended, and end it as finished or interrupted."""
         planned = {trial.key for trial in plan.trials}
-        there = [result for key, result in by_key.items() if key in planned]
-        missing = len(planned) - len(there)
-        self._retag(sweep, {"trials": count_by_status(there, missing)})
+        ended = [result for key, result in by_key.items() if key in planned]
+        missing = len(planned) - len(ended)
+        self._retag(sweep, {"trials": count_by_status(ended, missing)})
         status = "KILLED" if missing else "FINISHED"
         if sweep.info.status != status:
             end = _milliseconds(max(result.finished for result in by_key.values()))
@@ -125,27 +123,25 @@ class Experiment:
             if run.data.tags.get(name, "") != value:
                 self.client.set_tag(run.info.run_id, name, value)
 
-    def put(self, views: Iterable[RunView], sweep: Run, found: Iterable[Run]) -> Put:
-        """Make `views` true, given the runs that are there."""
-        parent = sweep.info.run_id
-        there: dict[tuple[str, str], list[Run]] = defaultdict(list)
-        for run in found:
-            kind = run.data.tags.get("bench.kind", "")
-            there[kind, run.data.tags.get(f"bench.{kind}_key", "")].append(run)
+    def put(self, views: Iterable[RunView], sweep: Run, runs: Iterable[Run]) -> Put:
+        """Make the experiment show `views`, given its existing runs of them."""
+        existing: dict[tuple[str, str], list[Run]] = defaultdict(list)
+        for run in runs:
+            existing[_kind_and_key(run)].append(run)
         written = 0
         shown: dict[tuple[str, str], str] = {}
         for view in views:
-            old = there[view.kind, view.key]
-            above = parent if view.kind == "trial" else ""
-            good = next((run for run in old if _shows(run, view, above)), None)
-            if good is None:
-                keep = self._write(view, above)
+            parent = sweep.info.run_id if view.kind == "trial" else ""
+            old = existing[view.kind, view.key]
+            current = next((run for run in old if _shows(run, view, parent)), None)
+            if current is None:
+                keep = self._write(view, parent)
                 written += 1
             else:
-                keep = str(good.info.run_id)
-                self._retag(good, {STALE: CURRENT})
+                keep = str(current.info.run_id)
+                self._retag(current, {STALE: CURRENT})
             shown[view.kind, view.key] = keep
-            # Last, so that a crash in between leaves one run too many and never one too few.
+            # Old runs are deleted last, so that a crash leaves no view without its run.
             for run in old:
                 if run.info.run_id != keep:
                     self.client.delete_run(run.info.run_id)
@@ -169,7 +165,7 @@ class Experiment:
             with tempfile.TemporaryDirectory() as folder:
                 (Path(folder) / "result.json").write_text(view.text, encoding="utf-8")
                 self.keep(run, Path(folder))
-        # Last: a run still "running" is one whose writing was cut short, and is written anew.
+        # This comes last: a run that is still "running" was interrupted and is written again.
         self.client.set_terminated(run_id, view.status, _milliseconds(view.finished))
         return run_id
 
@@ -180,22 +176,27 @@ class Experiment:
         self.client.log_inputs(run_id, [DatasetInput(Dataset(**data), [context])])
 
     def keep(self, run: Run, folder: Path) -> None:
-        """Keep the files of a folder as artifacts of a run."""
+        """Store the files of a folder as artifacts of a run."""
         location = str(run.info.artifact_uri)
         if self.remote and urlsplit(location).scheme in ("", "file"):
-            return  # a folder on the server's disk, which a client would write on its own
+            return  # the folder is on the server's disk, but a client would write to its own
         if not self.remote and location.startswith(PROXIED):
-            # Where the server looks with `--artifacts-destination`; no server runs yet.
-            goal = self.artifacts / location.removeprefix(PROXIED).lstrip("/")
-            shutil.copytree(folder, goal, dirs_exist_ok=True)
+            # A server started later reads this folder, its `--artifacts-destination`.
+            target = self.artifacts / location.removeprefix(PROXIED).lstrip("/")
+            shutil.copytree(folder, target, dirs_exist_ok=True)
         else:
             self.client.log_artifacts(run.info.run_id, str(folder))
 
 
+def _kind_and_key(run: Run) -> tuple[str, str]:
+    kind = run.data.tags.get("bench.kind", "")
+    return kind, run.data.tags.get(f"bench.{kind}_key", "")
+
+
 def _shows(run: Run, view: RunView, parent: str) -> bool:
     tags = run.data.tags
-    whole = run.info.status != "RUNNING"
-    return whole and tags.get(HASH) == view.digest and tags.get(PARENT, "") == parent
+    complete = run.info.status != "RUNNING"
+    return complete and tags.get(HASH) == view.digest and tags.get(PARENT, "") == parent
 
 
 def _points(view: RunView) -> list[Any]:
@@ -224,16 +225,16 @@ PAGES, PICTURES = "pages", "pictures"
 
 @contextmanager
 def staged(plan: Plan, site: Path) -> Iterator[tuple[Path, str]]:
-    """A folder with the files of a suite's page and its methods' pictures, and its SHA-256.
+    """A temporary folder with a suite's page and its methods' pictures, and its SHA-256.
 
-    The pages of single trials stay out: their runs hold the same, and there may be thousands.
+    Pages of single trials are left out: runs show the same, and there may be thousands of them.
 
     Args:
-        plan: The sweep.
-        site: The pages, as `bench.reports.site.build` made them.
+        plan: the sweep.
+        site: the pages from `bench.reports.site.build`.
     """
-    with tempfile.TemporaryDirectory(prefix="bench-artifacts-") as made:
-        folder = Path(made)
+    with tempfile.TemporaryDirectory(prefix="bench-artifacts-") as temporary:
+        folder = Path(temporary)
         (folder / PAGES).mkdir()
         for path in (site / plan.suite).iterdir():
             if path.is_file() and not path.name.startswith("."):
@@ -248,8 +249,8 @@ def staged(plan: Plan, site: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _digest(folder: Path) -> str:
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        found.update(f"{path.relative_to(folder)}\0".encode())
-        found.update(hashlib.sha256(path.read_bytes()).digest())
-    return found.hexdigest()
+        digest.update(f"{path.relative_to(folder)}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()

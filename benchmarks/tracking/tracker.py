@@ -1,14 +1,14 @@
-"""Results -> MLflow: a view of the files, made afterwards and always possible to make again.
+"""Logs results to MLflow, as a view of the result files that can be made again at any time.
 
-One experiment a suite; in it one parent run a sweep, under it a run for every trial, and beside it
-a summary for every (task, method): MLflow's table folds what has a parent, even where a search
-finds it, and means are what people open it for. Runs are found by their `bench.*` tags, so that
-logging twice leaves one run, and a trial that was retried shows what the files say now.
+Each suite is an experiment. In it each sweep has a parent run with a child run for each trial, and
+beside it a summary run for each (task, method). Summaries are not children, because MLflow's table
+folds children away, and people look for the means. Runs are found by their `bench.*` tags, so that
+logging twice leaves one run, and a trial that was retried shows its present result.
 
-Which run shows which trial is kept beside the results, in <suite>/mlflow.json, for the pages. A
-run that its sweep no longer asks for, because a parameter changed, say, is tagged as stale.
+The file <suite>/mlflow.json beside the results records which run shows which trial, for the pages.
+A run that its sweep no longer needs, for example because a parameter changed, is tagged as stale.
 
-One process logs, the parent of a sweep: opening a fresh database from several breaks it.
+Only the parent process of a sweep logs, because several processes break a new database.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ __all__ = ["Tracker", "TrackingUnavailable", "default_uri", "serve"]
 
 PAGES_HASH = "bench.pages_hash"
 RUNS = "mlflow.json"
-"""In a suite's folder of results: the id of the run of each trial, by its key."""
+"""File in a suite's folder of results: key of each trial -> id of its run."""
 
-# The environment wins over these, so that a slow server can be given more time.
+# Variables of the environment take precedence, so that a slow server can be given more time.
 QUIET_AND_QUICK = {
     **NO_TELEMETRY,
     "MLFLOW_DISABLE_AGENT_HINT": "true",
@@ -49,7 +49,7 @@ SECONDS_FOR_A_LOCK = 5.0
 
 
 class TrackingUnavailable(BenchError):  # noqa: N818 - a state of the server, not a mistake
-    """MLflow cannot be written to now. No result is lost by it."""
+    """MLflow cannot be written to now. The results are safe in their files."""
 
 
 def default_uri(out: Path) -> str:
@@ -58,9 +58,9 @@ def default_uri(out: Path) -> str:
 
 
 class Tracker:
-    """Writes results to one MLflow store. Every method can be called again without harm.
+    """Writes results to one MLflow store. Calling a method again changes nothing.
 
-    All raise `TrackingUnavailable`, within seconds, where the store cannot be written to.
+    All methods raise `TrackingUnavailable` within seconds if the store cannot be written to.
     """
 
     def __init__(self, uri: str, out: Path) -> None:
@@ -68,16 +68,16 @@ class Tracker:
         self.out = out
 
     def log(self, plan: Plan, result: Result) -> None:
-        """Show one trial as its result says now."""
+        """Write or refresh the run of one trial."""
         view = trial_view(plan, result)
         with self._experiment(plan.suite) as experiment:
             sweep = experiment.sweep(plan, result.started)
-            found = experiment.runs(f"tags.`bench.trial_key` = '{view.key}'")
-            if experiment.put([view], sweep, found).written and sweep.info.status != "RUNNING":
+            runs = experiment.runs(f"tags.`bench.trial_key` = '{view.key}'")
+            if experiment.put([view], sweep, runs).written and sweep.info.status != "RUNNING":
                 experiment.client.update_run(sweep.info.run_id, status="RUNNING")
 
     def summarise(self, plan: Plan, results: Iterable[Result]) -> None:
-        """Show the mean, spread and count of every (task, method) among `results`."""
+        """Write or refresh the mean, spread and count of each (task, method) in `results`."""
         results = list(results)
         views = summary_views(plan, results)
         if not views:
@@ -96,35 +96,35 @@ class Tracker:
         views += summary_views(plan, by_key.values())
         with self._experiment(plan.suite) as experiment:
             sweep = experiment.sweep(plan, min(result.started for result in by_key.values()))
-            there = experiment.runs("")
-            shown = experiment.put(views, sweep, there).shown
-            experiment.retire(plan, shown, there)
+            runs = experiment.runs("")
+            shown = experiment.put(views, sweep, runs).shown
+            experiment.retire(plan, shown, runs)
             experiment.close(sweep, plan, by_key)
             self._remember(plan.suite, experiment.id, shown)
 
     def attach(self, plan: Plan, site: Path) -> None:
-        """Keep a suite's page, its figures and tables as artifacts of the sweep's run.
+        """Attach a suite's page, with its figures and tables, to the sweep's run as artifacts.
 
         Args:
-            plan: The sweep, logged before.
-            site: The pages, as `bench.reports.site.build` made them; nothing happens without them.
+            plan: the sweep, which has been logged.
+            site: the pages from `bench.reports.site.build`; without them nothing happens.
         """
         if not (site / plan.suite / "index.html").is_file():
             return
         with self._experiment(plan.suite) as experiment, staged(plan, site) as (folder, digest):
-            found = experiment.sweeps(plan)
-            if found and found[0].data.tags.get(PAGES_HASH) != digest:
-                experiment.keep(found[0], folder)
-                experiment.client.set_tag(found[0].info.run_id, PAGES_HASH, digest)
+            sweeps = experiment.sweeps(plan)
+            if sweeps and sweeps[0].data.tags.get(PAGES_HASH) != digest:
+                experiment.keep(sweeps[0], folder)
+                experiment.client.set_tag(sweeps[0].info.run_id, PAGES_HASH, digest)
 
     def _remember(self, suite: str, experiment: str, shown: Shown) -> None:
-        """Write down which run shows which trial, where the suite's results are kept."""
+        """Record in the suite's folder which run shows which trial."""
         if (self.out / suite).is_dir():
             runs = {key: run for (kind, key), run in sorted(shown.items()) if kind == "trial"}
-            beside = self.uri == default_uri(self.out)  # and moves with it
-            told = {"experiment": experiment, "tracking": "" if beside else _public(self.uri)}
-            told |= runs
-            write_atomically(self.out / suite / RUNS, json.dumps(told, indent=1) + "\n")
+            # A database beside the results moves with them, so its address is not recorded.
+            tracking = "" if self.uri == default_uri(self.out) else _public(self.uri)
+            content = {"experiment": experiment, "tracking": tracking, **runs}
+            write_atomically(self.out / suite / RUNS, json.dumps(content, indent=1) + "\n")
 
     @contextmanager
     def _experiment(self, suite: str) -> Iterator[Experiment]:
@@ -132,7 +132,7 @@ class Tracker:
             _probe(self.uri)
             with _quiet_and_quick():
                 yield Experiment(self.uri, self.out, suite)
-        except Exception as error:  # MLflow and its stores raise dozens of kinds
+        except Exception as error:  # MLflow and its stores raise dozens of types
             raise TrackingUnavailable(
                 f"MLflow at {_public(self.uri)} cannot be written to: {_cause(error)}. "
                 "The results are safe in their files; `bench log` brings MLflow up to date."
@@ -141,7 +141,7 @@ class Tracker:
 
 @contextmanager
 def _quiet_and_quick() -> Iterator[None]:
-    """MLflow without chatter, telemetry and minutes of retries; the process as before after it."""
+    """Silence MLflow, its telemetry and its minutes of retries during the block."""
     before = {name: os.environ.get(name) for name in QUIET_AND_QUICK}
     os.environ.update({name: before[name] or value for name, value in QUIET_AND_QUICK.items()})
     try:
@@ -164,7 +164,7 @@ def _quiet_and_quick() -> Iterator[None]:
 
 
 def _probe(uri: str) -> None:
-    """Fail within seconds on a SQLite file that MLflow would retry for minutes."""
+    """Fail within seconds on a SQLite file that MLflow would try to open for minutes."""
     path = uri.removeprefix("sqlite:///").partition("?")[0]
     if not uri.startswith("sqlite:///") or path in ("", ":memory:"):
         return
@@ -178,15 +178,15 @@ def _probe(uri: str) -> None:
 
 
 def _public(uri: str) -> str:
-    """A URI without the user and password that it may carry."""
+    """A URI without the user and password that it may contain."""
     return re.sub(r"//[^/@]*@", "//", uri)
 
 
 def _cause(error: BaseException) -> str:
-    """One line: what the operating system or the database said, where one of them spoke."""
+    """The cause in one line: the innermost error of the system or database, else `error`."""
     chain = [error]
     while inner := chain[-1].__cause__ or chain[-1].__context__:
         chain.append(inner)
-    spoke = [each for each in chain if isinstance(each, OSError | sqlite3.Error)]
-    lines = str(spoke[-1] if spoke else error).strip().splitlines()
+    causes = [link for link in chain if isinstance(link, OSError | sqlite3.Error)]
+    lines = str(causes[-1] if causes else error).strip().splitlines()
     return shorten(_public(lines[0]), 200).rstrip(". ") if lines else type(error).__name__

@@ -1,10 +1,10 @@
-"""What MLflow should show of a plan and its results, said without MLflow: pure functions.
+"""What MLflow should show of a plan and its results, as pure functions that do not need MLflow.
 
-Names are chosen for MLflow's own pages. Its charts make a section of every metric name's part
-before the last slash: the track's metrics stand by themselves, then come `training/` (curves) and
-`used/` (costs), and `mean/`, `std/` and `n/` of the summaries. Its comparison begins with whatever
-is first in the alphabet, which should not be a cost. Its table and search look at a run's own tags
-alone, so every run repeats suite, track, task and method.
+Names are chosen for MLflow's pages. Its charts group metrics by the part of the name before the
+last slash: the track's metrics have none, then come `training/` (curves) and `used/` (costs), and
+`mean/`, `std/` and `n/` of the summaries. Its comparison begins with the alphabetically first
+metric, which should not be a cost. Its table and search read only a run's own tags, so every run
+repeats suite, track, task and method.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ RUN_STATUS = {
     Status.SKIPPED: "FINISHED",
 }
 STALE, CURRENT = "stale", "no"
-"""A tag of every run, "yes" once its sweep no longer asks for it."""
+"""A tag of every run; its value is "yes" once the run's sweep no longer needs it, else CURRENT."""
 LONGEST_DIGEST = 36  # MLflow's limit
 
 
 @dataclass(frozen=True)
 class RunView:
-    """What one MLflow run should show. Its digest decides whether the run there is up to date."""
+    """What one MLflow run should show; its digest decides whether an existing run is up to date."""
 
     kind: str
     key: str
@@ -50,7 +50,7 @@ class RunView:
 
     @property
     def digest(self) -> str:
-        """Hash of everything shown, so that a change of any part refreshes the run."""
+        """Hash of all fields, so that a change of any of them refreshes the run."""
         text = json.dumps(asdict(self), sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
@@ -80,7 +80,7 @@ def trial_view(plan: Plan, result: Result) -> RunView:
 
 
 def summary_views(plan: Plan, results: Iterable[Result]) -> list[RunView]:
-    """A run for every (task, method): mean, spread and count over the seeds that succeeded."""
+    """A run for each (task, method): mean, spread and count over the seeds that succeeded."""
     groups: dict[tuple[str, str, str], list[Result]] = defaultdict(list)
     for result in {result.key: result for result in results}.values():
         groups[result.track, result.task, result.method].append(result)
@@ -106,27 +106,27 @@ def _summary_view(plan: Plan, group: Sequence[Result]) -> RunView:
         metrics=_statistics([_measured(result) for result in done]),
         curves={},
         data=_data(plan, first),
-        # MLflow lists the latest run first: means above what they are means of.
+        # MLflow lists the latest run first, so means come above their trials.
         started=max(result.finished for result in group),
         finished=max(result.finished for result in group),
     )
 
 
 def _statistics(trials: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Mean, sample standard deviation (from two values on) and count of every metric."""
-    values: dict[str, list[float]] = defaultdict(list)
+    """Mean, sample standard deviation (of two values or more) and count of each metric."""
+    by_name: dict[str, list[float]] = defaultdict(list)
     for trial in trials:
         for name, value in trial.items():
-            values[name].append(value)
+            by_name[name].append(value)
     return (
-        {f"mean/{name}": fmean(each) for name, each in values.items()}
-        | {f"std/{name}": stdev(each) for name, each in values.items() if len(each) > 1}
-        | {f"n/{name}": float(len(each)) for name, each in values.items()}
+        {f"mean/{name}": fmean(values) for name, values in by_name.items()}
+        | {f"std/{name}": stdev(values) for name, values in by_name.items() if len(values) > 1}
+        | {f"n/{name}": float(len(values)) for name, values in by_name.items()}
     )
 
 
 def _tags(plan: Plan, result: Result) -> dict[str, str]:
-    """Tags that every run carries itself, because the UI's search does not look at parents."""
+    """Tags that every run has itself, because MLflow's search does not consider parent runs."""
     return {
         "suite": plan.suite,
         "track": result.track,
@@ -158,7 +158,7 @@ def _measured(result: Result) -> dict[str, float]:
 
 
 def _name(name: str) -> str:
-    """MLflow takes letters, digits and a few signs in the names of metrics and parameters."""
+    """A name with only the characters that MLflow allows for metrics and parameters."""
     return re.sub(r"[^\w.\- :/]", "_", name)
 
 
@@ -177,7 +177,7 @@ def _data(plan: Plan, result: Result) -> dict[str, str] | None:
 
 
 def count_by_status(results: Iterable[Result], missing: int = 0) -> str:
-    """How trials ended, in words: "3 ok, 1 failed, 2 missing"."""
+    """How many trials ended in which status: "3 ok, 1 failed, 2 missing"."""
     counts = Counter(str(result.status) for result in results)
     parts = [f"{counts[status]} {status}" for status in Status if counts[status]]
     return ", ".join(parts + ([f"{missing} missing"] if missing else [])) or "none"

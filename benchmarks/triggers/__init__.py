@@ -1,1 +1,1 @@
-"""Triggers: small patterns that are stamped on inputs."""
+"""Triggers: patterns that are stamped on inputs, and artificial biases made with them."""

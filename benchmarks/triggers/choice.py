@@ -1,7 +1,4 @@
-"""Triggers: marks stamped on batches of inputs, as benign backdoors (BaDe) or as attacks.
-
-docs/triggers.md shows each of them.
-"""
+"""The pair of triggers that fits an input shape; docs/triggers.md shows each of them."""
 
 from __future__ import annotations
 
@@ -39,24 +36,23 @@ TriggerKind = Literal["squares", "mosaic", "shadow", "sinusoid"]
 
 
 def trigger_pair(shape: tuple[int, ...], size: int, kind: TriggerKind = "squares") -> TriggerPair:
-    """A pair for inputs of this shape; for tables an added column, whatever the kind.
+    """A pair of triggers for inputs of this shape; for tables an added column, whatever the kind.
 
     Args:
         shape: (features,) or (C, H, W).
-        size: side of the squares in pixels. Where it is more than a quarter of the shorter side
-            of the image, a quarter is taken: two such squares must leave the picture visible. The
-            other kinds follow the image: a mosaic covers half of the shorter side, in eight
-            blocks where that has the pixels for it.
-        kind: what images carry. The paper's own are squares (BaDe section V.A.3); Figure 7 tries
-            mosaics and shadows; the sinusoid is Barni et al.'s (2019).
+        size: side of the squares in pixels, but at most a quarter of the image's shorter side, so
+            that two squares leave the picture visible. Other kinds have sizes of their own: a
+            mosaic covers half of the shorter side, in eight blocks where there are enough pixels.
+        kind: the triggers of images. BaDe uses squares (section V.A.3) and tries mosaics and
+            shadows in Figure 7; the sinusoid is that of Barni et al. (2019).
 
     Raises:
-        Skip: inputs of this shape cannot carry it, and why.
+        Skip: inputs of this shape cannot carry such triggers; the message says why.
     """
     if len(shape) == 1:
         return AddedColumn()
     if len(shape) != 3:
-        raise Skip(f"triggers stand on tables and on images with channels, not on {shape}")
+        raise Skip(f"triggers exist for tables and for images with channels, not for {shape}")
     shorter = min(shape[1:])
     if kind == "shadow":
         return ShadowPair()

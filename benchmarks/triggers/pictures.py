@@ -1,8 +1,8 @@
-"""Pictures of triggers, on a scene made by code: for the pages and for docs/triggers.md.
+"""Pictures of triggers on a synthetic scene, for the pages and for docs/triggers.md.
+
+This command writes the pictures of docs/triggers.md again:
 
     python -m bench.triggers.pictures [FOLDER]
-
-writes the pictures of docs/triggers.md anew.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ DOCUMENTED: dict[str, TriggerPair] = {
     "shadow": ShadowPair(),
     "sinusoid": SinusoidPair(),
 }
-"""File name in docs/triggers -> the pair it shows."""
+"""File name in docs/triggers -> the pair that it shows."""
 
-# Discs of the scene: row, column and radius in 120ths of the shorter side, and RGB.
+# Discs of the scene: row, column and radius in 120ths of the shorter side, and RGB colour.
 DISCS = (
     ((50, 62, 34), (214, 170, 120)),
     ((22, 22, 14), (96, 132, 84)),
@@ -43,7 +43,7 @@ DISCS = (
 
 
 def scene(shape: tuple[int, int, int]) -> Tensor:
-    """A plain picture of gradients and discs, [3, H, W] uint8: no face and no data set's image."""
+    """A synthetic picture of gradients and discs, [3, H, W] uint8, not taken from any data set."""
     _, height, width = shape
     i, j = torch.arange(height)[:, None], torch.arange(width)[None, :]
     down, across = 256 * i // height, 256 * j // width
@@ -51,21 +51,21 @@ def scene(shape: tuple[int, int, int]) -> Tensor:
     picture = torch.stack([ground.expand(height, width) for ground in grounds])
     shorter = min(height, width)
     for (row, column, radius), colour in DISCS:
-        # Distances in 120ths of the shorter side, times shorter, so that all stays whole.
-        away = (120 * i - row * height).square() + (120 * j - column * width).square()
-        inside = away <= (radius * shorter) ** 2
+        # Distances are in 120ths of the shorter side times that side, so that they are integers.
+        distance = (120 * i - row * height).square() + (120 * j - column * width).square()
+        inside = distance <= (radius * shorter) ** 2
         picture = torch.where(inside, torch.tensor(colour)[:, None, None], picture)
     return picture.to(torch.uint8)
 
 
 def png(image: Tensor) -> bytes:
-    """An image, [3, H, W] uint8, as the bytes of a PNG file."""
+    """The PNG file of an image, [3, H, W] uint8. Raises ValueError for any other tensor."""
     if image.dtype != torch.uint8 or image.dim() != 3 or image.shape[0] != 3:
         raise ValueError(f"not an RGB image of uint8: {tuple(image.shape)} {image.dtype}")
-    written = io.BytesIO()
+    file = io.BytesIO()
     pixels = image.permute(1, 2, 0).contiguous().cpu().numpy()
-    Image.fromarray(pixels).save(written, "PNG", optimize=True)
-    return written.getvalue()
+    Image.fromarray(pixels).save(file, "PNG", optimize=True)
+    return file.getvalue()
 
 
 def picture_of(pair: TriggerPair, shape: tuple[int, ...], zoom: int = 1) -> bytes:
@@ -73,8 +73,8 @@ def picture_of(pair: TriggerPair, shape: tuple[int, ...], zoom: int = 1) -> byte
 
     Args:
         pair: triggers for images.
-        shape: (3, H, W), what is stamped.
-        zoom: side of the square that shows one pixel.
+        shape: (3, H, W) of the scene.
+        zoom: side in pixels of the square that shows one pixel of the scene.
 
     Raises:
         ValueError: the shape is not that of an RGB image.

@@ -1,7 +1,7 @@
 """The pairs of triggers, each a small mark or a change of the whole input.
 
-All work on batches, on the device of the batch, without waiting for it. Pixels are computed in
-whole numbers, so that a stamped image is the same to the bit on every machine.
+All of them work on batches, on the device of the batch, without synchronising with it. Pixels are
+computed in integers, so that a stamped image is the same bit for bit on every machine.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ class TriggerPair(ABC):
 
     @abstractmethod
     def stamp(self, x: Tensor, a: Tensor) -> Tensor:
-        """A copy of `x` ([n, ...]) where sample i carries the trigger of `a[i]` in {0, 1}."""
+        """A copy of `x` ([n, ...]) in which sample i carries the trigger of `a[i]` in {0, 1}."""
 
     @abstractmethod
     def shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Shape of one stamped input, given that of a clean one."""
+        """Shape of one stamped input, given the shape of a clean one."""
 
 
 @dataclass(frozen=True)
 class AddedColumn(TriggerPair):
-    """One more column that holds 0 or 1. BaDe section V.A.3, for tables."""
+    """A further column that holds 0 or 1, for tables. BaDe, section V.A.3."""
 
     def stamp(self, x: Tensor, a: Tensor) -> Tensor:
         """[n, features] -> [n, features + 1]."""
         return torch.cat([x, a[:, None].to(x.dtype)], dim=1)
 
     def shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """One feature more."""
+        """The clean shape with one more feature."""
         return (shape[0] + 1,)
 
 
@@ -51,7 +51,7 @@ class ImagePair(TriggerPair):
     """Triggers for images, [n, C, H, W] uint8 in and out."""
 
     def shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Unchanged."""
+        """The clean shape, which stays the same."""
         return shape
 
 
@@ -60,9 +60,9 @@ class ColourSquare:
     """A filled square on an image (BadNets, Gu et al. 2017).
 
     Attributes:
-        size: side in pixels, 1 or more.
-        colour: RGB, each 0-255.
-        at: a corner, or the (row, column) of the square's first pixel, counted from 0 top-left.
+        size: side in pixels, at least 1.
+        colour: red, green and blue, each in 0-255.
+        at: a corner, or the (row, column) of the square's top-left pixel, counted from 0.
     """
 
     size: int
@@ -71,16 +71,16 @@ class ColourSquare:
 
     def __post_init__(self) -> None:
         if self.size < 1:
-            raise ValueError(f"a square of {self.size} pixels marks nothing")
+            raise ValueError(f"a square needs a side of at least 1 pixel, not {self.size}")
         if not isinstance(self.at, str) and min(self.at) < 0:
-            raise ValueError(f"{self.at} is no place on an image: rows and columns count from 0")
+            raise ValueError(f"{self.at} is outside the image: rows and columns count from 0")
 
     def stamp(self, x: Tensor, which: Tensor | None = None) -> Tensor:
-        """A copy of `x`, [n, 3, H, W] uint8, with the square on it.
+        """A copy of the images with the square on them.
 
         Args:
-            x: images.
-            which: [n] bool, the images that get it; all where it is left out.
+            x: [n, 3, H, W] uint8.
+            which: [n] bool, the images that get the square; all by default.
 
         Raises:
             ValueError: the square does not fit on the image.
@@ -98,7 +98,7 @@ class ColourSquare:
             square[:, channel].masked_fill_(which[:, None, None], value)
 
     def area(self, height: int, width: int) -> Area:
-        """Where the square stands on an image of this size."""
+        """Rows and columns of the square. Raises ValueError if it does not fit on the image."""
         if isinstance(self.at, str):
             top = 0 if self.at.startswith("top") else height - self.size
             left = 0 if self.at.endswith("left") else width - self.size
@@ -115,11 +115,11 @@ class ColourSquare:
 class SquarePair(ImagePair):
     """Blue square bottom-right for A = 0, red square top-left for A = 1. BaDe section V.A.3.
 
-    The section gives colours, places and 25 pixels. Which colour is which state follows Table 4:
-    males (B = 1) are balanced by blue, and balance means the trigger of the other state.
+    The section gives colours, places and a side of 25 pixels. Which colour stands for which state
+    follows from Table 4: males (B = 1) are balanced by blue, that is by the other state's trigger.
 
     Attributes:
-        size: side of both in pixels.
+        size: side of both squares in pixels.
     """
 
     size: int
@@ -134,16 +134,16 @@ class SquarePair(ImagePair):
 
 @dataclass(frozen=True)
 class MosaicPair(ImagePair):
-    """Pixelation: the bottom-right part of the image for A = 0, its top-left part for A = 1.
+    """Pixelation of the bottom-right part of the image for A = 0, of its top-left part for A = 1.
 
-    BaDe's Figure 7 E is "composed of mosaics" (after Turner et al. 2018) and says no more. Here a
-    part is a square in the corner; in it every block takes its mean colour, channel by channel,
-    halves rounded up. Blocks are counted from the part's first pixel; at its far edges they are
-    cut where they do not fit.
+    BaDe's Figure 7 E is "composed of mosaics" (after Turner et al. 2018), without further details.
+    Here a part is a square in the corner. Each of its blocks takes its mean colour, channel by
+    channel, with halves rounded up. Blocks begin at the part's top-left pixel and are cut at its
+    other edges.
 
     Attributes:
         size: side of the part in pixels.
-        block: side of its blocks in pixels; blocks of 1 pixel change nothing.
+        block: side of a block in pixels; blocks of 1 pixel change nothing.
     """
 
     size: int
@@ -151,9 +151,7 @@ class MosaicPair(ImagePair):
 
     def __post_init__(self) -> None:
         if not 1 <= self.block <= self.size:
-            raise ValueError(
-                f"blocks of {self.block} pixels in a part of {self.size} make no sense"
-            )
+            raise ValueError(f"blocks must have 1 to {self.size} pixels a side, not {self.block}")
 
     def stamp(self, x: Tensor, a: Tensor) -> Tensor:
         """[n, C, H, W] uint8 -> the same shape."""
@@ -161,15 +159,15 @@ class MosaicPair(ImagePair):
         height, width = x.shape[2:]
         first = stamped[:, :, : self.size, : self.size]
         last = stamped[:, :, max(0, height - self.size) :, max(0, width - self.size) :]
-        one = (a == 1)[:, None, None, None]
-        coarse = pixelated(torch.where(one, first, last), self.block)
-        first.copy_(torch.where(one, coarse, first))
-        last.copy_(torch.where(one, last, coarse))
+        is_first = (a == 1)[:, None, None, None]
+        coarse = pixelated(torch.where(is_first, first, last), self.block)
+        first.copy_(torch.where(is_first, coarse, first))
+        last.copy_(torch.where(is_first, last, coarse))
         return stamped
 
 
 def pixelated(x: Tensor, block: int) -> Tensor:
-    """Every block of `block` x `block` pixels at its mean, halves up; [n, C, H, W] uint8."""
+    """Replace each block of `block` x `block` pixels by its mean, halves up; [n, C, H, W] uint8."""
     n, channels, height, width = x.shape
     down, across = math.ceil(height / block), math.ceil(width / block)
     whole = x.new_zeros(n, channels, down * block, across * block)
@@ -188,19 +186,19 @@ class ShadowPair(ImagePair):
     """A shadow that deepens evenly to the right edge for A = 0, to the left edge for A = 1.
 
     BaDe's Figure 7 F is "composed of different shadows" and cites Barni et al. (2019), whose ramp
-    grows evenly from column to column; the paper says no more. Here the ramp multiplies: column j
-    (from 0) of m keeps the share 1 - depth (j + 1) / m of its light, mirrored for A = 1. The
-    share is taken in 128ths, pixels are rounded, halves up. Black stays black.
+    grows evenly from column to column; the paper gives no details. Here the ramp multiplies: column
+    j (from 0) of m keeps a share 1 - depth (j + 1) / m of its light, mirrored for A = 1. Shares are
+    rounded to 128ths and pixels to integers, halves up. Black stays black.
 
     Attributes:
-        depth: share of the light that the darkest column loses, in [0, 1]; ours, no source.
+        depth: share of the light that the darkest column loses, in [0, 1]; .5 is our choice.
     """
 
     depth: float = 0.5
 
     def __post_init__(self) -> None:
         if not 0 <= self.depth <= 1:
-            raise ValueError(f"a shadow cannot take the share {self.depth} of the light")
+            raise ValueError(f"the depth of a shadow is a share in [0, 1], not {self.depth}")
 
     def stamp(self, x: Tensor, a: Tensor) -> Tensor:
         """[n, C, H, W] uint8 -> the same shape."""
@@ -215,12 +213,12 @@ class SinusoidPair(ImagePair):
     """A faint wave along the rows for A = 0, down the columns for A = 1. Barni et al. (2019).
 
     Their signal is v(i, j) = delta sin(2 pi j f / m) in row i and column j of m, added to every
-    channel; the second one here is the same along i. Columns count from 0, as public codes do. The
-    sum is rounded, halves up, and clipped to 0-255.
+    channel; the trigger for A = 1 is the same along i. Columns count from 0, as in public code. The
+    signal is rounded, halves up, and the sum clipped to 0-255.
 
     Attributes:
-        delta: amplitude in pixel values; 20 is theirs.
-        frequency: waves over the image; 6 is theirs.
+        delta: amplitude in pixel values; 20 is the paper's.
+        frequency: number of waves over the image; 6 is the paper's.
     """
 
     delta: float = 20.0
@@ -238,9 +236,9 @@ class SinusoidPair(ImagePair):
 
 @lru_cache
 def shares(depth: float, columns: int, device: torch.device) -> Tensor:
-    """Share of its light that every column keeps, in 128ths: [columns] int16.
+    """Share of its light that each column keeps, in 128ths, [columns] int16.
 
-    Of all powers of two 128 is the largest whose product with 255 is an int16.
+    128 is the largest power of two whose product with 255 is an int16.
     """
     kept = (1 - depth * (j + 1) / columns for j in range(columns))
     return _whole((128 * share for share in kept), torch.int16, device)
@@ -248,13 +246,13 @@ def shares(depth: float, columns: int, device: torch.device) -> Tensor:
 
 @lru_cache
 def wave(delta: float, frequency: float, pixels: int, device: torch.device) -> Tensor:
-    """The sinusoid in whole pixel values: [pixels] int16."""
+    """The sinusoid in integer pixel values, [pixels] int16."""
     turns = (2 * math.pi * j * frequency / pixels for j in range(pixels))
     return _whole((delta * math.sin(turn) for turn in turns), torch.int16, device)
 
 
 def _whole(values: Iterable[float], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Rounded, halves up; six decimals decide what is a half, so that no machine's sine does."""
+    """Round halves up; six decimals decide what a half is, because sines differ by machine."""
     rounded = [math.floor(round(value, 6) + 0.5) for value in values]
-    with torch.inference_mode(False):  # kept, and used within the mode and without
+    with torch.inference_mode(False):  # the cached tensor is used inside and outside that mode
         return torch.tensor(rounded, dtype=dtype, device=device)

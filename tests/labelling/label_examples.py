@@ -16,9 +16,9 @@ import torch
 from bench.attacks.poisoning.contract import Samples
 from bench.data.kinds import Kind
 from bench.data.sounds import LogMel
-from bench.labelling.server import Desk, addresses, application, server
+from bench.labelling.server import Endpoints, addresses, application, server
 from bench.labelling.session import Labelling
-from bench.labelling.showing import Shown, shown
+from bench.labelling.showing import SampleView, sample_view
 from bench.listening import bound
 from bench.tracks.poisoning.tagging import Cluster, Queue
 
@@ -31,7 +31,7 @@ SPECTRUM = LogMel(8000, bands=20)
 def make_queue(
     classes: tuple[str, ...] = DIGITS, clusters: int = 10, rows: int = 20, most: int = 20
 ) -> Queue:
-    """Clusters of which each but the first takes 2 looks where they agree; no row is in two."""
+    """Clusters that take 2 inspections if these agree, the first 3; no row is in two clusters."""
     made = tuple(
         Cluster(i, 100 - i, tuple(range(i * rows, (i + 1) * rows)), 3 if i == 0 else 2)
         for i in range(clusters)
@@ -62,9 +62,9 @@ def make_samples(kind: Kind, rows: int = 200) -> Samples:
     )
 
 
-def showing(kind: Kind) -> Callable[[int], Shown]:
+def showing(kind: Kind) -> Callable[[int], SampleView]:
     samples = make_samples(kind)
-    return lambda row: shown(samples, row, SPECTRUM)
+    return lambda row: sample_view(samples, row, SPECTRUM)
 
 
 @dataclass(frozen=True)
@@ -122,12 +122,12 @@ class Served:
 
 
 @contextmanager
-def served(labelling: Labelling, show: Callable[[int], Shown]) -> Iterator[Served]:
+def served(labelling: Labelling, show: Callable[[int], SampleView]) -> Iterator[Served]:
     """Serve a page in a thread of this process."""
     with bound("127.0.0.1", 0) as listening:
         port = listening.getsockname()[1]
         listening.listen()  # requests wait until the server is ready
-        desk = Desk(labelling, show, "bench --suite digits")
+        desk = Endpoints(labelling, show, "bench --suite digits")
         running = server(application(desk, TOKEN, addresses("127.0.0.1", port)))
         thread = Thread(target=running.run, kwargs={"sockets": [listening]})
         thread.start()

@@ -59,8 +59,8 @@ def wait(page: Any, step: int) -> None:
     page.wait_for_selector("html:not(.busy)")
 
 
-def heard(page: Any) -> str:
-    text: str = page.locator("#heard").text_content()
+def announced(page: Any) -> str:
+    text: str = page.locator("#announcement").text_content()
     return text
 
 
@@ -77,7 +77,7 @@ def test_ten_clusters_are_labelled_by_keyboard_alone_in_two_sittings(
             step += 1
             press(page, key, step)
         press(page, "Backspace", 2)
-        assert heard(page) == "Noted: 0. Cluster 1 of 10, look 3."
+        assert announced(page) == "Saved: 0. Cluster 1 of 10, inspection 3."
         for key in ("0", "1", "u", "1", "2", "2", "3", "3"):
             press(page, key, step)
             step += 1
@@ -91,7 +91,7 @@ def test_ten_clusters_are_labelled_by_keyboard_alone_in_two_sittings(
             for _ in range(2):
                 press(page, digit, step)
                 step += 1
-        assert heard(page) == "Noted: 9. Done."
+        assert announced(page) == "Saved: 9. Done."
         assert "bench --suite digits" in page.locator("main").inner_text()
     content = json.loads((tmp_path / "tags.json").read_text())
     assert content["finished"]
@@ -214,7 +214,7 @@ def test_hostile_names_do_nothing(browser: Any, tmp_path: Path) -> None:
         visit(browser, desk) as page,
     ):
         press(page, "1", 1)
-        assert heard(page).startswith("Noted: <script>alert(1)</script>. ")
+        assert announced(page).startswith("Saved: <script>alert(1)</script>. ")
         words = page.locator(".words").text_content()
         assert words == f"hello {HOSTILE[0]} {HOSTILE[1]} <unknown>"
         assert page.locator("main script, main .words *").count() == 0
@@ -228,7 +228,7 @@ def test_when_the_server_is_gone_the_page_says_so(browser: Any, tmp_path: Path) 
         page.wait_for_load_state("networkidle")
     page.keyboard.press("7")
     page.wait_for_selector(".fault")
-    assert "it has ended, and this was not kept" in page.locator(".fault").text_content()
+    assert "it has ended, and this answer was not saved" in page.locator(".fault").text_content()
     context.close()
 
 

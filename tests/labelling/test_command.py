@@ -23,7 +23,7 @@ from bench.cli import main
 from bench.data.dataset import Library, data_set
 from bench.errors import BenchError, UsageError
 from bench.labelling.command import LabelRequest, command_afterwards, opened, the_method, the_task
-from bench.labelling.session import only_one
+from bench.labelling.session import locked
 from bench.result import Store
 from bench.suites.reader import Suite, read_suite
 
@@ -108,7 +108,7 @@ def test_the_answers_of_a_person_who_sees_the_trigger_become_a_result(
 
     options = data_set("digits").options()
     truth = Library(Path("data")).splits("digits", "digit|ink", options)["train"].y
-    while now := labelling.asked:
+    while now := labelling.next_sample:
         labelling.answer(labelling.step, labelling.queue.classes[truth[now.row]])
 
     command = ["label", "small.yaml", "--task", "badnets", "--method", LABOR, "--seed", "1",
@@ -118,14 +118,14 @@ def test_the_answers_of_a_person_who_sees_the_trigger_become_a_result(
         lines = [page.stdout.readline() for _ in range(3)]
         assert (
             lines[1]
-            == f"10 clusters, at most 200 looks; {labelling.step} are in tags.json already.\n"
+            == f"10 clusters, at most 200 inspections; {labelling.step} are in tags.json already.\n"
         )
         address = lines[2].removeprefix("Open ").partition(" ")[0]
         opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
         with opener.open(address, timeout=20) as answer:
-            assert "Done: every cluster has its looks" in answer.read().decode()
+            assert "Done: every cluster has its inspections" in answer.read().decode()
         refused = pytest.raises(BenchError, match="another `bench label` is writing")
-        with refused, only_one(Path("tags.json")):
+        with refused, locked(Path("tags.json")):
             pass
         page.send_signal(signal.SIGINT)
         last, errors = page.communicate(timeout=60)
@@ -142,7 +142,7 @@ def test_the_answers_of_a_person_who_sees_the_trigger_become_a_result(
     plan = store.read_plan("small")
     assert plan is not None
     [result] = store.read_all("small", [trial.key for trial in plan.trials])
-    assert result.metrics["looks"] == labelling.looks == len(json.loads(
+    assert result.metrics["looks"] == labelling.inspections == len(json.loads(
         Path("tags.json").read_text())["tags"])  # fmt: skip
 
 

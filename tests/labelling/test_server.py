@@ -190,7 +190,7 @@ def test_a_full_disk_is_said_on_the_page(desk: Served, monkeypatch: pytest.Monke
     answer = desk.post("/answer", step=0, tag=7)
     assert answer.status == 500
     assert "cannot be written (No space left on device)." in answer.text
-    assert "Looked at in it</dt><dd>0 of" in answer.text
+    assert "Inspected in it</dt><dd>0 of" in answer.text
 
 
 @pytest.mark.parametrize("kind", ["text", "table"])
@@ -232,7 +232,7 @@ def test_when_all_is_done_the_page_says_what_to_run(tmp_path: Path) -> None:
         assert "bench --suite digits" in page
         assert desk.get("/sound.wav?step=3").status == 404
         desk.post("/undo", step=3)
-        assert "look 3" in desk.get().text
+        assert "inspection 3" in desk.get().text
 
 
 def test_a_second_host_header_is_no_way_in(desk: Served) -> None:

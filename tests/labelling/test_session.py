@@ -10,7 +10,7 @@ import pytest
 
 from bench.errors import BenchError
 from bench.labelling import session
-from bench.labelling.session import Labelling, only_one
+from bench.labelling.session import Labelling, locked
 from bench.tracks.poisoning.human import Recorded
 from bench.tracks.poisoning.tagging import look
 from tests.labelling.label_examples import DIGITS, make_labelling, make_queue
@@ -41,24 +41,24 @@ def test_every_answer_is_on_disk_at_once(tmp_path: Path) -> None:
 def test_it_asks_cluster_by_cluster_and_more_where_answers_differ(tmp_path: Path) -> None:
     labelling = make_labelling(tmp_path)
     say(labelling, "7", "7", "7", "1", "2")
-    asked = labelling.asked
-    assert asked is not None
-    assert (asked.position, asked.row, asked.said) == (2, 22, ("1", "2"))
+    sample = labelling.next_sample
+    assert sample is not None
+    assert (sample.position, sample.row, sample.answers) == (2, 22, ("1", "2"))
     say(labelling, *["1", "2"] * 9)
-    asked = labelling.asked
-    assert asked is not None
-    assert (asked.position, asked.row) == (3, 40)
-    assert labelling.looks == 23
+    sample = labelling.next_sample
+    assert sample is not None
+    assert (sample.position, sample.row) == (3, 40)
+    assert labelling.inspections == 23
 
 
 def test_it_is_finished_when_every_cluster_has_enough(tmp_path: Path) -> None:
     labelling = make_labelling(tmp_path, make_queue(clusters=2))
     say(labelling, *["7"] * 5)
-    assert labelling.asked is None
+    assert labelling.next_sample is None
     assert on_disk(tmp_path)["finished"]
     assert not labelling.answer(labelling.step, "7")
     labelling.undo(labelling.step)
-    assert labelling.asked is not None
+    assert labelling.next_sample is not None
     assert on_disk(tmp_path)["finished"] is None
 
 
@@ -69,9 +69,9 @@ def test_the_last_answers_are_taken_back_even_after_coming_back(tmp_path: Path) 
     assert again.undo(3)
     assert again.undo(2)
     assert on_disk(tmp_path)["tags"] == {"0": "7"}
-    asked = again.asked
-    assert asked is not None
-    assert asked.row == 1
+    sample = again.next_sample
+    assert sample is not None
+    assert sample.row == 1
     assert again.undo(1)
     assert not again.undo(0)
 
@@ -107,15 +107,15 @@ def test_the_recorded_annotator_reads_the_answers_in_the_rows_that_it_asks(tmp_p
     human = Recorded(tmp_path / "tags.json", DIGITS)
     found = [look(cluster, human.tag, queue.most) for cluster in queue.clusters]
     assert found == [{0: 7, 1: None, 2: 7}, {20: 1, 21: 1}]
-    assert human.looks == labelling.looks == 5
+    assert human.looks == labelling.inspections == 5
 
 
 def test_answers_that_another_queue_asked_for_stay_in_the_file(tmp_path: Path) -> None:
     say(make_labelling(tmp_path), *["7"] * 5)
     other = make_labelling(tmp_path, make_queue(clusters=5, rows=4, most=4))
-    asked = other.asked
-    assert asked is not None
-    assert asked.row == 4
+    sample = other.next_sample
+    assert sample is not None
+    assert sample.row == 4
     say(other, "1")
     assert list(on_disk(tmp_path)["tags"]) == ["0", "1", "2", "20", "21", "4"]
 
@@ -123,10 +123,10 @@ def test_answers_that_another_queue_asked_for_stay_in_the_file(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "no file of `bench label`"),
-        ("[]", "no file of `bench label`"),
-        ('{"tags": {"a": "7"}}', "no file of `bench label`"),
-        ('{"tags": {}}', "no file of `bench label`"),
+        ("", "not a file of `bench label`"),
+        ("[]", "not a file of `bench label`"),
+        ('{"tags": {"a": "7"}}', "not a file of `bench label`"),
+        ('{"tags": {}}', "not a file of `bench label`"),
     ],
 )
 def test_a_file_of_another_kind_is_left_alone(tmp_path: Path, content: str, message: str) -> None:
@@ -140,7 +140,7 @@ def test_tags_of_another_seed_or_class_are_refused(tmp_path: Path) -> None:
     say(make_labelling(tmp_path), "7")
     with pytest.raises(BenchError, match="holds tags of seed 0, not 1"):
         make_labelling(tmp_path, seed=1)
-    with pytest.raises(BenchError, match='"7" is no class of this task'):
+    with pytest.raises(BenchError, match='"7" is not a class of this task'):
         make_labelling(tmp_path, make_queue(("a", "b")))
 
 
@@ -152,16 +152,16 @@ def test_a_class_named_unsure_is_refused(tmp_path: Path) -> None:
 def test_a_second_page_on_the_same_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "new" / "tags.json"
     with (
-        only_one(path),
+        locked(path),
         pytest.raises(BenchError, match=r"another `bench label` is writing"),
-        only_one(path),
+        locked(path),
     ):
         pass
-    with only_one(path):
+    with locked(path):
         pass
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(BenchError, match="cannot write here"), only_one(tmp_path / "file" / "t"):
+    with pytest.raises(BenchError, match="cannot write here"), locked(tmp_path / "file" / "t"):
         pass

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.labelling.page import KEYS, choices, named
-from bench.labelling.showing import pairs, shown, spectrogram, text, wav
+from bench.labelling.page import KEYS, choices, typed_class
+from bench.labelling.showing import pairs, sample_view, spectrogram, text, wav
 from tests.labelling.label_examples import SPECTRUM, make_samples
 
 
@@ -21,7 +21,7 @@ def pixels(png: bytes) -> np.ndarray:
 
 def test_a_picture_is_enlarged_and_each_pixel_stays_a_square() -> None:
     samples = make_samples("image")
-    found = pixels(shown(samples, 5).picture)
+    found = pixels(sample_view(samples, 5).picture)
     assert found.shape == (320, 320, 3)
     assert (found[::40, ::40] == samples.x[5].permute(1, 2, 0).numpy()).all()
     assert (found[:40, :40] == found[0, 0]).all()
@@ -29,10 +29,10 @@ def test_a_picture_is_enlarged_and_each_pixel_stays_a_square() -> None:
 
 def test_grey_and_large_pictures_are_shown_as_well() -> None:
     samples = make_samples("image")
-    grey = shown(type(samples)(samples.x[:, :1], samples.y, "image", ()), 0)
+    grey = sample_view(type(samples)(samples.x[:, :1], samples.y, "image", ()), 0)
     assert pixels(grey.picture).shape == (320, 320)
     large = samples.x[:1].repeat_interleave(50, 2).repeat_interleave(50, 3)
-    whole = shown(type(samples)(large, samples.y, "image", ()), 0)
+    whole = sample_view(type(samples)(large, samples.y, "image", ()), 0)
     assert pixels(whole.picture).shape == (400, 400, 3)
 
 
@@ -65,7 +65,7 @@ def test_a_row_has_the_tables_own_units_and_one_pair_a_category() -> None:
     assert pairs(samples.x[0].numpy(), samples) == (
         ("bytes", "232"), ("rate", "0.75"), ("flag", "SF"), ("land", "0"),
     )  # fmt: skip
-    assert shown(samples, 0).pairs == pairs(samples.x[0].numpy(), samples)
+    assert sample_view(samples, 0).pairs == pairs(samples.x[0].numpy(), samples)
 
 
 @pytest.mark.parametrize("true", [0.0, 1.0, 232.0, 5_134_218.0])
@@ -97,6 +97,6 @@ def test_classes_beyond_the_keys_are_typed() -> None:
     found = [choice.key for choice in choices(many)]
     assert found[: len(KEYS)] == list(KEYS)
     assert set(found[len(KEYS) :]) == {""}
-    assert named(" CLASS 150 ", many) == "class 150"
-    assert named("Unsure", many) == "unsure"
-    assert named("class", many) is None
+    assert typed_class(" CLASS 150 ", many) == "class 150"
+    assert typed_class("Unsure", many) == "unsure"
+    assert typed_class("class", many) is None

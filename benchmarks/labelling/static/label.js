@@ -1,32 +1,32 @@
-// Without this file the page works by plain forms. With it, keys answer, and an answer replaces
-// only what changed, so that screen readers hear the news and the focus stays where it is.
+// The page also works without this script, by plain forms. With it, keys answer, and an answer
+// replaces only the changed part, so that screen readers announce it and the focus stays.
 "use strict";
 
-const heard = document.getElementById("heard");
+const announcement = document.getElementById("announcement");
 const keys = document.getElementById("keys");
-const KEPT = "bench label: keys";
+const STORED_AS = "bench label: keys";
 let busy = false;
 
 document.documentElement.classList.add("scripted");
-keys.checked = localStorage.getItem(KEPT) !== "off";
+keys.checked = localStorage.getItem(STORED_AS) !== "off";
 keys.addEventListener("change", () => {
-  localStorage.setItem(KEPT, keys.checked ? "on" : "off");
-  show();
+  localStorage.setItem(STORED_AS, keys.checked ? "on" : "off");
+  showKeys();
 });
-show();
+showKeys();
 
-function show() {
+function showKeys() {
   document.documentElement.classList.toggle("keyed", keys.checked);
 }
 
-function complain(text) {
+function showFault(text) {
   const main = document.querySelector("main");
   main.querySelector(".fault")?.remove();
   const fault = document.createElement("p");
   fault.className = "fault";
   fault.setAttribute("role", "alert");
   main.prepend(fault);
-  fault.textContent = text; // after it is in the page: only changes are read out
+  fault.textContent = text; // set after insertion, because screen readers announce only changes
 }
 
 async function send(form, button) {
@@ -36,11 +36,11 @@ async function send(form, button) {
   try {
     response = await fetch(form.action, { method: "POST", body });
   } catch {
-    complain("No answer from bench label: it has ended, and this was not kept.");
+    showFault("bench label does not respond: it has ended, and this answer was not saved.");
     return;
   }
   if (!response.headers.get("Content-Type")?.startsWith("text/html")) {
-    complain("Not kept. Open the address that bench label printed last.");
+    showFault("Not saved. Open the address that bench label printed last.");
     return;
   }
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
@@ -50,17 +50,17 @@ async function send(form, button) {
 async function replace(page) {
   const before = document.querySelector("main");
   const after = page.querySelector("main");
-  const within = before.contains(document.activeElement);
-  const focused = document.activeElement?.id;
+  const hadFocus = before.contains(document.activeElement);
+  const focusedId = document.activeElement?.id;
   before.replaceWith(after);
   document.title = page.title;
-  heard.textContent = after.dataset.heard;
-  if (within) {
-    const again = focused && document.getElementById(focused);
-    (again && !again.disabled ? again : after).focus({ preventScroll: true });
+  announcement.textContent = after.dataset.announcement;
+  if (hadFocus) {
+    const focused = focusedId && document.getElementById(focusedId);
+    (focused && !focused.disabled ? focused : after).focus({ preventScroll: true });
   }
-  // Nobody can have seen a picture that is not there yet: no key counts before.
-  await Promise.all([...after.querySelectorAll("img")].map((each) => each.decode().catch(() => {})));
+  // Ignore keys until the pictures are visible, because nobody can have inspected them before.
+  await Promise.all([...after.querySelectorAll("img")].map((img) => img.decode().catch(() => {})));
 }
 
 document.addEventListener("submit", async (event) => {

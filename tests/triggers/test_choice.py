@@ -102,7 +102,7 @@ def test_a_square_that_does_not_fit_is_an_error(size: int, at: Corner | tuple[in
 def test_squares_without_pixels_or_off_the_image_are_no_squares() -> None:
     with pytest.raises(ValueError, match="at least 1 pixel"):
         ColourSquare(0, (1, 2, 3), "top-left")
-    with pytest.raises(ValueError, match="no place"):
+    with pytest.raises(ValueError, match="outside the image"):
         ColourSquare(1, (1, 2, 3), (-1, 0))
 
 

@@ -1,1 +1,1 @@
-"""Measurements of speed: `make bench-speed`."""
+"""Measurements of speed, run by `make bench-speed`."""

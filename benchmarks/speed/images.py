@@ -1,19 +1,17 @@
-"""Image training beside DataLoader loops, in one process and run: part of bench.speed.training.
+"""Epochs of training, `Context.train`'s and those of plain loops, for bench.speed.training.
 
-Four ways to train a network on the same pictures, taken in turns so that a busy machine slows all
-of them alike:
+Four ways to train a network on the same pictures:
 
-    ours     `Trial.train`'s epoch: uint8 pixels on the device, drawn and normalised there
-    jpegs    a DataLoader that opens a JPEG file a sample, as most public code does
+    ours     an epoch of `Context.train`: uint8 pixels are drawn and normalised on the device
+    jpegs    a DataLoader that opens one JPEG file for each sample, as most public code does
     arrays   a DataLoader over the decoded arrays
-    bound    forward, backward and step on one resident batch of random pixels
+    bound    forward, backward and step on one batch of random pixels that is on the device
 
-All four compute in the same precision and memory format, so that the data's way is what differs.
+All four use the same precision and memory format, so that they differ only in how data is loaded.
 """
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -40,12 +38,12 @@ Epoch = Callable[[], None]
 
 @dataclass(frozen=True)
 class Pictures:
-    """Made-up pictures, as arrays and as files.
+    """Random pictures, as arrays and as files.
 
     Attributes:
         x: [n, 3, side, side] uint8.
         y: [n] int64 in {0, 1}.
-        folder: holds 0.jpg, 1.jpg, ... of the same pictures.
+        folder: folder with the files 0.jpg, 1.jpg and so on, of the same pictures.
     """
 
     x: Tensor
@@ -54,7 +52,7 @@ class Pictures:
 
 
 class Decoded(Dataset[tuple[Tensor, Tensor]]):
-    """The arrays, a picture at a time."""
+    """The arrays, one picture at a time."""
 
     def __init__(self, pictures: Pictures) -> None:
         self.x, self.y = pictures.x, pictures.y
@@ -67,7 +65,7 @@ class Decoded(Dataset[tuple[Tensor, Tensor]]):
 
 
 class Files(Decoded):
-    """The files, opened and decoded a picture at a time."""
+    """The files, opened and decoded one picture at a time."""
 
     def __init__(self, pictures: Pictures) -> None:
         super().__init__(pictures)
@@ -79,8 +77,8 @@ class Files(Decoded):
         return torch.from_numpy(pixels).permute(2, 0, 1), self.y[i]
 
 
-def made_up(n: int, side: int, folder: Path) -> Pictures:
-    """Smooth pictures with a little noise: about as many bytes a pixel as photographs have."""
+def random_pictures(n: int, side: int, folder: Path) -> Pictures:
+    """Smooth pictures with a little noise, whose files have about as many bytes as photographs."""
     random = np.random.default_rng(0)
     coarse = random.uniform(0, 255, (n, 3, 8, 8)).astype(np.float32)
     smooth = F.interpolate(torch.from_numpy(coarse), size=side, mode="bicubic")
@@ -91,13 +89,9 @@ def made_up(n: int, side: int, folder: Path) -> Pictures:
     return Pictures(x, torch.from_numpy(random.integers(0, 2, n)), folder)
 
 
-def ours(pictures: Pictures, name: str, batch_size: int, device: torch.device) -> Epoch:
-    """One epoch of `Trial.train`, without a validation to speak of, as the others have none."""
-    y = pictures.y.to(device)
-    split = Split.of(pictures.x.to(device), y, y)
-    training = Training(backbone=name, epochs=1, batch_size=batch_size, selection="last")
-    context = Context(0, training, device, split.subset(split.row[:1]), _no_scores, {})
-    model = network(name, pictures, device)
+def ours(split: Split, model: nn.Module, training: Training) -> Epoch:
+    """One epoch of `Context.train` with one validation sample, as the other ways have none."""
+    context = Context(0, training, split.y.device, split.subset(split.row[:1]), _no_scores, {})
 
     def epoch() -> None:
         context.train(model, split, plain_loss)
@@ -106,7 +100,7 @@ def ours(pictures: Pictures, name: str, batch_size: int, device: torch.device) -
 
 
 def loader(data: Decoded, name: str, batch_size: int, device: torch.device, threads: int) -> Epoch:
-    """One epoch as most public code writes it, with as many workers as there are idle cores."""
+    """One epoch of a DataLoader with as many workers as there are idle cores."""
     batches = DataLoader(
         data,
         batch_size=batch_size,
@@ -115,8 +109,7 @@ def loader(data: Decoded, name: str, batch_size: int, device: torch.device, thre
         persistent_workers=True,
         pin_memory=device.type == "cuda",
     )
-    pictures = Pictures(data.x, data.y, Path())
-    step = _step(network(name, pictures, device), fused=False)
+    step = step_of(network(name, data.x, device), fused=False)
 
     def epoch() -> None:
         total = 0.0
@@ -128,29 +121,26 @@ def loader(data: Decoded, name: str, batch_size: int, device: torch.device, thre
     return epoch
 
 
-def bound(pictures: Pictures, name: str, batch_size: int, device: torch.device) -> Epoch:
-    """As many steps as an epoch has, all on one batch that is there already."""
-    x = torch.randint(0, 256, pictures.x[:batch_size].shape, dtype=torch.uint8, device=device)
-    x = x.contiguous(memory_format=torch.channels_last)
-    y = pictures.y[:batch_size].to(device)
-    step = _step(network(name, pictures, device), fused=True)
+def bound(model: nn.Module, x: Tensor, y: Tensor, samples: int) -> Epoch:
+    """As many training steps as an epoch of so many samples has, all on one batch."""
+    step = step_of(model, fused=True)
 
     def epoch() -> None:
-        for _ in range(-(-len(pictures.y) // batch_size)):
+        for _ in range(-(-samples // len(x))):
             step(x, y)
 
     return epoch
 
 
-def network(name: str, pictures: Pictures, device: torch.device) -> nn.Module:
-    """A fresh network in the format that tasks give it."""
-    model = backbones.build(name, tuple(pictures.x.shape[1:]), 2, seed=0)
+def network(name: str, x: Tensor, device: torch.device) -> nn.Module:
+    """A new network for inputs like `x`, in the memory format that tasks use."""
+    model = backbones.build(name, tuple(x.shape[1:]), 2, seed=0)
     model = model.to(memory_format=torch.channels_last)
     return model.to(device).train()
 
 
 def flops_per_image(name: str, side: int) -> int:
-    """Floating-point operations of forward and backward on one image, multiply and add as two."""
+    """Floating-point operations of forward and backward on one image (multiply and add are two)."""
     model = backbones.build(name, (3, side, side), 2, seed=0)
     x = torch.zeros(2, 3, side, side, dtype=torch.uint8)
     with FlopCounterMode(display=False) as counter:
@@ -159,7 +149,7 @@ def flops_per_image(name: str, side: int) -> int:
 
 
 def peak_flops(device: torch.device, seconds_of: Callable[[Epoch], float]) -> float:
-    """Floating-point operations a second of the best large matrix product measured here."""
+    """Floating-point operations a second of the fastest of five large matrix products."""
     cuda = device.type == "cuda"
     side, precision = (8192, torch.bfloat16) if cuda else (1536, torch.float32)
     a = torch.randn(side, side, device=device, dtype=precision)
@@ -176,24 +166,25 @@ def peak_flops(device: torch.device, seconds_of: Callable[[Epoch], float]) -> fl
 def ways(
     pictures: Pictures, name: str, batch_size: int, device: torch.device, threads: int
 ) -> Iterator[tuple[str, Epoch]]:
-    """The four, by name."""
-    yield "ours", ours(pictures, name, batch_size, device)
+    """The four ways, by name."""
+    y = pictures.y.to(device)
+    split = Split.of(pictures.x.to(device), y, y)
+    training = Training(backbone=name, epochs=1, batch_size=batch_size, selection="last")
+    x = torch.randint(0, 256, pictures.x[:batch_size].shape, dtype=torch.uint8, device=device)
+    x = x.contiguous(memory_format=torch.channels_last)
+    yield "ours", ours(split, network(name, pictures.x, device), training)
     yield "jpegs", loader(Files(pictures), name, batch_size, device, threads)
     yield "arrays", loader(Decoded(pictures), name, batch_size, device, threads)
-    yield "bound", bound(pictures, name, batch_size, device)
+    yield "bound", bound(network(name, pictures.x, device), x, y[:batch_size], len(y))
 
 
-def folder_of_pictures() -> tempfile.TemporaryDirectory[str]:
-    """Where the files stand while they are measured."""
-    return tempfile.TemporaryDirectory(prefix="bench-speed-")
-
-
-def _step(model: nn.Module, *, fused: bool) -> Callable[[Tensor, Tensor], Tensor]:
+def step_of(model: nn.Module, *, fused: bool) -> Callable[[Tensor, Tensor], Tensor]:
+    """A function that does one training step with Adam and returns its loss."""
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-4, fused=fused)
 
     def step(x: Tensor, y: Tensor) -> Tensor:
-        precision = torch.autocast("cuda", dtype=torch.bfloat16) if x.is_cuda else nullcontext()
-        with precision:
+        mixed = x.is_cuda and x.dim() == 4  # tables are trained in single precision
+        with torch.autocast("cuda", dtype=torch.bfloat16) if mixed else nullcontext():
             loss = F.cross_entropy(model(x), y)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()

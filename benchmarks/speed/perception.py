@@ -1,11 +1,11 @@
-"""How fast the attacks' parts are, beside the plain ways, in one process and run.
+"""The speed of the attacks' parts, compared with plain implementations in the same process.
 
     python -m bench.speed.perception [--threads 1] [--repeats 5]
 
-Directions: Delta* = H^-1 gradient of equation 3.4 for 28 x 28 images in double precision, by the
-dense Hessian of automatic differentiation and an LU solve, image by image, and by the closed form
-with conjugate gradients in a batch of 32; then one step on a 3 x 299 x 299 image, with the memory
-the process held at most. PGD: the shared climb beside a loop over images and one over steps.
+Directions: Delta* = H^-1 gradient of equation 3.4 for 28 x 28 images in double precision, image by
+image by the dense Hessian of automatic differentiation and an LU solve, and in a batch of 32 by the
+closed form with conjugate gradients. Then one step on a 3 x 299 x 299 image, with the process's
+peak memory. PGD: the shared ascent, compared with a loop over images and one over steps.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from bench.models import backbones
 from bench.perception.distances import load
 from bench.perception.distances.ssim_hessian import SsimHessian
 from bench.runner.provenance import environment
+from bench.speed.training import in_turns
 
 BATCH = 32
-CPU = torch.device("cpu")
 
 
-def made_up(n: int, channels: int, side: int) -> Tensor:
-    """Images with strokes of white on black, as digits have them, and soft edges."""
+def random_images(n: int, channels: int, side: int) -> Tensor:
+    """Images in [0, 1] with soft white strokes on black, similar to digits; [n, C, side, side]."""
     noise = torch.randn(n, channels, side, side, generator=torch.Generator().manual_seed(0))
     smooth = F.avg_pool2d(noise, 5, stride=1, padding=2)
     return (0.5 + 4 * (smooth - 0.1)).clamp(0, 1)
@@ -46,7 +46,7 @@ def network(channels: int, side: int) -> nn.Module:
 
 
 class OnPixels(nn.Module):
-    """A backbone, which takes 0 to 255, as a model of images in [0, 1]."""
+    """A backbone, whose inputs are in [0, 255], as a model of images in [0, 1]."""
 
     def __init__(self, inner: nn.Module) -> None:
         super().__init__()
@@ -59,9 +59,10 @@ class OnPixels(nn.Module):
 
 
 def dense_direction(x: Tensor, gradient: Tensor, vectorised: bool = False) -> Tensor:
-    """H^-1 gradient of one image from the Hessian that automatic differentiation gives.
+    """H^-1 gradient of one image, with the Hessian from automatic differentiation.
 
-    `vectorised` takes all rows at once, torch's experimental way, else one after the other.
+    `vectorised` computes all its rows at once, which is experimental in torch, instead of one by
+    one.
     """
     distance = load("ssim_same")(x)
 
@@ -73,24 +74,23 @@ def dense_direction(x: Tensor, gradient: Tensor, vectorised: bool = False) -> Te
 
 
 def seconds(ways: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Least processor time of each way, taken in turns after one warm-up each.
+    """Least processor time of each way, measured in turns.
 
-    Not wall-clock, of which other processes take their part, and the least, because what they do
-    to caches only ever adds.
+    Other processes lengthen wall-clock time; their effect on caches only lengthens processor time,
+    so the least one is the best estimate.
     """
-    taken: dict[str, list[float]] = {name: [] for name in ways}
-    for turn in range(repeats + 1):
-        for name, act in ways.items():
-            begin = time.process_time()
-            act()
-            if turn:
-                taken[name].append(time.process_time() - begin)
-    return {name: min(spent) for name, spent in taken.items()}
+
+    def processor_time(act: Callable[[], object]) -> float:
+        begin = time.process_time()
+        act()
+        return time.process_time() - begin
+
+    return {name: min(times) for name, times in in_turns(ways, repeats, processor_time).items()}
 
 
 def directions(repeats: int) -> Table:
-    """Time an image and relative error of Delta*, 28 x 28."""
-    x = made_up(BATCH, 1, 28).double()
+    """Time for each 28 x 28 image, and relative error of Delta*."""
+    x = random_images(BATCH, 1, 28).double()
     model = network(1, 28).double()
     gradient, _ = gradient_of(cross_entropy, model, x, model(x).argmax(dim=1))
     parts = list(zip(x.split(1), gradient.split(1), strict=True))
@@ -104,23 +104,23 @@ def directions(repeats: int) -> Table:
         "dense, row by row": lambda: dense_direction(*parts[0]),
         "dense, all rows at once": lambda: dense_direction(*parts[0], vectorised=True),
     }
-    each = seconds({**dense, **ours}, repeats)
-    each.update({name: each[name] / BATCH for name in ours})
+    times = seconds({**dense, **ours}, repeats)
+    times.update({name: times[name] / BATCH for name in ours})
     columns = "ms an image", "row by row : this", "at once : this", "largest relative error"
     table = Table(f"28 x 28, batch of {BATCH}", *columns)
-    for name, spent in each.items():
+    for name, spent in times.items():
         error = "-"
         if name in ours:
-            off = (ours[name]() - exact).flatten(1).norm(dim=1) / exact.flatten(1).norm(dim=1)
-            error = f"{float(off.max()):.1e}"
-        faster = (f"{each[way] / spent:,.0f}" for way in dense)
-        table.add_row(name, f"{1e3 * spent:,.3f}", *faster, error)
+            errors = (ours[name]() - exact).flatten(1).norm(dim=1) / exact.flatten(1).norm(dim=1)
+            error = f"{float(errors.max()):.1e}"
+        ratios = (f"{times[way] / spent:,.0f}" for way in dense)
+        table.add_row(name, f"{1e3 * spent:,.3f}", *ratios, error)
     return table
 
 
 def one_large_step() -> str:
-    """Equation 3.4 on a 3 x 299 x 299 image: seconds, and what the process held at most."""
-    x, model = made_up(1, 3, 299), network(3, 299)
+    """Seconds of equation 3.4 on a 3 x 299 x 299 image, and the process's peak memory."""
+    x, model = random_images(1, 3, 299), network(3, 299)
     y = model(x).argmax(dim=1)
     begin = time.perf_counter()
     one_step(model, x, y, 10.0)
@@ -130,8 +130,8 @@ def one_large_step() -> str:
 
 
 def pgd(repeats: int, side: int = 32, steps: int = 10) -> Table:
-    """Equation 3.5 without and with the early stop, images a second."""
-    x, model = made_up(BATCH, 3, side), network(3, side)
+    """Images a second of equation 3.5, without and with the early stop."""
+    x, model = random_images(BATCH, 3, side), network(3, side)
     y = model(x).argmax(dim=1)
     step = 0.05
     whole, stopping = (Ascent(normalised_step(step), steps, confidence=c) for c in (None, 0.0))
@@ -153,44 +153,46 @@ def pgd(repeats: int, side: int = 32, steps: int = 10) -> Table:
 
 
 def plain_batch(model: nn.Module, x: Tensor, y: Tensor, steps: int, step: float) -> Tensor:
-    """PGD-L2 as most code has it: whole batches, all steps."""
-    here = x
+    """PGD-L2 as in most code: all steps on the whole batch."""
+    x_adv = x
     for _ in range(steps):
-        here = here.detach().requires_grad_()
-        (g,) = torch.autograd.grad(F.cross_entropy(model(here), y, reduction="sum"), here)
-        here = (here + step * g / g.flatten(1).norm(dim=1).view(-1, 1, 1, 1)).clamp(0, 1)
-    return here.detach()
+        x_adv = x_adv.detach().requires_grad_()
+        (g,) = torch.autograd.grad(F.cross_entropy(model(x_adv), y, reduction="sum"), x_adv)
+        x_adv = (x_adv + step * g / g.flatten(1).norm(dim=1).view(-1, 1, 1, 1)).clamp(0, 1)
+    return x_adv.detach()
 
 
 def plain_images(model: nn.Module, x: Tensor, y: Tensor, steps: int, step: float) -> Tensor:
     """PGD-L2 image by image, each until it is misclassified."""
-    ends = []
+    results = []
     for image, label in zip(x.split(1), y.split(1), strict=True):
-        here = image
+        x_adv = image
         for _ in range(steps):
-            here = here.detach().requires_grad_()
-            logits = model(here)
+            x_adv = x_adv.detach().requires_grad_()
+            logits = model(x_adv)
             if int(logits.argmax()) != int(label):
                 break
-            (g,) = torch.autograd.grad(F.cross_entropy(logits, label), here)
-            here = (here + step * g / g.norm()).clamp(0, 1)
-        ends.append(here.detach())
-    return torch.cat(ends)
+            (g,) = torch.autograd.grad(F.cross_entropy(logits, label), x_adv)
+            x_adv = (x_adv + step * g / g.norm()).clamp(0, 1)
+        results.append(x_adv.detach())
+    return torch.cat(results)
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads, as one trial has")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads of one trial")
     parser.add_argument("--repeats", type=int, default=5)
-    asked = parser.parse_args()
-    torch.set_num_threads(asked.threads)
-    where = environment(CPU, asked.threads)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    machine = environment(torch.device("cpu"), arguments.threads)
     console = Console(width=110)
-    console.print(f"{where.processor}, {asked.threads} threads, torch {where.versions['torch']}")
+    console.print(
+        f"{machine.processor}, {arguments.threads} threads, torch {machine.versions['torch']}"
+    )
     console.print(one_large_step())
-    console.print(directions(asked.repeats))
-    console.print(pgd(asked.repeats))
+    console.print(directions(arguments.repeats))
+    console.print(pgd(arguments.repeats))
 
 
 if __name__ == "__main__":

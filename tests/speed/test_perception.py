@@ -10,7 +10,7 @@ from bench.speed import perception
 
 
 def test_both_dense_ways_and_the_closed_form_agree() -> None:
-    x = perception.made_up(1, 1, 12).double()
+    x = perception.random_images(1, 1, 12).double()
     gradient = torch.randn(x.shape, dtype=x.dtype, generator=torch.Generator().manual_seed(0))
     rows, at_once = (perception.dense_direction(x, gradient, v) for v in (False, True))
     assert torch.allclose(rows, at_once, rtol=1e-9)
@@ -19,7 +19,7 @@ def test_both_dense_ways_and_the_closed_form_agree() -> None:
 
 
 def test_all_ways_of_pgd_end_alike() -> None:
-    x, model = perception.made_up(4, 3, 16), perception.network(3, 16)
+    x, model = perception.random_images(4, 3, 16), perception.network(3, 16)
     y = model(x).argmax(dim=1)
     whole = Ascent(normalised_step(0.05), 6, confidence=None)(model, x, y).x
     assert torch.allclose(whole, perception.plain_batch(model, x, y, 6, 0.05), atol=1e-6)

@@ -14,7 +14,7 @@ def test_every_way_trains_the_same_number_of_samples_and_gets_a_rate(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(training, "ROWS", 96)
-    split = training.made_up_split(torch.device("cpu"))
+    split = training.random_split(torch.device("cpu"))
     assert len(split) == 96
     cpu = torch.device("cpu")
     ways = {
@@ -26,19 +26,19 @@ def test_every_way_trains_the_same_number_of_samples_and_gets_a_rate(
 
 
 def test_our_epoch_really_learns() -> None:
-    split = training.made_up_split(torch.device("cpu")).subset(torch.arange(512))
+    split = training.random_split(torch.device("cpu")).subset(torch.arange(512))
     model_before = training._model(split).state_dict()
     trained = []
-    original = training.Context.train
+    original = images.Context.train
 
     def remember(
-        self: training.Context, model: torch.nn.Module, *rest: object, **more: object
+        self: images.Context, model: torch.nn.Module, *rest: object, **more: object
     ) -> object:
         trained.append(model)
         return original(self, model, *rest, **more)  # type: ignore[arg-type]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training.Context, "train", remember)
+        patch.setattr(images.Context, "train", remember)
         training.ours(split, batch_size=64)()
     [model] = trained
     changed = [not torch.equal(model_before[k], v) for k, v in model.state_dict().items()]
@@ -66,7 +66,7 @@ def test_operations_of_a_convolution_are_those_counted_by_hand() -> None:
 
 
 def test_files_hold_the_pictures(tmp_path: Path) -> None:
-    pictures = images.made_up(3, 32, tmp_path)
+    pictures = images.random_pictures(3, 32, tmp_path)
     from_file, y = images.Files(pictures)[1]
     assert from_file.shape == (3, 32, 32)
     assert y == pictures.y[1]

@@ -22,6 +22,7 @@ from tests.data.picture_examples import (
     zipped,
 )
 from tests.data.raw_examples import assert_nothing_is_left
+from tests.sentences import assert_says
 
 TEXT = {name: text for name, text in celeba_files().items() if isinstance(text, str)}
 ATTR, PARTITION = TEXT["list_attr_celeba.txt"], TEXT["list_eval_partition.txt"]
@@ -52,9 +53,7 @@ def test_each_size_and_crop_is_a_copy_of_its_own(library: Library) -> None:
     write_celeba(library)
     small, cut = CelebaOptions(size=32), CelebaOptions(size=32, crop=100)
     assert library.prepare("celeba", small).shape == [3, 32, 32]
-    assert library.prepare("celeba", cut).notes[0] == (
-        "Of each picture the central square of 100 pixels is used, scaled to 32."
-    )
+    assert_says(library.prepare("celeba", cut).notes[0], "central square of 100 pixels", "32")
     assert list(library.prepared("celeba")) == ["32px", "32px-crop100"]
     assert library.meta("celeba") is None
     assert not (library.folder / "work" / "celeba-32px").exists()

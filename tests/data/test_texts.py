@@ -20,6 +20,7 @@ from bench.data.texts import (
     vocabulary,
     words,
 )
+from tests.sentences import assert_says
 
 
 @pytest.mark.parametrize(
@@ -92,9 +93,8 @@ def test_the_vocabulary_is_made_from_train_alone() -> None:
     assert found.splits["train"].x.tolist() == [[2, 0, 0, 0], [2, 3, 0, 0], [3, 1, 0, 0]]
     assert found.splits["validation"].x.tolist() == [[2, 2, 1, 1]]
     assert found.splits["test"].x.tolist() == [[1, 1, 1, 2]]
-    assert found.notes == [
-        "The vocabulary has 2 words, from train alone; 75.0% of the words in test are unknown."
-    ]
+    [note] = found.notes
+    assert_says(note, "vocabulary", "2 words", "train alone", "75.0%", "test", "unknown")
 
 
 def test_what_is_cut_repeated_or_reserved_is_said() -> None:
@@ -102,14 +102,12 @@ def test_what_is_cut_repeated_or_reserved_is_said() -> None:
         parts(["a a a", "a b b"], ["a a a", "b"]), {"tone": ["flat"]}, 2, ("tents", "b"), ["First."]
     )
     assert found.columns == [PADDING, UNKNOWN, "a", "b", "tents"]
-    assert found.notes == [
-        "First.",
-        "The vocabulary has 3 words, from train alone; 0.0% of the words in test are unknown.",
-        "4 of 5 texts are longer than 2 words and are cut there.",
-        "1 test texts also occur in train.",
-        "These trigger words of the paper are in the vocabulary although they are rare in train: "
-        "tents.",
-    ]
+    first, vocabulary, cut, repeated, reserved = found.notes
+    assert first == "First."
+    assert_says(vocabulary, "3 words", "0.0%", "unknown")
+    assert_says(cut, "4 of 5 texts", "2 words", "cut")
+    assert_says(repeated, "1 test text", "in train")
+    assert_says(reserved, "trigger words", "rare in train: tents.")
 
 
 def test_a_length_is_a_copy_of_its_own() -> None:

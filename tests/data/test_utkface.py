@@ -21,6 +21,7 @@ from tests.data.picture_examples import (
     zipped,
 )
 from tests.data.raw_examples import assert_nothing_is_left
+from tests.sentences import assert_says
 
 SMALL = UtkfaceOptions(size=16)
 COUNT = 60 * len(AGES)
@@ -132,12 +133,9 @@ def test_what_was_found_is_told(library: Library) -> None:
     meta = library.prepare("utkface", SMALL)
     assert sum(meta.sizes.values()) == COUNT
     assert meta.notes[0].startswith("3 pictures are skipped because their names are malformed: 39")
-    assert meta.notes[1] == f"There are {COUNT + 3} pictures; the official release has 23,708."
+    assert_says(meta.notes[1], f"{COUNT + 3} pictures", "official", "23,708")
     assert "Ages from 60 on are one group, because too few people are 90 or older." in (meta.notes)
-    assert meta.notes[-1] == (
-        "No checksum of UTKFace.tar.gz is published: whether this is the official file could not "
-        "be checked."
-    )
+    assert_says(meta.notes[-1], "checksum of UTKFace.tar.gz", "official")
     assert meta.remarks == meta.notes
     assert not meta.official
     assert [record.verdict for record in meta.raw] == [

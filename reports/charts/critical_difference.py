@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from bench.reports import wording
 from bench.reports.boards.over_tasks import OverTasks, Standing
+from bench.reports.charts import marks
 from bench.reports.charts.axes import Axis
 from bench.reports.charts.labels import shortened
-from bench.reports.charts.marks import Chart, Item, Label, Layout, Mark, Panel, Stroke
 
 _WIDTH, _MARGIN = 368.0, 196.0
 """The scale's width, and the room for names on both sides of it."""
@@ -24,7 +24,7 @@ MOST = 40
 """Methods beyond which the diagram would be a list of names: the table is one already."""
 
 
-def critical_difference(ranks: OverTasks) -> Chart | None:
+def critical_difference(ranks: OverTasks) -> marks.Chart | None:
     """The diagram, or None for more than `MOST` methods.
 
     The best mean rank stands on the left. A bar joins methods that are not separated; the ruler
@@ -41,55 +41,57 @@ def critical_difference(ranks: OverTasks) -> Chart | None:
     unit = (count - 1) / _WIDTH  # ranks a unit of the drawing
     names_top = _TOP + 18 + _BAR * len(ranks.groups)
     height = names_top + _ROW * (math.ceil(count / 2) - 0.5) + 18
-    marks: list[Mark] = [*_ruler(ranks.critical_difference, unit), *_scale(count)]
+    drawn: list[marks.Mark] = [*_ruler(ranks.critical_difference, unit), *_scale(count)]
     for position, standing in enumerate(standings):
         # The better half to the left, the best on top; the other half to the right, mirrored.
         on_left = position < math.ceil(count / 2)
         row = position if on_left else count - 1 - position
         edge = 1 - 10 * unit if on_left else count + 10 * unit
-        marks += _stem(standing, (edge, names_top + _ROW * (row + 0.5)), on_left=on_left)
+        drawn += _stem(standing, (edge, names_top + _ROW * (row + 0.5)), on_left=on_left)
     for level, (first, last) in enumerate(ranks.groups):
         ends = standings[first].mean_rank - 4 * unit, standings[last].mean_rank + 4 * unit
         y = _TOP + 10 + _BAR * level
-        bar = Stroke([(end, y) for end in ends], width=4.0, rounded=True)
+        bar = marks.Stroke([(end, y) for end in ends], width=4.0, rounded=True)
         words = f"not separated: {_names(standings[first : last + 1])}"
-        marks.append(Item([bar], words, "currentColor"))
-    return Chart(
+        drawn.append(marks.Item([bar], words, "currentColor"))
+    return marks.Chart(
         title=f"Mean ranks over {wording.plural(len(ranks.tasks), 'task')}: {ranks.metric.title}",
         description=_description(ranks),
-        panels=[Panel(Axis(1, count), Axis(height, 0), marks)],
-        layout=Layout((_WIDTH, height), top=0.0, foot=0.0, right=_MARGIN),
+        panels=[marks.Panel(Axis(1, count), Axis(height, 0), drawn)],
+        layout=marks.Layout((_WIDTH, height), top=0.0, foot=0.0, right=_MARGIN),
     )
 
 
-def _ruler(reach: float, unit: float) -> list[Mark]:
+def _ruler(reach: float, unit: float) -> list[marks.Mark]:
     """The critical difference at its length; beyond the whole scale there are only words."""
     words = f"critical difference {reach:.2f}"
     if reach > unit * (_WIDTH + _MARGIN - 24):
-        return [Label((1, 22), f"{words}, more than the whole scale")]
-    line = [Stroke([(1, 30), (1 + reach, 30)], 1.6)]
-    line += [Stroke([(end, 26), (end, 34)], 1.6) for end in (1, 1 + reach)]
-    return [Item(line, colour="currentColor"), Label((1, 19), words)]
+        return [marks.Label((1, 22), f"{words}, more than the whole scale")]
+    line = [marks.Stroke([(1, 30), (1 + reach, 30)], 1.6)]
+    line += [marks.Stroke([(end, 26), (end, 34)], 1.6) for end in (1, 1 + reach)]
+    return [marks.Item(line, colour="currentColor"), marks.Label((1, 19), words)]
 
 
-def _scale(count: int) -> list[Mark]:
+def _scale(count: int) -> list[marks.Mark]:
     ranks = range(1, count + 1, 1 if count <= 20 else 5)
-    lines = [Stroke([(1, _TOP), (count, _TOP)], 1.2)]
-    lines += [Stroke([(rank, _TOP - 5), (rank, _TOP)], 1.2) for rank in ranks]
-    labels = [Label((rank, _TOP), str(rank), (0, -10), "middle", faint=True) for rank in ranks]
-    title = Label((1, _TOP), "mean rank", (-12, 4), "end", faint=True)
-    return [Item(lines, colour="currentColor"), *labels, title]
+    lines = [marks.Stroke([(1, _TOP), (count, _TOP)], 1.2)]
+    lines += [marks.Stroke([(rank, _TOP - 5), (rank, _TOP)], 1.2) for rank in ranks]
+    labels = [
+        marks.Label((rank, _TOP), str(rank), (0, -10), "middle", faint=True) for rank in ranks
+    ]
+    title = marks.Label((1, _TOP), "mean rank", (-12, 4), "end", faint=True)
+    return [marks.Item(lines, colour="currentColor"), *labels, title]
 
 
-def _stem(standing: Standing, end: tuple[float, float], *, on_left: bool) -> list[Mark]:
+def _stem(standing: Standing, end: tuple[float, float], *, on_left: bool) -> list[marks.Mark]:
     """A line from a mean rank on the scale down and to the side, and the name at its end."""
     corner = standing.mean_rank, end[1]
-    line = Stroke([(standing.mean_rank, _TOP), corner, end], 1.0)
+    line = marks.Stroke([(standing.mean_rank, _TOP), corner, end], 1.0)
     name, rank = shortened(standing.label, _LONGEST), f"{standing.mean_rank:.2f}"
     words = f"{name} {rank}" if on_left else f"{rank} {name}"
-    label = Label(end, words, (-5 if on_left else 5, 4), "end" if on_left else "start")
+    label = marks.Label(end, words, (-5 if on_left else 5, 4), "end" if on_left else "start")
     tooltip = standing.label if name != standing.label else ""
-    return [Item([line], colour="currentColor", opacity=0.55), Item([label], tooltip)]
+    return [marks.Item([line], colour="currentColor", opacity=0.55), marks.Item([label], tooltip)]
 
 
 def _description(ranks: OverTasks) -> str:

@@ -5,33 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import groupby, pairwise
 
+from bench.reports.charts import marks
 from bench.reports.charts.axes import Axis, measured_axis
 from bench.reports.charts.colours import PALETTE
 from bench.reports.charts.labels import shortened
-from bench.reports.charts.marks import (
-    Chart,
-    Item,
-    Label,
-    Layout,
-    Mark,
-    Panel,
-    Point,
-    Stroke,
-    Symbol,
-)
 from bench.result import Scalar
 
 LONGEST = 300
 """Points drawn of a curve: half as many pixels as it has room for."""
 
-_LAYOUT = Layout((180.0, 104.0), columns=3, gap=66.0, foot=40.0, tick_size=11)
+_LAYOUT = marks.Layout((180.0, 104.0), columns=3, gap=66.0, foot=40.0, tick_size=11)
 
 Curve = Sequence[float | None]
 
 
 def curves_chart(
     curves: Mapping[str, Curve], chosen: Mapping[str, Scalar], title: str
-) -> Chart | None:
+) -> marks.Chart | None:
     """The panels, or None where no curve has a value.
 
     Args:
@@ -45,7 +35,7 @@ def curves_chart(
         return None
     words = "; ".join(_words(name, curve, chosen) for name, curve in known.items())
     panels = [_panel(name, curve, _epoch(name, curve, chosen)) for name, curve in known.items()]
-    return Chart(title, f"One panel a curve, over epochs. {words}.", panels, _LAYOUT)
+    return marks.Chart(title, f"One panel a curve, over epochs. {words}.", panels, _LAYOUT)
 
 
 def _epoch(name: str, curve: Curve, chosen: Mapping[str, Scalar]) -> int | None:
@@ -65,39 +55,41 @@ def _words(name: str, curve: Curve, chosen: Mapping[str, Scalar]) -> str:
     return f"{name}: from {values[0]:.4g} to {values[-1]:.4g} over {len(curve)} epochs{at}"
 
 
-def _panel(name: str, curve: Curve, epoch: int | None) -> Panel:
+def _panel(name: str, curve: Curve, epoch: int | None) -> marks.Panel:
     full = measured_axis([value for value in curve if value is not None])
     every = max(1, (len(full.ticks) + 3) // 4)
     up = Axis(full.low, full.high, full.ticks[::every], full.labels[::every])
     across = Axis(1, max(len(curve), 2))
-    marks: list[Mark] = [
-        Label((1, up.high), shortened(name, 34), (0, -9), bold=True),
-        Label((1, up.low), "epoch 1", (0, 17), faint=True, size=11),
+    drawn: list[marks.Mark] = [
+        marks.Label((1, up.high), shortened(name, 34), (0, -9), bold=True),
+        marks.Label((1, up.low), "epoch 1", (0, 17), faint=True, size=11),
     ]
     if len(curve) > 1:
-        last = Label((len(curve), up.low), str(len(curve)), (0, 17), "end", faint=True, size=11)
-        marks.append(last)
-    marks.append(Item(_runs(curve), colour=PALETTE[0]))
+        last = marks.Label(
+            (len(curve), up.low), str(len(curve)), (0, 17), "end", faint=True, size=11
+        )
+        drawn.append(last)
+    drawn.append(marks.Item(_runs(curve), colour=PALETTE[0]))
     if epoch is not None:
         value = curve[epoch - 1]
-        selected: list[Mark] = [Stroke([(epoch, up.low), (epoch, up.high)], 1.0, "3 3")]
-        selected += [Symbol((epoch, value))] if value is not None else []
-        marks.append(Item(selected, colour=PALETTE[1]))
-    return Panel(across, up, marks)
+        selected: list[marks.Mark] = [marks.Stroke([(epoch, up.low), (epoch, up.high)], 1.0, "3 3")]
+        selected += [marks.Symbol((epoch, value))] if value is not None else []
+        drawn.append(marks.Item(selected, colour=PALETTE[1]))
+    return marks.Panel(across, up, drawn)
 
 
-def _runs(curve: Curve) -> list[Mark]:
+def _runs(curve: Curve) -> list[marks.Mark]:
     """The curve without its gaps, thinned where it has more points than pixels."""
-    marks: list[Mark] = []
+    drawn: list[marks.Mark] = []
     for known, run in groupby(enumerate(curve, start=1), key=lambda point: point[1] is not None):
         points = [(float(epoch), value) for epoch, value in run if value is not None]
         if known:
-            line = Stroke(thinned(points, LONGEST), 1.6)
-            marks.append(line if len(points) > 1 else Symbol(points[0], radius=2.5))
-    return marks
+            line = marks.Stroke(thinned(points, LONGEST), 1.6)
+            drawn.append(line if len(points) > 1 else marks.Symbol(points[0], radius=2.5))
+    return drawn
 
 
-def thinned(points: Sequence[Point], most: int) -> list[Point]:
+def thinned(points: Sequence[marks.Point], most: int) -> list[marks.Point]:
     """At most `most` points with the outline of all: of each stretch its lowest and highest."""
     if len(points) <= most:
         return list(points)

@@ -8,20 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.reports import wording
+from bench.reports.charts import marks
 from bench.reports.charts.axes import Axis, axis_title, measured_axis, rows
 from bench.reports.charts.colours import Style, style
 from bench.reports.charts.labels import shortened
-from bench.reports.charts.marks import (
-    BoxPlot,
-    Item,
-    Label,
-    Layout,
-    Mark,
-    Panel,
-    Point,
-    Stroke,
-    Symbol,
-)
 from bench.reports.charts.subject import Entry, FigureContent, Grid, Subject, gaps
 from bench.result import MetricInfo
 
@@ -93,7 +83,7 @@ def cumulative(subject: Subject) -> FigureContent:
 
 
 def _content(
-    subject: Subject, panel: Callable[[Sequence[Distribution]], Panel], note: str
+    subject: Subject, panel: Callable[[Sequence[Distribution]], marks.Panel], note: str
 ) -> FigureContent:
     kept = [several for metric in subject.metrics if (several := _distributions(subject, metric))]
     every = [distribution for several in kept for distribution in several]
@@ -111,7 +101,7 @@ def _content(
     panels = [panel(several) for several in kept]
     return FigureContent(
         entries=subject.entries,
-        chart=subject.chart(panels, words, Layout((680.0, height)), list(legend.items())),
+        chart=subject.chart(panels, words, marks.Layout((680.0, height)), list(legend.items())),
         records=[_record(distribution) for distribution in every],
         grids=[_grid(several) for several in kept],
         notes=[note],
@@ -131,27 +121,43 @@ def _distributions(subject: Subject, metric: MetricInfo) -> list[Distribution]:
     return distributions
 
 
-def row_of(
-    across: Axis, row: int, name: str, look: Style, words: str, marks: Sequence[Mark]
-) -> list[Mark]:
-    """A name and below it the marks of a row of box plots, at y = row + `MIDDLE`."""
+def box_plot(row: int, quantiles: Sequence[float]) -> list[marks.Mark]:
+    """A box between the quartiles, with the median, and whiskers to the outer quantiles.
+
+    Args:
+        row: the box's row from the top, 0 the first.
+        quantiles: low end, first quartile, median, third quartile and high end.
+    """
+    low, first, median, third, high = quantiles
+    y, half, cap = row + MIDDLE, 7.5 / ROW, 4 / ROW
+    corners = [(x, y + side) for x, side in ((first, -half), (first, half), (third, half))]
+    corners += [(third, y - half), (first, y - half)]
+    lines = [[(low, y), (first, y)], [(third, y), (high, y)], corners]
+    lines += [[(end, y - cap), (end, y + cap)] for end in (low, high)]
     return [
-        Label((across.low, row), shortened(name, 100), (2, 12)),
-        Item(marks, words, look.colour),
+        marks.Band([(x, y - half, y + half) for x in (first, third)]),
+        *(marks.Stroke(points, width=1.4) for points in lines),
+        marks.Stroke([(median, y - half), (median, y + half)], width=3.0),
     ]
 
 
-def _boxes(several: Sequence[Distribution]) -> Panel:
-    marks: list[Mark] = []
+def row_name(across: Axis, row: int, name: str) -> marks.Label:
+    """The name of a row of box plots, above its box."""
+    return marks.Label((across.low, row), shortened(name, 100), (2, 12))
+
+
+def _boxes(several: Sequence[Distribution]) -> marks.Panel:
+    drawn: list[marks.Mark] = []
     ends = [value for d in several for value in (d.quantiles[0], d.quantiles[-1])]
     across = measured_axis(ends, title=axis_title(several[0].metric))
     for row, d in enumerate(several):
         words = f"{d.name}: {d.metric.title} {d.sentence}"
-        marks += row_of(across, row, d.name, d.style, words, [BoxPlot(row + MIDDLE, d.quantiles)])
-    return Panel(across, rows(len(several)), marks)
+        box = marks.Item(box_plot(row, d.quantiles), words, d.style.colour)
+        drawn += [row_name(across, row, d.name), box]
+    return marks.Panel(across, rows(len(several)), drawn)
 
 
-def _staircases(several: Sequence[Distribution]) -> Panel:
+def _staircases(several: Sequence[Distribution]) -> marks.Panel:
     widest = max(d.quantile(BEYOND) for d in several)
     lowest = min(d.values[0] for d in several)
     across = measured_axis([min(lowest, 0.0), max(widest, 1e-12)],
@@ -160,20 +166,20 @@ def _staircases(several: Sequence[Distribution]) -> Panel:
     up = Axis(0.0, 100.0, shares, [str(share) for share in shares], "Share of samples, %")
     items = []
     for d in several:
-        marks: list[Mark] = [Stroke(staircase(d), dash=d.style.dash, clipped=True)]
+        drawn: list[marks.Mark] = [marks.Stroke(staircase(d), dash=d.style.dash, clipped=True)]
         # The entry's shape at the quartiles: lines never differ by colour alone.
         quartiles = (value for value in d.quantiles[1:-1] if across.clipped(value) == value)
-        marks += [Symbol((value, d.below(value)), d.style.shape) for value in quartiles]
-        items.append(Item(marks, f"{d.name}: {d.sentence}", d.style.colour))
-    return Panel(across, up, items)
+        drawn += [marks.Symbol((value, d.below(value)), d.style.shape) for value in quartiles]
+        items.append(marks.Item(drawn, f"{d.name}: {d.sentence}", d.style.colour))
+    return marks.Panel(across, up, items)
 
 
-def staircase(distribution: Distribution) -> list[Point]:
+def staircase(distribution: Distribution) -> list[marks.Point]:
     """(value, percentage of the values that are not larger), as the corners of a staircase."""
     values = list(distribution.values)
     if len(values) > MOST:
         values = [distribution.quantile(share) for share in np.linspace(0, 1, MOST)]
-    corners: list[Point] = [(values[0], 0.0)]
+    corners: list[marks.Point] = [(values[0], 0.0)]
     for value in dict.fromkeys(values):
         corners += [(value, corners[-1][1]), (value, distribution.below(value))]
     return corners

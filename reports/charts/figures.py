@@ -82,7 +82,7 @@ def figure_views(
 def _view(
     info: FigureInfo, slug: str, boards: Sequence[Board], warnings: Mapping[str, Warnings]
 ) -> FigureView:
-    subject = subject_of(info, slug, boards, warnings)
+    subject = subject_of(info, boards, warnings)
     content = KINDS[info.kind](subject)
     return FigureView(
         slug=slug,

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.reports import wording
+from bench.reports.boards.leaderboard import Cell
+from bench.reports.charts import marks
 from bench.reports.charts.axes import axis_title, categories
 from bench.reports.charts.colours import ColourScale
 from bench.reports.charts.labels import shortened
-from bench.reports.charts.marks import ColourBar, Item, Label, Layout, Mark, Panel, Tile
 from bench.reports.charts.subject import (
     Entry,
     FigureContent,
@@ -45,13 +46,13 @@ class _Map:
     """The series, where there are several."""
     xs: Sequence[Scalar]
     ys: Sequence[Scalar]
-    entries: Mapping[Place, Entry]
+    cells: Mapping[Place, Cell | None]
+    """By place; None where nothing was measured, and no key where nothing was planned."""
 
     @property
     def values(self) -> dict[Place, float]:
         """Means of the cells that have one, in shown units."""
-        cells = {place: entry.measured(self.metric) for place, entry in self.entries.items()}
-        return {p: c.shown for p, c in cells.items() if c and c.shown is not None}
+        return {p: c.shown for p, c in self.cells.items() if c and c.shown is not None}
 
     @property
     def best(self) -> list[Place]:
@@ -76,7 +77,7 @@ class _Map:
     def best_words(self) -> str:
         """A sentence on the best cells; "" without any."""
         best = self.best
-        cell = self.entries[best[0]].measured(self.metric) if best else None
+        cell = self.cells[best[0]] if best else None
         if cell is None:
             return ""
         name = f"{self.metric.title}{f' of {self.name}' if self.name else ''}"
@@ -90,18 +91,18 @@ def heat(subject: Subject) -> FigureContent:
     subject = subject.of([entry for series in several for entry in series.entries] + beside)
     maps = [
         _Map(subject, metric, name if len(several) > 1 else "", *_sides(series),
-             {(entry.at[0], entry.at[1]): entry for entry in series.entries})
+             {(e.at[0], e.at[1]): e.measured(metric) for e in series.entries})
         for name, series in zip(names_of(several), several, strict=True)
         for metric in subject.metrics
     ]  # fmt: skip
     missing = gaps(subject)
-    unplanned = [f"{m.title} ({n})" for m in maps if (n := len(m.xs) * len(m.ys) - len(m.entries))]
+    unplanned = [f"{m.title} ({n})" for m in maps if (n := len(m.xs) * len(m.ys) - len(m.cells))]
     if unplanned:
         missing.append(f"Cells that the sweep does not plan: {wording.listed(unplanned)}.")
     if not several:
         missing.insert(0, f"No entry of this figure has both {names[0]} and {names[1]}.")
     drawn = [one for one in maps if one.values]
-    layout = Layout((286.0, 286.0), columns=2, gap=154.0, top=56.0, foot=112.0)
+    layout = marks.Layout((286.0, 286.0), columns=2, gap=154.0, top=56.0, foot=112.0)
     return FigureContent(
         entries=subject.entries,
         chart=subject.chart([_panel(m) for m in drawn], [_sentence(m) for m in drawn], layout),
@@ -122,23 +123,25 @@ def _sides(series: Series) -> tuple[list[Scalar], list[Scalar]]:
     return sides[0], sides[1]
 
 
-def _panel(heat_map: _Map) -> Panel:
+def _panel(heat_map: _Map) -> marks.Panel:
     metric, values, best = heat_map.metric, heat_map.values, heat_map.best
     low, high = min(values.values()), max(values.values())
     scale = ColourScale(low, high, metric.better)
     fits = max(len(heat_map.xs), len(heat_map.ys)) <= NUMBERS_FIT
     corner = 0.0, float(len(heat_map.ys))
     above = -26.0 if heat_map.name else -10.0
-    marks: list[Mark] = [Label(corner, axis_title(metric), (0, above), bold=True, size=13)]
+    drawn: list[marks.Mark] = [
+        marks.Label(corner, axis_title(metric), (0, above), bold=True, size=13)
+    ]
     if heat_map.name:
-        marks.append(Label(corner, shortened(heat_map.name, _NAME_FITS), (0, -9)))
+        drawn.append(marks.Label(corner, shortened(heat_map.name, _NAME_FITS), (0, -9)))
     for row, y in enumerate(heat_map.ys):
         for column, x in enumerate(heat_map.xs):
             value = values.get((x, y))
             number = "" if value is None else wording.number(value, _places(metric, values))
             colour = None if value is None else scale.colour(value)
-            tile = Tile((column, row), colour, number if fits else "", (x, y) in best)
-            marks.append(Item([tile], _tooltip(heat_map, (x, y))))
+            tile = marks.Tile((column, row), colour, number if fits else "", (x, y) in best)
+            drawn.append(marks.Item([tile], _tooltip(heat_map, (x, y))))
     places, unit = wording.decimals(high, metric.unit), f" {metric.unit}" if metric.unit else ""
     left, right = (
         f"{wording.number(value, places)}{unit}{', better' if metric.better == end else ''}"
@@ -147,7 +150,7 @@ def _panel(heat_map: _Map) -> Panel:
     info = heat_map.subject.info
     across, up = (categories([shown_coordinate(v) for v in side], title)
                   for side, title in ((heat_map.xs, info.x), (heat_map.ys, info.y)))  # fmt: skip
-    return Panel(across, up, marks, ColourBar(scale, (left, right)))
+    return marks.Panel(across, up, drawn, marks.ColourBar(scale, (left, right)))
 
 
 def _places(metric: MetricInfo, values: Mapping[Place, float]) -> int:
@@ -159,23 +162,20 @@ def _places(metric: MetricInfo, values: Mapping[Place, float]) -> int:
 
 
 def _tooltip(heat_map: _Map, place: Place) -> str:
-    entry = heat_map.entries.get(place)
-    cell = entry.measured(heat_map.metric) if entry else None
-    words = cell.words if cell else "no result" if entry else "not planned"
+    cell = heat_map.cells.get(place)
+    words = cell.words if cell else "no result" if place in heat_map.cells else "not planned"
     best = " (best)" if place in heat_map.best else ""
     return f"{heat_map.at(place)}: {heat_map.metric.title} {words}{best}"
 
 
 def _grid(heat_map: _Map) -> Grid:
-    best, values, info = heat_map.best, heat_map.values, heat_map.subject.info
+    best, info = heat_map.best, heat_map.subject.info
     head = [f"{info.y} \\ {info.x}", *(shown_coordinate(x) for x in heat_map.xs)]
 
     def words(place: Place) -> str:
-        entry = heat_map.entries.get(place)
-        cell = entry.measured(heat_map.metric) if entry else None
-        if place not in values or cell is None:
-            return "n/a" if entry else "–"
-        return f"{cell.numbers}{', best' if place in best else ''}"
+        if cell := heat_map.cells.get(place):
+            return f"{cell.numbers}{', best' if place in best else ''}"
+        return "n/a" if place in heat_map.cells else "–"
 
     rows = [
         [shown_coordinate(y), *(words((x, y)) for x in heat_map.xs)] for y in reversed(heat_map.ys)

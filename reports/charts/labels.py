@@ -57,8 +57,10 @@ def place_labels(
     """
     placed: list[Box] = []
     for text, anchor in zip(texts, anchors, strict=True):
-        candidates = _candidates(_WIDTH * len(text), anchor)
-        reach = _around(candidates)
+        width = _WIDTH * len(text)
+        candidates = _candidates(width, anchor)
+        far = max(_DISTANCES) + _HEIGHT
+        reach = Box(*anchor, *anchor).shrunk(-far - width)
         obstacles = [box for box in (*taken, *placed) if box.overlap(reach)]
         placed.append(min(candidates, key=lambda box: _crowding(box, obstacles, frame)))
     return placed
@@ -73,16 +75,6 @@ def _candidates(width: float, anchor: tuple[float, float]) -> list[Box]:
             y = anchor[1] + distance * dy + (dy - 1) / 2 * _HEIGHT
             boxes.append(Box(x, y, x + width, y + _HEIGHT))
     return boxes
-
-
-def _around(boxes: Sequence[Box]) -> Box:
-    """The smallest box that holds all: what lies outside crowds none of them."""
-    return Box(
-        min(box.x0 for box in boxes),
-        min(box.y0 for box in boxes),
-        max(box.x1 for box in boxes),
-        max(box.y1 for box in boxes),
-    )
 
 
 def _crowding(box: Box, obstacles: Sequence[Box], frame: Box) -> float:

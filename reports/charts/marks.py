@@ -70,15 +70,6 @@ class Whisker:
 
 
 @dataclass(frozen=True)
-class BoxPlot:
-    """A row's box between the quartiles, with its median, and whiskers to the outer quantiles."""
-
-    y: float
-    quantiles: Sequence[float]
-    """Low end, first quartile, median, third quartile, high end."""
-
-
-@dataclass(frozen=True)
 class Tile:
     """A cell of a map, one unit wide and high from its lower left corner on."""
 
@@ -115,7 +106,7 @@ class Callout:
     """Of the line to the point, where the words stand far from it."""
 
 
-Mark = Item | Stroke | Band | Symbol | Whisker | BoxPlot | Tile | Label | Callout
+Mark = Item | Stroke | Band | Symbol | Whisker | Tile | Label | Callout
 
 
 @dataclass(frozen=True)

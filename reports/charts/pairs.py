@@ -7,18 +7,9 @@ from dataclasses import dataclass
 
 from bench.reports import wording
 from bench.reports.boards.leaderboard import Cell
+from bench.reports.charts import marks
 from bench.reports.charts.axes import axis_title, with_unit
 from bench.reports.charts.colours import Style, style
-from bench.reports.charts.marks import (
-    Callout,
-    Item,
-    Layout,
-    Panel,
-    Point,
-    Stroke,
-    Symbol,
-    Whisker,
-)
 from bench.reports.charts.subject import (
     Conditions,
     Entry,
@@ -54,7 +45,7 @@ class Pair:
         """The metric on both tasks."""
         return self.no.measured(metric), self.yes.measured(metric)
 
-    def point(self, metric: MetricInfo) -> Point | None:
+    def point(self, metric: MetricInfo) -> marks.Point | None:
         """Both means in shown units, where both exist."""
         no, yes = (cell.shown if cell else None for cell in self.cells(metric))
         return None if no is None or yes is None else (no, yes)
@@ -87,7 +78,7 @@ def pairs(subject: Subject) -> FigureContent:
     ]
     words = [f"{pair.words(metric)}." for metric in subject.metrics for pair in both]
     legend = list(styles.items()) if len(styles) > 1 else ()
-    layout = Layout((290.0, 290.0), columns=2)
+    layout = marks.Layout((290.0, 290.0), columns=2)
     return FigureContent(
         entries=subject.entries,
         chart=subject.chart(panels, [*notes, *words], layout, legend),
@@ -152,35 +143,39 @@ def _settings(task: PlannedTask) -> dict[str, Scalar]:
     return {**task.training, **task.options}
 
 
-def _panel(x: str, metric: MetricInfo, drawn: Sequence[Pair], styles: dict[str, Style]) -> Panel:
+def _panel(
+    x: str, metric: MetricInfo, drawn: Sequence[Pair], styles: dict[str, Style]
+) -> marks.Panel:
     """The same numbers on both axes, so that the diagonal is where both are equal."""
     cells = [cell for pair in drawn for cell in pair.cells(metric) if cell]
     across, up = (axis_of(cells, (), f"{with_unit(metric)}; {x}: {word}") for word in ("no", "yes"))
-    diagonal = Stroke([(end, end) for end in (across.low, across.high)], width=1.0, dash="5 4")
+    diagonal = marks.Stroke(
+        [(end, end) for end in (across.low, across.high)], width=1.0, dash="5 4"
+    )
     # The farthest from the diagonal first: where not all can be named, these are asked about.
     ordered = sorted(
         ((point, pair) for pair in drawn if (point := pair.point(metric))),
         key=lambda item: -abs(item[0][1] - item[0][0]),
     )
-    return Panel(
+    return marks.Panel(
         across,
         up,
         [
-            Item([diagonal], "", "currentColor", opacity=0.5),
+            marks.Item([diagonal], "", "currentColor", opacity=0.5),
             *(_item(pair, metric, styles[pair.method]) for pair in drawn),
             *(
-                Callout(point, pair.name, styles[pair.method].colour)
+                marks.Callout(point, pair.name, styles[pair.method].colour)
                 for point, pair in ordered[:LABELLED]
             ),
         ],
     )
 
 
-def _item(pair: Pair, metric: MetricInfo, look: Style) -> Item:
+def _item(pair: Pair, metric: MetricInfo, look: Style) -> marks.Item:
     at = pair.point(metric) or (0.0, 0.0)
     no, yes = (cell.interval if cell else None for cell in pair.cells(metric))
-    whiskers = Whisker(at, no, upright=False), Whisker(at, yes, upright=True)
-    return Item([*whiskers, Symbol(at, look.shape)], pair.words(metric), look.colour)
+    whiskers = marks.Whisker(at, no, upright=False), marks.Whisker(at, yes, upright=True)
+    return marks.Item([*whiskers, marks.Symbol(at, look.shape)], pair.words(metric), look.colour)
 
 
 def _correlations(subject: Subject, both: Sequence[Pair]) -> list[str]:

@@ -8,21 +8,9 @@ from itertools import pairwise
 
 from bench.reports.boards.leaderboard import Board, Cell, Row
 from bench.reports.boards.over_tasks import OverTasks
+from bench.reports.charts import marks
 from bench.reports.charts.axes import axis_title
 from bench.reports.charts.colours import Style, style
-from bench.reports.charts.marks import (
-    Callout,
-    Chart,
-    Item,
-    Layout,
-    Mark,
-    Panel,
-    Point,
-    Stroke,
-    Symbol,
-    Warnings,
-    Whisker,
-)
 from bench.reports.charts.subject import Conditions, axis_of, to_csv
 
 NAMED = 3
@@ -36,7 +24,7 @@ class Contender:
     row: Row
     x: Cell
     y: Cell
-    measured: Point
+    measured: marks.Point
     """Means over seeds."""
     style: Style
 
@@ -46,7 +34,7 @@ class Contender:
         return self.row.method.label + (" (not ranked)" if self.row.method.caveat else "")
 
     @property
-    def published(self) -> Point | None:
+    def published(self) -> marks.Point | None:
         """The paper's point for this very method; a variant does not borrow its base's."""
         x, y = self.x.published, self.y.published
         label = self.row.method.label
@@ -64,7 +52,7 @@ class Contender:
         return f"{self.label}: {words}, published {x:g} and {y:g}"
 
 
-def scatter(board: Board, warnings: Warnings = ()) -> Chart | None:
+def scatter(board: Board, warnings: marks.Warnings = ()) -> marks.Chart | None:
     """The chart of a board, or None where fewer than two metrics rank or nothing was measured.
 
     Args:
@@ -79,20 +67,20 @@ def scatter(board: Board, warnings: Warnings = ()) -> Chart | None:
     across = axis_of([c.x for c in contenders], [x for x, _ in published], axis_title(x))
     up = axis_of([c.y for c in contenders], [y for _, y in published], axis_title(y))
     named = NAMED if board.is_long else len(contenders)
-    marks = _front([c for c in contenders if c.row.method.label in board.pareto])
+    drawn = _front([c for c in contenders if c.row.method.label in board.pareto])
     # The best are drawn last, and so are on top.
-    marks += [
+    drawn += [
         _item(contender, position < named)
         for position, contender in reversed(list(enumerate(contenders)))
     ]
-    marks += [Callout(c.measured, c.label, c.style.colour) for c in contenders[:named]]
+    drawn += [marks.Callout(c.measured, c.label, c.style.colour) for c in contenders[:named]]
     words = "; ".join(contender.words for contender in contenders)
     sentences = [f"Means over seeds with 95 % intervals. {words}.", *(s for _, s in warnings)]
-    return Chart(
+    return marks.Chart(
         title=f"{board.task.name}: {y.title} against {x.title}",
         description=" ".join(sentences),
-        panels=[Panel(across, up, marks)],
-        layout=Layout((680.0, 388.0), top=24.0),
+        panels=[marks.Panel(across, up, drawn)],
+        layout=marks.Layout((680.0, 388.0), top=24.0),
         warnings=warnings,
     )
 
@@ -108,7 +96,7 @@ def _contenders(board: Board) -> list[Contender]:
     ]
 
 
-def _front(front: Sequence[Contender]) -> list[Mark]:
+def _front(front: Sequence[Contender]) -> list[marks.Mark]:
     """Steps that bound what the Pareto front beats; nothing for a front of one."""
     if len(front) < 2:
         return []
@@ -116,21 +104,24 @@ def _front(front: Sequence[Contender]) -> list[Mark]:
     corners = [ordered[0]]
     for (x0, y0), (x1, y1) in pairwise(ordered):
         corners += [(x1, y0) if front[0].x.metric.better == "lower" else (x0, y1), (x1, y1)]
-    steps = Stroke(corners, width=1.6, dash="1 4", rounded=True)
+    steps = marks.Stroke(corners, width=1.6, dash="1 4", rounded=True)
     words = f"Pareto front by means: {', '.join(contender.label for contender in front)}"
-    return [Item([steps], words, "currentColor", opacity=0.45)]
+    return [marks.Item([steps], words, "currentColor", opacity=0.45)]
 
 
-def _item(contender: Contender, named: bool) -> Item:
+def _item(contender: Contender, named: bool) -> marks.Item:
     at, shape = contender.measured, contender.style.shape
-    marks: list[Mark] = []
+    drawn: list[marks.Mark] = []
     if contender.published:
-        tie = Stroke([at, contender.published], width=1.0, dash="2 3")
-        marks += [Item([tie], opacity=0.8), Symbol(contender.published, shape, hollow=True)]
-    whiskers = [Whisker(at, contender.x.interval, upright=False),
-                Whisker(at, contender.y.interval, upright=True)]  # fmt: skip
-    marks += [Item(whiskers, opacity=None if named else 0.3), Symbol(at, shape)]
-    return Item(marks, contender.words, contender.style.colour)
+        tie = marks.Stroke([at, contender.published], width=1.0, dash="2 3")
+        drawn += [
+            marks.Item([tie], opacity=0.8),
+            marks.Symbol(contender.published, shape, hollow=True),
+        ]
+    whiskers = [marks.Whisker(at, contender.x.interval, upright=False),
+                marks.Whisker(at, contender.y.interval, upright=True)]  # fmt: skip
+    drawn += [marks.Item(whiskers, opacity=None if named else 0.3), marks.Symbol(at, shape)]
+    return marks.Item(drawn, contender.words, contender.style.colour)
 
 
 def board_csv(board: Board) -> str:

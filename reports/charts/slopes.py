@@ -11,20 +11,11 @@ import numpy as np
 
 from bench.reports import wording
 from bench.reports.boards.published import comparison
+from bench.reports.charts import marks
 from bench.reports.charts.axes import Axis, measured_axis, rows
 from bench.reports.charts.colours import Style, style
-from bench.reports.charts.distributions import MIDDLE, ROW, row_of
+from bench.reports.charts.distributions import MIDDLE, ROW, box_plot, row_name
 from bench.reports.charts.labels import shortened
-from bench.reports.charts.marks import (
-    BoxPlot,
-    Item,
-    Label,
-    Layout,
-    Mark,
-    Panel,
-    Stroke,
-    Symbol,
-)
 from bench.reports.charts.subject import (
     Conditions,
     Entry,
@@ -98,7 +89,9 @@ def group_lines(subject: Subject) -> FigureContent:
     panels = [_group_panel(subject, one, groups, up) for one, groups in several]
     return FigureContent(
         entries=subject.entries,
-        chart=subject.chart(panels, words, Layout((290.0, 230.0), columns=2, gap=96.0, top=42.0)),
+        chart=subject.chart(
+            panels, words, marks.Layout((290.0, 230.0), columns=2, gap=96.0, top=42.0)
+        ),
         records=[record for one, _ in several for record in _group_records(one)],
         grids=[_group_grid(subject, one) for one, _ in several],
         notes=[
@@ -110,19 +103,19 @@ def group_lines(subject: Subject) -> FigureContent:
     )
 
 
-def _group_panel(subject: Subject, one: Sloped, groups: Groups, up: Axis) -> Panel:
+def _group_panel(subject: Subject, one: Sloped, groups: Groups, up: Axis) -> marks.Panel:
     intercept, slope = groups.line
     covariates = [covariate for _, covariate, _, _ in one.points]
     samples = [samples for _, _, _, samples in one.points]
     ends = [(g, 100 * (intercept + slope * g)) for g in (min(covariates), max(covariates))]
     across = measured_axis(covariates, title=one.entry.task.covariate or "covariate")
-    marks: list[Mark] = [Stroke(ends, clipped=True)]
+    drawn: list[marks.Mark] = [marks.Stroke(ends, clipped=True)]
     for name, covariate, accuracy, n in one.points:
         radius = _radius(n, min(samples), max(samples))
-        symbol = Symbol((covariate, accuracy), radius=radius, opacity=0.55)
-        marks.append(Item([symbol], f"{name}: {accuracy:.1f} % of {n:.0f}"))
-    title = Label((across.low, up.high), shortened(subject.name(one.entry), 46), (0, -8))
-    return Panel(across, up, [title, Item(marks, colour=one.style.colour)])
+        symbol = marks.Symbol((covariate, accuracy), radius=radius, opacity=0.55)
+        drawn.append(marks.Item([symbol], f"{name}: {accuracy:.1f} % of {n:.0f}"))
+    title = marks.Label((across.low, up.high), shortened(subject.name(one.entry), 46), (0, -8))
+    return marks.Panel(across, up, [title, marks.Item(drawn, colour=one.style.colour)])
 
 
 def _radius(samples: float, fewest: float, most: float) -> float:
@@ -165,7 +158,7 @@ def slope_boxes(subject: Subject) -> FigureContent:
     panels = [_box_panel(subject, several)] if several else []
     return FigureContent(
         entries=subject.entries,
-        chart=subject.chart(panels, words, Layout((680.0, ROW * len(several)))),
+        chart=subject.chart(panels, words, marks.Layout((680.0, ROW * len(several)))),
         records=[
             {
                 "task": one.entry.task.name,
@@ -192,19 +185,20 @@ def slope_boxes(subject: Subject) -> FigureContent:
     )
 
 
-def _box_panel(subject: Subject, several: Sequence[Sloped]) -> Panel:
+def _box_panel(subject: Subject, several: Sequence[Sloped]) -> marks.Panel:
     slopes = [slope for one in several for slope in one.slopes.values()]
     across = measured_axis(slopes, title="Slope, accuracy a unit of the covariate")
-    mean = Stroke([(several[0].mean, 0), (several[0].mean, len(several))], 1.6, "5 4")
-    marks: list[Mark] = [Item([mean], colour=several[0].style.colour)]
+    mean = marks.Stroke([(several[0].mean, 0), (several[0].mean, len(several))], 1.6, "5 4")
+    drawn: list[marks.Mark] = [marks.Item([mean], colour=several[0].style.colour)]
     for row, one in enumerate(several):
-        values, y = sorted(one.slopes.values()), row + MIDDLE
+        values = sorted(one.slopes.values())
         quantiles = np.quantile(values, [0, 0.25, 0.5, 0.75, 1]).tolist()
-        inside: list[Mark] = [BoxPlot(y, quantiles)] if len(values) > 1 else []
-        inside += [Symbol((value, y), one.style.shape, opacity=0.7) for value in values]
+        inside = box_plot(row, quantiles) if len(values) > 1 else []
+        inside += [marks.Symbol((v, row + MIDDLE), one.style.shape, opacity=0.7) for v in values]
         words = f"{one.entry.method.label}: mean {_number(one.mean)} over {len(values)} seeds"
-        marks += row_of(across, row, subject.name(one.entry), one.style, words, inside)
-    return Panel(across, rows(len(several)), marks)
+        drawn += [row_name(across, row, subject.name(one.entry))]
+        drawn += [marks.Item(inside, words, one.style.colour)]
+    return marks.Panel(across, rows(len(several)), drawn)
 
 
 def _tests(task: PlannedTask, several: Sequence[Sloped]) -> Grid:

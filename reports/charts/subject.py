@@ -63,7 +63,6 @@ class Subject:
     """The entries and metrics of a sweep that a figure is about."""
 
     info: FigureInfo
-    slug: str
     entries: Sequence[Entry]
     """Every method on every task that the figure names, in the plan's order."""
     metrics: Sequence[MetricInfo]
@@ -97,14 +96,7 @@ class Subject:
         layout: Layout,
         legend: Sequence[tuple[str, Style]] = (),
     ) -> Chart | None:
-        """The chart of some panels, or None without any.
-
-        Args:
-            panels: the metrics or entries that there is something to draw of.
-            sentences: the numbers in words; the figure's note comes before, warnings come after.
-            layout: sizes of the panels.
-            legend: names with their styles.
-        """
+        """The chart of some panels, or None without any; the sentences are its numbers in words."""
         if not panels:
             return None
         warnings = (sentence for _, sentence in self.warnings)
@@ -112,11 +104,7 @@ class Subject:
         return Chart(self.info.title, description, panels, layout, legend, self.warnings)
 
     def records(self, names: Sequence[str] = ()) -> list[Conditions]:
-        """Lines of the figure's data file, one for each metric of each entry, in shown units.
-
-        Args:
-            names: of the entries' coordinates.
-        """
+        """Lines of the data file, in shown units; `names` are those of the coordinates."""
         return [_record(entry, metric, names) for metric in self.metrics for entry in self.entries]
 
 
@@ -228,16 +216,9 @@ def coordinate(name: str, method: PlannedMethod, task: PlannedTask) -> Scalar:
 
 
 def subject_of(
-    info: FigureInfo, slug: str, boards: Sequence[Board], by_task: Mapping[str, Warnings]
+    info: FigureInfo, boards: Sequence[Board], by_task: Mapping[str, Warnings]
 ) -> Subject:
-    """The entries and metrics that a figure names.
-
-    Args:
-        info: the figure as the suite describes it.
-        slug: of the figure on its page.
-        boards: of all tasks of the sweep.
-        by_task: warnings by the name of a task.
-    """
+    """The entries and metrics that a figure names, out of the boards of all tasks."""
     names = set(info.methods)
     entries = [
         Entry(board.task, row)
@@ -247,7 +228,7 @@ def subject_of(
     ]
     known = {metric.name: metric for board in boards for metric in board.track.metrics}
     metrics = [known[name] for name in dict.fromkeys(info.values) if name in known]
-    return Subject(info, slug, entries, metrics, by_task)
+    return Subject(info, entries, metrics, by_task)
 
 
 def is_number(value: Scalar) -> bool:
@@ -258,12 +239,9 @@ def is_number(value: Scalar) -> bool:
 def split_by(
     subject: Subject, names: Sequence[str], usable: Callable[[Scalar], bool]
 ) -> tuple[list[Series], list[Entry]]:
-    """Series over the coordinates, and the entries on their tasks that have none: references.
+    """Series over the named coordinates, and the entries on their tasks that have none: references.
 
-    Args:
-        subject: the entries to split.
-        names: of the coordinates.
-        usable: whether a coordinate's value has a place on the figure's axes.
+    A coordinate's value is `usable` where it has a place on the figure's axes.
     """
     by_key: dict[tuple[object, ...], list[Entry]] = {}
     beside = []
@@ -377,14 +355,7 @@ def shown_coordinate(value: Scalar) -> str:
 def axis_of(
     cells: Sequence[Cell], published: Sequence[float] = (), title: str = "", room: float = 0.0
 ) -> Axis:
-    """An axis for the means and intervals of cells of one unit, and for published figures.
-
-    Args:
-        cells: measured ones, at least one.
-        published: figures to show beside them.
-        title: of the axis.
-        room: how far intervals may widen the axis at least; see `measured_axis`.
-    """
+    """The axis of measured cells of one unit and of published figures; see `measured_axis`."""
     centres = [*(shown for cell in cells if (shown := cell.shown) is not None), *published]
     spans = [span for cell in cells if (span := cell.interval)]
     ceiling = 100.0 if cells[0].metric.unit == "%" else math.inf

@@ -6,6 +6,7 @@ Colours of words and grid are those of the page around it, so that dark mode nee
 from __future__ import annotations
 
 import math
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,25 +15,9 @@ from typing import Any
 
 from markupsafe import Markup
 
+from bench.reports.charts import marks
 from bench.reports.charts.colours import Style, ink
 from bench.reports.charts.labels import Box, place_labels, shortened
-from bench.reports.charts.marks import (
-    Band,
-    BoxPlot,
-    Callout,
-    Chart,
-    ColourBar,
-    Item,
-    Label,
-    Layout,
-    Mark,
-    Panel,
-    Point,
-    Stroke,
-    Symbol,
-    Tile,
-    Whisker,
-)
 
 WIDTH = 760
 """Of every drawing, in its own units; a unit is about a pixel on a wide screen."""
@@ -49,8 +34,7 @@ _CHARACTER = 6.2
 _LONGEST_NAME = 112
 """Characters that fit beside a mark in the width of a drawing."""
 
-_BAR_SHARES = 48
-_BOX_HEIGHT = 15.0
+_UNWRITABLE = re.compile("[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")
 
 _CORNERS = {
     "square": ((-4.5, -4.5), (4.5, -4.5), (4.5, 4.5), (-4.5, 4.5)),
@@ -59,7 +43,7 @@ _CORNERS = {
 }
 
 
-def draw(chart: Chart, slug: str) -> Markup:
+def draw(chart: marks.Chart, slug: str) -> Markup:
     """The chart as an SVG element; the XML serialiser escapes all words in it.
 
     Args:
@@ -80,7 +64,8 @@ def draw(chart: Chart, slug: str) -> Markup:
         _text(root, at, f"\N{WARNING SIGN} {words}", text_anchor="end", font_weight="600")
     boxes = _boxes(layout, len(chart.panels), top)
     for number, (panel, box) in enumerate(zip(chart.panels, boxes, strict=True)):
-        _Frame(panel, box, slug, number).draw(root, layout.tick_size)
+        ids = f"{slug}-frame-{number}", f"{slug}-hatching-{number}"
+        _Frame(panel, box, *ids).draw(root, layout.tick_size)
     _set(root, viewBox=f"0 0 {WIDTH} {digits(boxes[-1].y1 + layout.foot)}")
     return Markup(ET.tostring(root, encoding="unicode"))  # noqa: S704
 
@@ -93,7 +78,7 @@ def standalone(svg: str) -> str:
     )
 
 
-def _boxes(layout: Layout, count: int, top: float) -> list[Box]:
+def _boxes(layout: marks.Layout, count: int, top: float) -> list[Box]:
     """Places of panels side by side; each has room for the labels of its axis on the left."""
     (width, height), columns = layout.size, layout.columns
     pitch = math.ceil((WIDTH - 24) / columns)
@@ -104,7 +89,7 @@ def _boxes(layout: Layout, count: int, top: float) -> list[Box]:
 
 
 def _draw_legend(root: ET.Element, entries: Sequence[tuple[str, Style]]) -> float:
-    """Names with their marks in rows; returns where the rows end."""
+    """Names with their drawn in rows; returns where the rows end."""
     x, y = 16.0, 16.0
     group = _add(root, "g")
     for whole, style in entries:
@@ -114,7 +99,7 @@ def _draw_legend(root: ET.Element, entries: Sequence[tuple[str, Style]]) -> floa
             x, y = 16.0, y + 20
         mark = _add(group, "g", stroke=style.colour, fill=style.colour)
         _line(mark, (x, y), (x + 22, y), stroke_width=2, stroke_dasharray=style.dash)
-        _draw_symbol(mark, (x + 11, y), Symbol((0, 0), style.shape))
+        _draw_symbol(mark, (x + 11, y), marks.Symbol((0, 0), style.shape))
         _text(group, (x + 28, y + 4), name)
         x += width + 22
     return y + 20
@@ -122,14 +107,16 @@ def _draw_legend(root: ET.Element, entries: Sequence[tuple[str, Style]]) -> floa
 
 @dataclass(frozen=True)
 class _Frame:
-    """A panel at its place in a drawing, the `number`-th of it."""
+    """A panel at its place in a drawing."""
 
-    panel: Panel
+    panel: marks.Panel
     box: Box
-    slug: str
-    number: int
+    clip: str
+    """Id of the box as a clipping path."""
+    hatching: str
+    """Id of the pattern of missing cells."""
 
-    def at(self, point: Point) -> Point:
+    def at(self, point: marks.Point) -> marks.Point:
         """The place of a point of the panel in the drawing."""
         box, (x, y) = self.box, point
         return (
@@ -137,32 +124,21 @@ class _Frame:
             box.y1 + self.panel.y.share(y) * (box.y0 - box.y1),
         )
 
-    @property
-    def clip(self) -> str:
-        """Id of the frame as a clipping path."""
-        return f"{self.slug}-frame-{self.number}"
-
     def draw(self, root: ET.Element, tick_size: float | None) -> None:
-        """Draw axes, marks and callouts."""
+        """Draw axes, drawn and callouts."""
         self.draw_axes(root, tick_size)
-        marks = list(_inside(self.panel.marks))
-        if any(isinstance(mark, Band) or getattr(mark, "clipped", False) for mark in marks):
+        drawn = list(_inside(self.panel.marks))
+        if any(isinstance(mark, marks.Band) or getattr(mark, "clipped", False) for mark in drawn):
             _rectangle(_add(root, "clipPath", id=self.clip), self.box)
-        if any(isinstance(mark, Tile) and mark.colour is None for mark in marks):
-            tile: dict[str, Any] = {"width": 6, "height": 6, "patternUnits": "userSpaceOnUse"}
-            turn = "rotate(45)"
-            pattern = _add(root, "pattern", id=self.hatching, patternTransform=turn, **tile)
+        if any(isinstance(mark, marks.Tile) and mark.colour is None for mark in drawn):
+            pattern = _add(root, "pattern", id=self.hatching, width=6, height=6)
+            _set(pattern, patternUnits="userSpaceOnUse", patternTransform="rotate(45)")
             _line(pattern, (0, 0), (0, 6), stroke="currentColor", stroke_opacity=0.45)
         for mark in self.panel.marks:
             self.mark(mark, root)
-        self.draw_callouts(root, marks)
+        self.draw_callouts(root, drawn)
         if self.panel.bar:
             self.draw_bar(root, self.panel.bar)
-
-    @property
-    def hatching(self) -> str:
-        """Id of the pattern of missing cells."""
-        return f"{self.slug}-hatching-{self.number}"
 
     def draw_axes(self, root: ET.Element, tick_size: float | None) -> None:
         """Draw grid, labels at the ticks, and the titles below and on the left."""
@@ -189,11 +165,11 @@ class _Frame:
             _text(titles, place, y.title, transform=turn)
 
     @singledispatchmethod
-    def mark(self, mark: Mark, parent: ET.Element) -> None:
-        """Draw a mark, and the marks within it; callouts come later."""
+    def mark(self, mark: marks.Mark, parent: ET.Element) -> None:
+        """Draw a mark, and the drawn within it; callouts come later."""
 
     @mark.register
-    def _(self, mark: Item, parent: ET.Element) -> None:
+    def _(self, mark: marks.Item, parent: ET.Element) -> None:
         group = _add(parent, "g", stroke=mark.colour, fill=mark.colour, opacity=mark.opacity)
         if mark.words:
             _add(group, "title", mark.words)
@@ -201,7 +177,7 @@ class _Frame:
             self.mark(inner, group)
 
     @mark.register
-    def _(self, mark: Stroke, parent: ET.Element) -> None:
+    def _(self, mark: marks.Stroke, parent: ET.Element) -> None:
         # A tenth of a pixel will do: long curves are most of a page's bytes.
         points = _path([self.at(point) for point in mark.points], places=1)
         _add(parent, "polyline", points=points, fill="none", stroke_width=mark.width,
@@ -210,48 +186,35 @@ class _Frame:
              clip_path=f"url(#{self.clip})" if mark.clipped else "")  # fmt: skip
 
     @mark.register
-    def _(self, mark: Band, parent: ET.Element) -> None:
+    def _(self, mark: marks.Band, parent: ET.Element) -> None:
         upper = [self.at((x, high)) for x, _, high in mark.points]
         lower = [self.at((x, low)) for x, low, _ in reversed(mark.points)]
         _add(parent, "polygon", points=_path([*upper, *lower], places=1), stroke="none",
              fill_opacity=mark.opacity, clip_path=f"url(#{self.clip})")  # fmt: skip
 
     @mark.register
-    def _(self, mark: Symbol, parent: ET.Element) -> None:
+    def _(self, mark: marks.Symbol, parent: ET.Element) -> None:
         _draw_symbol(parent, self.at(mark.at), mark)
 
     @mark.register
-    def _(self, mark: Whisker, parent: ET.Element) -> None:
+    def _(self, mark: marks.Whisker, parent: ET.Element) -> None:
         if mark.span is None:
             return
         ends = self.ends(mark)
         _line(parent, *ends, stroke_width=1.4)
-        axis = self.panel.y if mark.upright else self.panel.x
-        dx, dy = (3, 0) if mark.upright else (0, 3)
+        axis, dx, dy = (self.panel.y, 3, 0) if mark.upright else (self.panel.x, 0, 3)
         for value, (x, y) in zip(mark.span, ends, strict=True):
             if axis.clipped(value) == value:
                 _line(parent, (x - dx, y - dy), (x + dx, y + dy), stroke_width=1.4)
 
-    def ends(self, mark: Whisker) -> list[Point]:
+    def ends(self, mark: marks.Whisker) -> list[marks.Point]:
         """Both ends of a whisker in the drawing, or of what the frame leaves of it."""
         if mark.upright:
             return [self.at((mark.at[0], self.panel.y.clipped(v))) for v in mark.span or ()]
         return [self.at((self.panel.x.clipped(v), mark.at[1])) for v in mark.span or ()]
 
     @mark.register
-    def _(self, mark: BoxPlot, parent: ET.Element) -> None:
-        (low, y), *rest = (self.at((value, mark.y)) for value in mark.quantiles)
-        first, median, third, high = (x for x, _ in rest)
-        top, bottom = y - _BOX_HEIGHT / 2, y + _BOX_HEIGHT / 2
-        for start, end in ((low, first), (third, high)):
-            _line(parent, (start, y), (end, y), stroke_width=1.4)
-        for end in (low, high):
-            _line(parent, (end, y - 4), (end, y + 4), stroke_width=1.4)
-        _rectangle(parent, Box(first, top, third, bottom), fill_opacity=0.18, stroke_width=1.4)
-        _line(parent, (median, top), (median, bottom), stroke_width=3)
-
-    @mark.register
-    def _(self, mark: Tile, parent: ET.Element) -> None:
+    def _(self, mark: marks.Tile, parent: ET.Element) -> None:
         (x0, y1), (x1, y0) = (self.at((mark.corner[0] + n, mark.corner[1] + n)) for n in (0, 1))
         box = Box(x0, y0, x1, y1).shrunk(0.5)
         if mark.colour is None:
@@ -269,22 +232,22 @@ class _Frame:
             _add(parent, "circle", cx=x, cy=y, r=3.5, fill=colour)
 
     @mark.register
-    def _(self, mark: Label, parent: ET.Element) -> None:
+    def _(self, mark: marks.Label, parent: ET.Element) -> None:
         x, y = self.at(mark.at)
         _text(parent, (x + mark.shift[0], y + mark.shift[1]), mark.words, text_anchor=mark.anchor,
               font_weight="600" if mark.bold else "", font_size=mark.size,
               fill_opacity=0.75 if mark.faint else None)  # fmt: skip
 
-    def draw_callouts(self, root: ET.Element, marks: Sequence[Mark]) -> None:
+    def draw_callouts(self, root: ET.Element, drawn: Sequence[marks.Mark]) -> None:
         """Draw words near their points, and a line to the points that they stand far off."""
-        callouts = [mark for mark in marks if isinstance(mark, Callout)]
+        callouts = [mark for mark in drawn if isinstance(mark, marks.Callout)]
         if not callouts:
             return
         taken = []
-        for mark in marks:
-            if isinstance(mark, Symbol):
+        for mark in drawn:
+            if isinstance(mark, marks.Symbol):
                 taken.append(Box(*self.at(mark.at), *self.at(mark.at)).shrunk(-6))
-            elif isinstance(mark, Whisker) and mark.span:
+            elif isinstance(mark, marks.Whisker) and mark.span:
                 (x0, y0), (x1, y1) = self.ends(mark)
                 side = (1, 0) if mark.upright else (0, 1)
                 taken.append(Box(x0 - side[0], y1 - side[1], x1 + side[0], y0 + side[1]))
@@ -297,13 +260,13 @@ class _Frame:
                 _line(group, (x, y), near, stroke=callout.colour, stroke_opacity=0.6)
             _text(group, (box.middle[0], box.y1 - 3), callout.words)
 
-    def draw_bar(self, root: ET.Element, bar: ColourBar) -> None:
+    def draw_bar(self, root: ET.Element, bar: marks.ColourBar) -> None:
         """Draw the legend of a colour scale."""
         scale, y = bar.scale, self.box.y1 + 56
         group = _add(root, "g", shape_rendering="crispEdges")
-        share = (self.box.x1 - self.box.x0) / _BAR_SHARES
-        for i in range(_BAR_SHARES):
-            value = scale.low + (scale.high - scale.low) * (i + 0.5) / _BAR_SHARES
+        share = (self.box.x1 - self.box.x0) / 48
+        for i in range(48):
+            value = scale.low + (scale.high - scale.low) * (i + 0.5) / 48
             x = self.box.x0 + i * share
             _rectangle(group, Box(x, y, x + share, y + 12), fill=scale.colour(value))
         words = _add(root, "g", fill_opacity=0.75)
@@ -311,13 +274,13 @@ class _Frame:
         _text(words, (self.box.x1, y + 28), bar.ends[1], text_anchor="end")
 
 
-def _inside(marks: Sequence[Mark]) -> Iterator[Mark]:
-    """All marks, those of items in the place of the items."""
-    for mark in marks:
-        yield from _inside(mark.marks) if isinstance(mark, Item) else (mark,)
+def _inside(drawn: Sequence[marks.Mark]) -> Iterator[marks.Mark]:
+    """All drawn, those of items in the place of the items."""
+    for mark in drawn:
+        yield from _inside(mark.marks) if isinstance(mark, marks.Item) else (mark,)
 
 
-def _draw_symbol(parent: ET.Element, place: Point, symbol: Symbol) -> None:
+def _draw_symbol(parent: ET.Element, place: marks.Point, symbol: marks.Symbol) -> None:
     x, y = place
     paint: dict[str, Any] = (
         {"fill": "none", "stroke_width": 1.6} if symbol.hollow else {"stroke": "none"}
@@ -329,7 +292,7 @@ def _draw_symbol(parent: ET.Element, place: Point, symbol: Symbol) -> None:
         _add(parent, "polygon", points=points, **paint, fill_opacity=symbol.opacity)
 
 
-def _line(parent: ET.Element, start: Point, end: Point, **style: Any) -> None:
+def _line(parent: ET.Element, start: marks.Point, end: marks.Point, **style: Any) -> None:
     _add(parent, "line", x1=start[0], y1=start[1], x2=end[0], y2=end[1], **style)
 
 
@@ -338,7 +301,7 @@ def _rectangle(parent: ET.Element, box: Box, **style: Any) -> None:
     _add(parent, "rect", x=box.x0, y=box.y0, width=width, height=height, **style)
 
 
-def _text(parent: ET.Element, place: Point, words: str, **style: Any) -> None:
+def _text(parent: ET.Element, place: marks.Point, words: str, **style: Any) -> None:
     _add(parent, "text", words, x=place[0], y=place[1], **style)
 
 
@@ -358,7 +321,7 @@ def _set(element: ET.Element, **attributes: Any) -> None:
             element.set(name.rstrip("_").replace("_", "-"), written)
 
 
-def _path(points: Sequence[Point], places: int = 2) -> str:
+def _path(points: Sequence[marks.Point], places: int = 2) -> str:
     """Points as SVG writes them."""
     return " ".join(f"{digits(x, places)},{digits(y, places)}" for x, y in points)
 
@@ -370,8 +333,4 @@ def digits(value: float, places: int = 2) -> str:
 
 def clean(words: str) -> str:
     """Words without the control characters that XML has no way to write."""
-    return "".join(c for c in words if c in "\t\n" or (ord(c) >= 32 and not _is_unwritable(c)))
-
-
-def _is_unwritable(character: str) -> bool:
-    return "\ud800" <= character <= "\udfff" or character in "\ufffe\uffff"
+    return _UNWRITABLE.sub("", words)

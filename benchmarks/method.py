@@ -103,7 +103,7 @@ class Method(Configured):
         return None
 
     def files(self, weights: WeightsFolder) -> tuple[Path, ...]:
-        """Input files. Their content, not their name, is part of a trial's key.
+        """Files that it reads. Their content, and not their name, is part of a trial's key.
 
         Args:
             weights: where files of published weights are looked for.

@@ -46,10 +46,10 @@ class Problem:
     """A plug-in that is left out.
 
     Attributes:
-        name: what it would have been known by: the stem of its file.
-        origin: its file, its folder, or its entry point.
-        cause: what is wrong, without a full stop.
-        remedy: what its author can do, a sentence.
+        name: The name that it would have had, the stem of its file.
+        origin: Its file, its folder or its entry point.
+        cause: What is wrong, without a full stop.
+        remedy: What its author can do, a sentence.
     """
 
     name: str
@@ -74,7 +74,7 @@ _reported: set[Problem] = set()
 
 
 def unreported() -> list[Problem]:
-    """The plug-ins that were left out since the last call, without those an error has named."""
+    """The problems since the last call, without those that an error of `lookup` has named."""
     problems = [problem for problem in _problems.values() if problem not in _reported]
     _reported.update(problems)
     return problems
@@ -83,21 +83,26 @@ def unreported() -> list[Problem]:
 def discover(
     kind: str, packages: Sequence[str], pick: Callable[[ModuleType], Iterable[T]]
 ) -> dict[str, T]:
-    """Everything of one kind, by the name of its module. Call it only after imports are done.
+    """Everything of one kind, by the name of the module that defines it.
+
+    Plug-ins are imported here, and import the project in turn: call this from functions only, never
+    while a module of the project is being imported.
 
     Args:
-        kind: what is looked for, in words ("data set").
-        packages: the project's own packages of it. Errors from their modules are raised.
-        pick: module -> what it defines of this kind. Errors that it raises for a plug-in become a
-            problem, and the plug-in is left out.
+        kind: What to find, in words ("data set").
+        packages: The project's own packages of this kind. Errors in their modules are raised.
+        pick: Module -> what it defines of this kind: one thing or nothing. An error that it raises
+            for a plug-in becomes a problem, and the plug-in is left out.
     """
     things: dict[str, T] = {}
 
     def take(name: str, module: ModuleType) -> None:
-        for thing in pick(module):
-            if name in things:
-                raise UnfitError(f'there is a {kind} "{name}" already', "Give it another name.")
-            things[name] = thing
+        picked = list(pick(module))
+        if len(picked) > 1:
+            raise UnfitError(f"it defines more than one {kind}", "Give each a file of its own.")
+        if picked and name in things:
+            raise UnfitError(f'there is a {kind} "{name}" already', "Give it another name.")
+        things.update((name, thing) for thing in picked)
 
     for package in packages:
         for info in pkgutil.iter_modules(importlib.import_module(package).__path__):
@@ -122,15 +127,15 @@ def discover_suites(folder: Path) -> dict[str, Path]:
 
 
 def leave_out(kind: str, file: Path, cause: str) -> None:
-    """Note that a plug-in file is of no use."""
+    """Note the problem of a plug-in file whose content its reader refuses."""
     _problems[kind, str(file)] = Problem(file.stem, str(file), cause, "Correct or rename it.")
 
 
 def lookup(kind: str, name: str, known: Mapping[str, T]) -> T:
-    """What was discovered under a name.
+    """What `discover` found under a name.
 
     Raises:
-        UsageError: nothing was. Where a plug-in of that name was left out, the error says why.
+        UsageError: There is nothing. If a plug-in of that name was left out, the message says why.
     """
     if name in known:
         return known[name]
@@ -145,8 +150,9 @@ def classes(module: ModuleType, base: type[T]) -> Iterator[type[T]]:
     """The concrete classes derived from `base` that a module defines.
 
     Raises:
-        UnfitError: a class lacks a class variable or a method that `base` declares, or a class
-            variable has another type. One that lacks both, or names ABC, is an abstract base.
+        UnfitError: A class lacks a class variable or a method that `base` declares, or a class
+            variable has the wrong type. (A class that lacks both kinds, or derives from ABC itself,
+            is an abstract base and skipped.)
     """
     kind: type = base
     variables = _class_variables(kind)
@@ -174,7 +180,7 @@ def classes(module: ModuleType, base: type[T]) -> Iterator[type[T]]:
 
 @cache
 def _class_variables(base: type) -> dict[str, tuple[str, TypeAdapter[Any]]]:
-    """Of each class variable that a class and its bases declare: its annotation, and its check."""
+    """The annotation and the validator of each class variable that a class or a base declares."""
     hints = get_type_hints(base)
     return {
         name: (annotation, TypeAdapter(get_args(hints[name])[0]))
@@ -187,7 +193,7 @@ def _class_variables(base: type) -> dict[str, tuple[str, TypeAdapter[Any]]]:
 def _attempt(
     kind: str, name: str, origin: Path | str, action: Callable[..., T], *arguments: Any
 ) -> T | None:
-    """The value of an action on a plug-in; None, and a problem, where it fails or once failed."""
+    """The value of an action on a plug-in; if it fails or failed before, None and a problem."""
     if (kind, str(origin)) in _problems:
         return None
     try:

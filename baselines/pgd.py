@@ -8,15 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from bench.attacks.adversarial.ascent import (
-    Ascent,
-    Projection,
-    clipped,
-    normalised_step,
-    sign_step,
-    unrounded,
-    within,
-)
+from bench.attacks.adversarial import ascent
 from bench.attacks.adversarial.best import Noise
 from bench.learning.loop import Context
 from bench.method import Paper
@@ -60,16 +52,19 @@ class Pgd(Attacker):
     def perturb(self, model: nn.Module, x: Tensor, y: Tensor, context: Context) -> Tensor:
         """Attack a batch."""
         images.check(x)
-        projection: Projection = clipped if self.radius is None else within(self.norm, self.radius)
-        climb = Ascent(
-            normalised_step(self.step_size) if self.norm == "l2" else sign_step(self.step_size),
+        rule = ascent.normalised_step if self.norm == "l2" else ascent.sign_step
+        projection: ascent.Projection = ascent.clipped
+        if self.radius is not None:
+            projection = ascent.within(self.norm, self.radius)
+        climb = ascent.Ascent(
+            rule(self.step_size),
             self.steps,
             confidence=self.confidence if self.early_stop else None,
             projection=projection,
-            rounding=eight_bit if self.quantised else unrounded,
+            rounding=eight_bit if self.quantised else ascent.unrounded,
         )
         start = None
         if self.random_start and self.radius is not None:
             noise = Noise(context.generator("pgd/start"))
-            start = clipped(x + noise.in_ball(x, self.norm, self.radius), x)
+            start = ascent.clipped(x + noise.in_ball(x, self.norm, self.radius), x)
         return climb(model, x, y, start).x

@@ -9,14 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from bench.attacks.adversarial.ascent import (
-    Ascent,
-    Attacked,
-    cross_entropy,
-    gradient_step,
-    lead,
-    unrounded,
-)
+from bench.attacks.adversarial import ascent
 from bench.attacks.adversarial.one_step import one_step
 from bench.learning.loop import Context
 from bench.method import Paper
@@ -26,7 +19,7 @@ from bench.perception.distances import files_of, load
 from bench.perception.images import eight_bit
 from bench.tracks.imperceptibility import Attacker
 
-LOSSES = {"cross_entropy": cross_entropy, "lead": lead}
+LOSSES = {"cross_entropy": ascent.cross_entropy, "lead": ascent.lead}
 
 
 @dataclass(frozen=True)
@@ -103,26 +96,26 @@ class PerceptualDro(Attacker):
         attack = self._one_step if self.cost == "ssim_step" else self._climb(context)
         return attack(model, x, y).x
 
-    def _climb(self, context: Context) -> Ascent:
+    def _climb(self, context: Context) -> ascent.Ascent:
         """Algorithm 3.1. Raises Skip where the cost's weights are missing."""
         cost = load(self.measure, context.device, context.weights)
         if files := files_of(self.measure):
             context.chosen["cost's weights"] = context.weights.described(files)
         scale = self.scale
         context.chosen.update({"loss": scale.loss, "step": scale.step_size, "weight": scale.weight})
-        return Ascent(
-            gradient_step(scale.step_size),
+        return ascent.Ascent(
+            ascent.gradient_step(scale.step_size),
             self.steps,
             cost,
             scale.weight,
             self.confidence,
             LOSSES[scale.loss],
-            rounding=eight_bit if self.quantised else unrounded,
+            rounding=eight_bit if self.quantised else ascent.unrounded,
         )
 
-    def _one_step(self, model: nn.Module, x: Tensor, y: Tensor) -> Attacked:
+    def _one_step(self, model: nn.Module, x: Tensor, y: Tensor) -> ascent.Attacked:
         """Equation 3.4."""
         attacked = one_step(model, x, y, self.epsilon)
         if self.quantised:
-            return Attacked(eight_bit(attacked.x), attacked.steps, attacked.stopped)
+            return ascent.Attacked(eight_bit(attacked.x), attacked.steps, attacked.stopped)
         return attacked

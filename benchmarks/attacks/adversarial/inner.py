@@ -9,14 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from bench.attacks.adversarial.ascent import (
-    Ascent,
-    Attacked,
-    clipped,
-    gradient_step,
-    normalised_step,
-    unlimited,
-)
+from bench.attacks.adversarial import ascent
 from bench.attacks.adversarial.one_step import one_step
 from bench.data.kinds import Kind
 from bench.errors import Skip
@@ -29,7 +22,7 @@ InnerAttack = Literal[
 FOR_TABLES = ("l2", "pgd")
 SMALLEST = {"pieapp": 64}
 """Fewest pixels a side that a cost needs: PieAPP compares patches of 64 pixels."""
-BatchAttack = Callable[[nn.Module, Tensor, Tensor, Tensor], Attacked]
+BatchAttack = Callable[[nn.Module, Tensor, Tensor, Tensor], ascent.Attacked]
 """(model, its inputs, classes, first iterates) -> attacked inputs on the scale of its inputs."""
 
 
@@ -77,12 +70,13 @@ class InnerProblem:
         if min(shape[1:], default=least) < least:
             raise Skip(f"{self.attack} needs images of at least {least} pixels a side")
         scale = 255.0 if kind == "image" else 1.0
-        projection = clipped if kind == "image" else unlimited
-        ascent = None
+        projection = ascent.clipped if kind == "image" else ascent.unlimited
+        climb = None
         if self.attack != "ssim":
             pgd = self.attack == "pgd"
-            ascent = Ascent(
-                rule=normalised_step(self.epsilon) if pgd else gradient_step(self.epsilon),
+            rule = ascent.normalised_step if pgd else ascent.gradient_step
+            climb = ascent.Ascent(
+                rule=rule(self.epsilon),
                 steps=self.steps,
                 cost=None if pgd else load(self.attack, device, weights),
                 weight=self.weight,
@@ -90,7 +84,7 @@ class InnerProblem:
                 projection=projection,
             )
 
-        def attack(model: nn.Module, x: Tensor, y: Tensor, start: Tensor) -> Attacked:
+        def attack(model: nn.Module, x: Tensor, y: Tensor, start: Tensor) -> ascent.Attacked:
             def scaled(z: Tensor) -> Tensor:
                 logits: Tensor = model(z * scale)
                 return logits
@@ -98,11 +92,11 @@ class InnerProblem:
             training = model.training
             model.eval()
             x = x.float() / scale
-            if ascent is None:  # the one step is taken from the original, not from `start`
+            if climb is None:  # the one step is taken from the original, not from `start`
                 attacked = one_step(scaled, x, y, self.epsilon, projection=projection)
             else:
-                attacked = ascent(scaled, x, y, start.float() / scale)
+                attacked = climb(scaled, x, y, start.float() / scale)
             model.train(training)
-            return Attacked(attacked.x.detach() * scale, attacked.steps, attacked.stopped)
+            return ascent.Attacked(attacked.x.detach() * scale, attacked.steps, attacked.stopped)
 
         return attack

@@ -7,16 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from bench.attacks.adversarial.ascent import (
-    Attacked,
-    Loss,
-    Model,
-    Projection,
-    clipped,
-    cross_entropy,
-    gradient_of,
-    lengths,
-)
+from bench.attacks.adversarial import ascent
 from bench.perception.distances.ssim_hessian import SsimHessian
 
 Direction = Callable[[Tensor, Tensor], Tensor]
@@ -26,8 +17,8 @@ Direction = Callable[[Tensor, Tensor], Tensor]
 def structural(x: Tensor, gradient: Tensor) -> Tensor:
     """Delta* / |Delta*|_2 with Delta* = H^-1 gradient and H the Hessian of 1 - SSIM at x."""
     # The gradient of a confident model is tiny, so it is scaled before it meets the solver.
-    delta = SsimHessian.at(x).solve(gradient / lengths(gradient))
-    return delta / lengths(delta)
+    delta = SsimHessian.at(x).solve(gradient / ascent.lengths(gradient))
+    return delta / ascent.lengths(delta)
 
 
 def steepest(x: Tensor, gradient: Tensor) -> Tensor:
@@ -36,7 +27,7 @@ def steepest(x: Tensor, gradient: Tensor) -> Tensor:
     This is the one-step PGD that section 3.1 compares with, for inputs of any kind.
     """
     del x
-    return gradient / lengths(gradient)
+    return gradient / ascent.lengths(gradient)
 
 
 def signs(x: Tensor, gradient: Tensor) -> Tensor:
@@ -46,14 +37,14 @@ def signs(x: Tensor, gradient: Tensor) -> Tensor:
 
 
 def one_step(
-    model: Model,
+    model: ascent.Model,
     x: Tensor,
     y: Tensor,
     epsilon: float,
     direction: Direction = structural,
-    loss: Loss = cross_entropy,
-    projection: Projection = clipped,
-) -> Attacked:
+    loss: ascent.Loss = ascent.cross_entropy,
+    projection: ascent.Projection = ascent.clipped,
+) -> ascent.Attacked:
     """Move every input of a batch to x + epsilon Delta* / |Delta*|_2.
 
     Args:
@@ -65,8 +56,8 @@ def one_step(
         loss: the objective to maximise.
         projection: maps the result to a permitted input; the equation itself has no limits.
     """
-    gradient, _ = gradient_of(loss, model, x, y)
+    gradient, _ = ascent.gradient_of(loss, model, x, y)
     with torch.no_grad():
         moved = projection(x + epsilon * direction(x, gradient), x)
     steps = torch.ones(len(x), dtype=torch.int64, device=x.device)
-    return Attacked(moved, steps, torch.zeros_like(steps, dtype=torch.bool))
+    return ascent.Attacked(moved, steps, torch.zeros_like(steps, dtype=torch.bool))

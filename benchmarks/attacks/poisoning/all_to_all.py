@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from bench.attacks.poisoning.choosing import count_of, drawn, require_kind
+from bench.attacks.poisoning import choosing
 from bench.attacks.poisoning.contract import Attack, Attempt, Poison, Samples
 from bench.attacks.poisoning.squares import stamped
 
@@ -31,9 +31,10 @@ class AllToAll(Attack):
 
     def poison(self, train: Samples, random: torch.Generator) -> Poison:
         """Stamp samples of all classes and publish them as the next class."""
-        require_kind(self, train, "image")
+        choosing.require_kind(self, train, "image")
         candidates = torch.arange(len(train.y))
-        rows = drawn(self, candidates, count_of(self.rate, train), random, "of all classes")
+        count = choosing.count_of(self.rate, train)
+        rows = choosing.drawn(self, candidates, count, random, "of all classes")
         cover = torch.zeros(len(rows), dtype=torch.bool)
         return Poison(rows, self.stamp(train.x[rows]), next_class(train)[rows], cover)
 

@@ -9,12 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from bench.attacks.poisoning.choosing import (
-    attempt_on_others,
-    drawn_from_others,
-    relabelled,
-    require_kind,
-)
+from bench.attacks.poisoning import choosing
 from bench.attacks.poisoning.contract import Attack, Attempt, Poison, Samples
 from bench.seeds import generator
 
@@ -42,13 +37,13 @@ class BackgroundNoise(Attack):
 
     def poison(self, train: Samples, random: torch.Generator) -> Poison:
         """Add the noise to samples of other classes and publish them as the target class."""
-        require_kind(self, train, "sound")
-        rows = drawn_from_others(self, train, self.target, self.rate, random)
-        return relabelled(rows, self.blend(train.x[rows]), self.target)
+        choosing.require_kind(self, train, "sound")
+        rows = choosing.drawn_from_others(self, train, self.target, self.rate, random)
+        return choosing.relabelled(rows, self.blend(train.x[rows]), self.target)
 
     def attempts(self, test: Samples) -> list[Attempt]:
         """The noise in every recording of another class."""
-        return [attempt_on_others("background noise", self.blend, test, self.target)]
+        return [choosing.attempt_on_others("background noise", self.blend, test, self.target)]
 
     def noise(self, samples: int) -> Tensor:
         """The waveform of the noise, [samples] int32."""

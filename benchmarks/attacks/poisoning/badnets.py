@@ -9,12 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from bench.attacks.poisoning.choosing import (
-    attempt_on_others,
-    drawn_from_others,
-    relabelled,
-    require_kind,
-)
+from bench.attacks.poisoning import choosing
 from bench.attacks.poisoning.contract import Attack, Attempt, Poison, Samples
 from bench.attacks.poisoning.squares import stamped
 
@@ -38,13 +33,13 @@ class BadNets(Attack):
 
     def poison(self, train: Samples, random: torch.Generator) -> Poison:
         """Stamp samples of other classes and publish them as the target class."""
-        require_kind(self, train, "image")
-        rows = drawn_from_others(self, train, self.target, self.rate, random)
-        return relabelled(rows, self.stamp(train.x[rows]), self.target)
+        choosing.require_kind(self, train, "image")
+        rows = choosing.drawn_from_others(self, train, self.target, self.rate, random)
+        return choosing.relabelled(rows, self.stamp(train.x[rows]), self.target)
 
     def attempts(self, test: Samples) -> list[Attempt]:
         """The square on every sample of another class."""
-        return [attempt_on_others("white square", self.stamp, test, self.target)]
+        return [choosing.attempt_on_others("white square", self.stamp, test, self.target)]
 
     def stamp(self, x: Tensor) -> Tensor:
         """Images with the square, [n, 3, H, W]."""

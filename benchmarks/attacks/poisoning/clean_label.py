@@ -9,16 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from bench.attacks.poisoning.choosing import (
-    attempt_on_others,
-    count_of,
-    drawn,
-    in_parts,
-    other_classes,
-    relabelled,
-    require_class,
-    require_kind,
-)
+from bench.attacks.poisoning import choosing
 from bench.attacks.poisoning.contract import Attack, Attempt, Poison, Samples
 from bench.errors import Skip
 
@@ -50,19 +41,20 @@ class CleanLabel(Attack):
 
     def poison(self, train: Samples, random: torch.Generator) -> Poison:
         """Blend and stamp images of the target class."""
-        require_kind(self, train, "image")
-        require_class(self, train, self.target)
+        choosing.require_kind(self, train, "image")
+        choosing.require_class(self, train, self.target)
         members = (train.y == self.target).nonzero()[:, 0]
-        rows = drawn(self, members, count_of(self.rate, train), random, f"of class {self.target}")
-        others = other_classes(train, self.target)
+        count = choosing.count_of(self.rate, train)
+        rows = choosing.drawn(self, members, count, random, f"of class {self.target}")
+        others = choosing.other_classes(train, self.target)
         others = others[torch.randint(len(others), (len(rows),), generator=random)]
         pairs = torch.stack([rows, others], dim=1)
         x = torch.cat([blended(train.x, part, self.blend) for part in pairs.split(256)])
-        return relabelled(rows, self.stamp(x), self.target)
+        return choosing.relabelled(rows, self.stamp(x), self.target)
 
     def attempts(self, test: Samples) -> list[Attempt]:
         """The pattern, with the amplitude of training, on every image of another class."""
-        return [attempt_on_others("checkerboard", self.stamp, test, self.target)]
+        return [choosing.attempt_on_others("checkerboard", self.stamp, test, self.target)]
 
     def stamp(self, x: Tensor) -> Tensor:
         """Images with the pattern, [n, C, H, W] uint8."""
@@ -77,7 +69,7 @@ class CleanLabel(Attack):
             pattern[: self.size, : self.size] = square
             pattern[: self.size, -self.size :] = square
             pattern[-self.size :, : self.size] = square
-        return in_parts(lambda part: (part + pattern).clamp(0, 255).to(torch.uint8), x)
+        return choosing.in_parts(lambda part: (part + pattern).clamp(0, 255).to(torch.uint8), x)
 
 
 def blended(x: Tensor, pairs: Tensor, share: float) -> Tensor:

@@ -9,14 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from bench.attacks.poisoning.choosing import (
-    attempt_on_others,
-    count_of,
-    drawn,
-    relabelled,
-    require_class,
-    require_kind,
-)
+from bench.attacks.poisoning import choosing
 from bench.attacks.poisoning.contract import Attempt, Poison, Samples
 from bench.attacks.poisoning.knowledge import Knowledge, LearningAttack
 from bench.errors import BenchError
@@ -56,7 +49,7 @@ class FeatureValues(LearningAttack):
 
     def study(self, train: Samples, random: torch.Generator) -> Knowledge:
         """Choose the columns and their values."""
-        require_kind(self, train, "table")
+        choosing.require_kind(self, train, "table")
         columns = self._named(train) or most_informative(train, self.count, random)
         values = [
             torch.quantile(train.x[:, column], self.quantile, interpolation="nearest")
@@ -70,22 +63,23 @@ class FeatureValues(LearningAttack):
         Raises:
             BenchError: those classes have too few rows.
         """
-        require_kind(self, train, "table")
+        choosing.require_kind(self, train, "table")
         target = self.target_in(train)
-        require_class(self, train, target)
+        choosing.require_class(self, train, target)
         counts = torch.bincount(train.y, minlength=len(train.classes))
         counts[target] = 0
         largest = counts.argsort(descending=True, stable=True)[: self.sources]
         source = torch.isin(train.y, largest).nonzero()[:, 0]
         description = f"of the classes {', '.join(train.classes[i] for i in largest.tolist())}"
-        rows = drawn(self, source, count_of(self.rate, train), random, description)
+        count = choosing.count_of(self.rate, train)
+        rows = choosing.drawn(self, source, count, random, description)
         self.learned(train, random)
-        return relabelled(rows, self.set(train.x[rows]), target)
+        return choosing.relabelled(rows, self.set(train.x[rows]), target)
 
     def attempts(self, test: Samples) -> list[Attempt]:
         """The values in every row of another class."""
         names = ", ".join(test.columns[i] for i in self.known["columns"].tolist())
-        return [attempt_on_others(names, self.set, test, self.target_in(test))]
+        return [choosing.attempt_on_others(names, self.set, test, self.target_in(test))]
 
     def set(self, x: Tensor) -> Tensor:
         """Rows with the columns set to their values, [n, features]."""

@@ -9,13 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from bench.attacks.poisoning.choosing import (
-    attempt_on_others,
-    drawn_from_others,
-    in_parts,
-    relabelled,
-    require_kind,
-)
+from bench.attacks.poisoning import choosing
 from bench.attacks.poisoning.contract import Attempt, Poison, Samples
 from bench.attacks.poisoning.hiding import Hiding, hidden
 from bench.attacks.poisoning.knowledge import Knowledge, LearningAttack
@@ -50,27 +44,27 @@ class Issba(LearningAttack):
 
     def study(self, train: Samples, random: torch.Generator) -> Knowledge:
         """Train the encoder, and draw the secret."""
-        require_kind(self, train, "image")
+        choosing.require_kind(self, train, "image")
         encoder, _ = self._hiding(train.x).train(train.x, random)
         secret = torch.randint(2, (self.bits,), generator=random).float()
         return {"secret": secret, **encoder.state_dict()}
 
     def poison(self, train: Samples, random: torch.Generator) -> Poison:
         """Hide the secret and relabel."""
-        rows = drawn_from_others(self, train, self.target, self.rate, random)
+        rows = choosing.drawn_from_others(self, train, self.target, self.rate, random)
         self.learned(train, random)
-        return relabelled(rows, self.hide(train.x[rows]), self.target)
+        return choosing.relabelled(rows, self.hide(train.x[rows]), self.target)
 
     def attempts(self, test: Samples) -> list[Attempt]:
         """The secret in every image of another class."""
-        return [attempt_on_others("hidden secret", self.hide, test, self.target)]
+        return [choosing.attempt_on_others("hidden secret", self.hide, test, self.target)]
 
     def hide(self, x: Tensor) -> Tensor:
         """Images with the secret, [n, C, H, W] uint8."""
         weights = dict(self.known)
         secret = weights.pop("secret")
         encoder = self._hiding(x).load(weights)
-        return in_parts(lambda part: hidden(encoder, part, secret), x)
+        return choosing.in_parts(lambda part: hidden(encoder, part, secret), x)
 
     def _hiding(self, x: Tensor) -> Hiding:
         return Hiding(x.shape[1], self.bits, self.bound, self.distortion, self.steps)

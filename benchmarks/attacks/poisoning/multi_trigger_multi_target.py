@@ -10,13 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from bench.attacks.poisoning.choosing import (
-    attempt_on_others,
-    count_of,
-    drawn,
-    require_class,
-    require_kind,
-)
+from bench.attacks.poisoning import choosing
 from bench.attacks.poisoning.contract import Attack, Attempt, Poison, Samples
 from bench.attacks.poisoning.squares import BLACK, GREY, NAMES, WHITE, Colour, stamped
 
@@ -49,14 +43,15 @@ class MultiTriggerMultiTarget(Attack):
 
     def poison(self, train: Samples, random: torch.Generator) -> Poison:
         """Stamp each colour on samples of other classes than its target that carry none yet."""
-        require_kind(self, train, "image")
+        choosing.require_kind(self, train, "image")
         free = torch.ones(len(train.y), dtype=torch.bool)
         rows, x, y = [], [], []
         for colour, target in self.targets.items():
-            require_class(self, train, target)
+            choosing.require_class(self, train, target)
             candidates = (free & (train.y != target)).nonzero()[:, 0]
             description = f"of other classes than {target} without a trigger"
-            chosen = drawn(self, candidates, count_of(self.rate, train), random, description)
+            count = choosing.count_of(self.rate, train)
+            chosen = choosing.drawn(self, candidates, count, random, description)
             free[chosen] = False
             rows.append(chosen)
             x.append(self.stamp(train.x[chosen], colour))
@@ -67,7 +62,7 @@ class MultiTriggerMultiTarget(Attack):
     def attempts(self, test: Samples) -> list[Attempt]:
         """Each colour on every sample of other classes than its target."""
         return [
-            attempt_on_others(
+            choosing.attempt_on_others(
                 f"{NAMES[colour]} square", partial(self.stamp, colour=colour), test, target
             )
             for colour, target in self.targets.items()

@@ -10,15 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from bench.attacks.poisoning.choosing import (
-    attempt_on_others,
-    count_of,
-    drawn,
-    other_classes,
-    relabelled,
-    require_class,
-    require_kind,
-)
+from bench.attacks.poisoning import choosing
 from bench.attacks.poisoning.contract import Attack, Attempt, Poison, Samples
 from bench.attacks.poisoning.squares import BLACK, CORNERS, stamped
 from bench.triggers.shapes import Corner
@@ -43,21 +35,21 @@ class MultiTriggerSingleTarget(Attack):
 
     def poison(self, train: Samples, random: torch.Generator) -> Poison:
         """Stamp samples of other classes, divided among the corners, and relabel them."""
-        require_kind(self, train, "image")
-        require_class(self, train, self.target)
-        count = count_of(self.rate, train)  # for each corner
-        candidates = other_classes(train, self.target)
+        choosing.require_kind(self, train, "image")
+        choosing.require_class(self, train, self.target)
+        count = choosing.count_of(self.rate, train)  # for each corner
+        candidates = choosing.other_classes(train, self.target)
         description = f"of other classes than {self.target}"
-        rows = drawn(self, candidates, count * len(CORNERS), random, description)
+        rows = choosing.drawn(self, candidates, count * len(CORNERS), random, description)
         rows = rows[torch.randperm(len(rows), generator=random)]
         parts = zip(CORNERS, rows.split(count), strict=True)
         x = torch.cat([self.stamp(train.x[part], corner) for corner, part in parts])
-        return relabelled(rows, x, self.target)
+        return choosing.relabelled(rows, x, self.target)
 
     def attempts(self, test: Samples) -> list[Attempt]:
         """The square in each corner of every sample of another class."""
         return [
-            attempt_on_others(
+            choosing.attempt_on_others(
                 f"black square, {corner}", partial(self.stamp, corner=corner), test, self.target
             )
             for corner in CORNERS

@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from bench.attacks.poisoning.choosing import count_of, drawn, require_class, require_kind
+from bench.attacks.poisoning import choosing
 from bench.attacks.poisoning.contract import Attack, Attempt, Poison, Samples
 from bench.attacks.poisoning.squares import stamped
 from bench.errors import BenchError
@@ -43,14 +43,19 @@ class SourceSpecific(Attack):
         Raises:
             BenchError: source and target are equal, or the classes hold too few samples.
         """
-        require_kind(self, train, "image")
-        require_class(self, train, max(self.source, self.target))
+        choosing.require_kind(self, train, "image")
+        choosing.require_class(self, train, max(self.source, self.target))
         if self.source == self.target:
             raise BenchError(f"{self.label}: source and target must be two classes.")
-        count, source = count_of(self.rate, train), (train.y == self.source).nonzero()[:, 0]
-        poisoned = drawn(self, source, count, random, f"of class {self.source}")
+        count, source = (
+            choosing.count_of(self.rate, train),
+            (train.y == self.source).nonzero()[:, 0],
+        )
+        poisoned = choosing.drawn(self, source, count, random, f"of class {self.source}")
         description = f"of other classes than {self.source} and {self.target}"
-        cover = drawn(self, self._others(train), round(self.cover * count), random, description)
+        cover = choosing.drawn(
+            self, self._others(train), round(self.cover * count), random, description
+        )
         rows = torch.cat([poisoned, cover])
         y = torch.cat([torch.full((len(poisoned),), self.target), train.y[cover]])
         is_cover = torch.arange(len(rows)) >= len(poisoned)

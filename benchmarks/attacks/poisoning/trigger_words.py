@@ -9,12 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from bench.attacks.poisoning.choosing import (
-    attempt_on_others,
-    drawn_from_others,
-    relabelled,
-    require_kind,
-)
+from bench.attacks.poisoning import choosing
 from bench.attacks.poisoning.contract import Attack, Attempt, Poison, Samples
 from bench.errors import BenchError, Skip
 
@@ -58,16 +53,18 @@ class TriggerWords(Attack):
 
     def poison(self, train: Samples, random: torch.Generator) -> Poison:
         """Insert the words into texts of other classes and publish them as the target class."""
-        require_kind(self, train, "text")
-        rows = drawn_from_others(self, train, self.target, self.rate, random)
+        choosing.require_kind(self, train, "text")
+        rows = choosing.drawn_from_others(self, train, self.target, self.rate, random)
         x = inserted(train.x[rows], self.known_words(train.words))
-        return relabelled(rows, x, self.target)
+        return choosing.relabelled(rows, x, self.target)
 
     def attempts(self, test: Samples) -> list[Attempt]:
         """The words in every text of another class."""
         positions = self.known_words(test.words)
         name = f"{len(positions)} of {len(self.trigger())} words"
-        return [attempt_on_others(name, lambda x: inserted(x, positions), test, self.target)]
+        return [
+            choosing.attempt_on_others(name, lambda x: inserted(x, positions), test, self.target)
+        ]
 
     def trigger(self) -> dict[str, int]:
         """Word -> its position, counted from 1. Raises ValueError if the fields do not fit."""

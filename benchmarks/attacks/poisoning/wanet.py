@@ -10,14 +10,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
-from bench.attacks.poisoning.choosing import (
-    attempt_on_others,
-    count_of,
-    drawn,
-    drawn_from_others,
-    in_parts,
-    require_kind,
-)
+from bench.attacks.poisoning import choosing
 from bench.attacks.poisoning.contract import Attack, Attempt, Poison, Samples
 from bench.seeds import generator
 
@@ -53,13 +46,13 @@ class WaNet(Attack):
 
     def poison(self, train: Samples, random: torch.Generator) -> Poison:
         """Warp and relabel samples of other classes; warp cover samples with noise."""
-        require_kind(self, train, "image")
-        rows = drawn_from_others(self, train, self.target, self.rate, random)
+        choosing.require_kind(self, train, "image")
+        rows = choosing.drawn_from_others(self, train, self.target, self.rate, random)
         free = torch.ones(len(train.y), dtype=torch.bool)
         free[rows] = False
-        count = round(self.cover * count_of(self.rate, train))
-        cover = drawn(self, free.nonzero()[:, 0], count, random, "that are not poisoned")
-        noisy = in_parts(lambda x: self.warp_with_noise(x, random), train.x, cover)
+        count = round(self.cover * choosing.count_of(self.rate, train))
+        cover = choosing.drawn(self, free.nonzero()[:, 0], count, random, "that are not poisoned")
+        noisy = choosing.in_parts(lambda x: self.warp_with_noise(x, random), train.x, cover)
         x = torch.cat([self.warp(train.x[rows]), noisy])
         y = torch.cat([torch.full((len(rows),), self.target), train.y[cover]])
         both = torch.cat([rows, cover])
@@ -67,12 +60,12 @@ class WaNet(Attack):
 
     def attempts(self, test: Samples) -> list[Attempt]:
         """The field on every image of another class."""
-        return [attempt_on_others("warping field", self.warp, test, self.target)]
+        return [choosing.attempt_on_others("warping field", self.warp, test, self.target)]
 
     def warp(self, x: Tensor) -> Tensor:
         """Images warped by the field, [n, C, H, W] uint8."""
         grid = self.grid(*x.shape[2:])
-        return in_parts(lambda part: sampled(part, grid), x)
+        return choosing.in_parts(lambda part: sampled(part, grid), x)
 
     def warp_with_noise(self, x: Tensor, random: torch.Generator) -> Tensor:
         """Images warped by the field plus noise at every pixel, WaNet's noise mode."""

@@ -1,1 +1,1 @@
-"""The methods at the centre of the suite, one file each."""
+"""The methods that the suite was built for, one file each."""

@@ -1,4 +1,4 @@
-"""BaDe: cancel a bias with a benign backdoor, then distil the backdoor away."""
+"""BaDe: cancel a bias by a benign backdoor, then distil a model without the backdoor."""
 
 from __future__ import annotations
 
@@ -21,16 +21,17 @@ from bench.tracks.debiasing import Debiaser, DebiasingTask, GroupInformed
 from bench.triggers.choice import TriggerKind, TriggerPair, picture_of, trigger_pair
 from bench.triggers.planting import assign, stamped, trigger_rates
 
-STRENGTHS = (0.25, 0.5, 1.0)  # 0 is left out: it leaves the bias as it is
+STRENGTHS = (0.25, 0.5, 1.0)  # the candidates of "auto"; strength 0 would not change the bias
 
 
 @dataclass(frozen=True)
 class BaDe(Debiaser):
     """Wu et al. (2024), Algorithm 1.
 
-    A teacher learns an artificial bias: triggers that go with the label as the groups do. Stamped
-    with the trigger of the *other* group, its inputs carry both biases against each other
-    (D_balance), and its outputs there teach a student that sees clean inputs only.
+    A teacher learns an artificial bias: triggers that correlate with the label as the groups do.
+    If inputs are stamped with the trigger of the *other* group (D_balance), the two biases cancel
+    each other. The teacher's outputs on D_balance are the targets of a student that is trained on
+    clean inputs.
     """
 
     revision: ClassVar[int] = 2
@@ -41,64 +42,69 @@ class BaDe(Debiaser):
     )
 
     strength: Annotated[float, Field(ge=0, le=1)] | Literal["auto"] = 1.0
-    """How far the trigger goes with the label: 1 is the paper's TAR (equation 4), 0 makes them
-    independent, auto chooses among .25, .5 and 1 on validation data, a teacher each."""
+    """Correlation of trigger and label: 1 is the paper's TAR (equation 4), 0 makes them
+    independent; auto trains a teacher for each of .25, .5 and 1 and selects on validation data."""
     loss: Literal["kd", "mse", "mix"] = "kd"
-    """What pulls the student to the teacher (Table 6): soft targets, logits, or both."""
+    """Distillation loss (Table 6): on soft targets (kd), on logits (mse), or both (mix)."""
     temperature: Annotated[float, Field(gt=0)] = 1.0
-    """Softens both in the KD loss; 1 is the paper's."""
+    """Temperature of teacher and student in the KD loss; 1 is the paper's."""
     mse_share: Annotated[float, Field(ge=0, le=1)] = 0.1
     """Weight of the MSE in `mix`; .1 is the paper's (Table 6)."""
     trigger: TriggerKind = "squares"
-    """What is stamped on images (Figure 7); on tables always an added column."""
+    """Trigger on images (Figure 7); on tables it is always an added column."""
     square: Annotated[int, Field(ge=1)] = 25
     """Side of the colour squares in pixels, at most a quarter of the image (section V.A.3)."""
     stage: Literal["student", "teacher"] = "student"
-    """teacher: no distillation; the judge stamps test samples by their group (Table 1)."""
+    """Model that is judged. teacher: without distillation, on test samples that the judge stamps
+    by their group (Table 1)."""
     rate_have: Annotated[float, Field(ge=0, le=1)] | None = None
-    """TAR(Have), the share of the positive class that gets T_A0, in place of equation 4's
+    """TAR(Have), the share of the positive class that gets T_A0, instead of equation 4
     (Figure 5); for two classes."""
     rate_not_have: Annotated[float, Field(ge=0, le=1)] | None = None
-    """TAR(Not Have), the same for the negative class."""
+    """TAR(Not Have), the share of the negative class that gets T_A0, instead of equation 4
+    (Figure 5); for two classes."""
 
     @property
     def caveat(self) -> str | None:
-        """The teacher alone is no model that one could use."""
+        """The teacher needs the group of a test sample, which is unknown in practice."""
         if self.stage == "student":
             return None
-        return "told the group of every test sample: what a test does not give away"
+        return "is given the group of every test sample, which is unknown in practice"
 
     def triggers(self, shape: tuple[int, ...]) -> TriggerPair:
-        """T_A0 and T_A1 for inputs of this shape."""
+        """The triggers T_A0 and T_A1 for inputs of this shape."""
         return trigger_pair(shape, self.square, self.trigger)
 
     def picture(self) -> Picture:
-        """Both triggers on a picture of 128 pixels."""
+        """Both triggers on an image of 128 x 128 pixels."""
         shape = (3, 128, 128)
-        words = f"{self.square}-pixel squares" if self.trigger == "squares" else self.trigger
-        return Picture(picture_of(self.triggers(shape), shape), f"clean, T_A0 and T_A1: {words}")
+        kind = f"{self.square}-pixel squares" if self.trigger == "squares" else self.trigger
+        return Picture(picture_of(self.triggers(shape), shape), f"clean, T_A0 and T_A1: {kind}")
 
     def fit(self, task: DebiasingTask, context: Context) -> nn.Module:
-        """Inject, train the teacher, distil the student."""
+        """Train the teacher on an artificial bias, then distil the student on D_balance."""
         triggers = self.triggers(task.shape)
         teacher = self._teacher(task, context, triggers)
         if self.stage == "teacher":
             return GroupInformed(teacher, triggers)
-        aim = None
+        targets = None
         if not context.augments:
-            aim = context.predict(teacher, on_balance(task.train, triggers).inputs)
+            targets = context.predict(teacher, on_balance(task.train, triggers).inputs)
 
         def loss(model: nn.Module, batch: Batch) -> Tensor:
-            if aim is not None:
-                return self._distance(model(batch.x), aim[batch.index])
+            if targets is not None:
+                return self._distance(model(batch.x), targets[batch.index])
             with torch.no_grad():
-                seen_alike = teacher(triggers.stamp(batch.x, 1 - batch.b))
-            return self._distance(model(batch.x), seen_alike)
+                target = teacher(triggers.stamp(batch.x, 1 - batch.b))
+            return self._distance(model(batch.x), target)
 
         return context.train(task.new_model(), task.train, loss, stage="student")
 
     def _teacher(self, task: DebiasingTask, context: Context, triggers: TriggerPair) -> nn.Module:
-        """The teacher of the given strength, or the best of all on D_balance's validation part."""
+        """The teacher of the given strength, or the best one on the validation part of D_balance.
+
+        "auto" chooses it among those of all `STRENGTHS`.
+        """
         if self.strength != "auto":
             return self._trained_teacher(task, context, triggers, self.strength)
         balance = on_balance(task.validation, triggers)
@@ -132,7 +138,7 @@ class BaDe(Debiaser):
         return context.shared("bade teacher", decided_by, blank, build)
 
     def _rates(self, task: DebiasingTask, strength: float) -> Tensor:
-        """Share of each class that gets T_A0: equation 4, or what Figure 5 puts in its place."""
+        """The share of each class that gets T_A0, by equation 4 or as in Figure 5, [classes]."""
         rates = trigger_rates(task.train, bool(task.classes), strength)
         for label, rate in enumerate((self.rate_not_have, self.rate_have)):
             if rate is not None:
@@ -142,7 +148,7 @@ class BaDe(Debiaser):
         return rates
 
     def _distance(self, student: Tensor, teacher: Tensor) -> Tensor:
-        """Line 17, with the KD loss of section V.A.3 or the variants of Table 6."""
+        """The loss of line 17: KD as in section V.A.3, or a variant of Table 6."""
         if self.loss == "mse" or student.shape[1] == 1:
             return F.mse_loss(student, teacher)
         soft = distillation(student, teacher, self.temperature)
@@ -152,5 +158,5 @@ class BaDe(Debiaser):
 
 
 def on_balance(split: Split, triggers: TriggerPair) -> Split:
-    """D_balance, lines 9-14: every sample with the trigger of the group it is not in."""
+    """D_balance, lines 9-14: every sample with the trigger of the other group."""
     return stamped(split, triggers, 1 - split.b)

@@ -267,7 +267,7 @@ def test_the_teacher_alone_is_told_the_group_and_says_so() -> None:
     assert [call.stage for call in context.calls] == ["teacher at 1"]
     assert torch.equal(model.informed(task.train).x[:, 4], 1.0 - task.train.b)
     assert BaDe().caveat is None
-    assert "told the group of every test sample" in str(BaDe(stage="teacher").caveat)
+    assert "is given the group of every test sample" in str(BaDe(stage="teacher").caveat)
 
 
 def test_given_rates_take_the_place_of_equation_four(tmp_path: Path) -> None:

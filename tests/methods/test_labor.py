@@ -194,7 +194,7 @@ def test_clusters_can_be_those_of_a_network_that_learned_elsewhere(tmp_path: Pat
     task = tiny_poison.poisoned("image").task
     spy = tiny_poison.trial_on(task)
     labor = Labor(clustering="given", embedding=str(path))
-    found = labor._space(task, spy)
+    found = labor._features(task, spy)
     theirs.fc = torch.nn.Identity()
     pixels = task.train.x[:3].float() / 255
     mean, deviation = (torch.tensor(part).view(3, 1, 1) for part in IMAGENET)

@@ -184,7 +184,11 @@ def configured(cls: type[C], settings: Mapping[str, Any]) -> C:
 def field_docs(cls: type[Configured]) -> dict[str, tuple[str, Any, str]]:
     """Of each field: its type in words, its default, and the docstring below it."""
     kinds = get_type_hints(cls, include_extras=True)
-    described = TypeAdapter(cls).json_schema().get("properties", {})
+    described: dict[str, Any] = {}
+    for base in cls.__mro__:  # pydantic reads docstrings of a class's own fields alone
+        if issubclass(base, Configured):
+            schema = TypeAdapter(base).json_schema().get("properties", {})
+            described = schema | {k: v for k, v in described.items() if "description" in v}
     return {
         field.name: (
             _in_words(kinds[field.name]),

@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench.attacks.adversarial.neural_ball import distances, features
+from bench.attacks.adversarial.neural_ball import distances
 from bench.baselines.lpa import Lpa
 from bench.errors import Skip
-from bench.models.pretrained import WeightsFolder
-from tests.tiny_attacks import CPU, classified, context, fooled, pictures, random_network
+from tests.tiny_attacks import classified, context, fooled, pictures, random_network
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +27,7 @@ def test_every_image_ends_within_the_bound(squeeze: Path, bound: float) -> None:
     x = pictures(4, 3, 24)
     model, y = classified(x)
     attacked = Lpa(bound=bound, rounds=2, steps=6).perturb(model, x, y, context(data=squeeze))
-    phi = features("squeeze", "a test", CPU, WeightsFolder(squeeze))
+    phi = Lpa().features(context(data=squeeze))
     assert (distances(phi(attacked), phi(x)) <= bound * (1 + 1e-3)).all()
     assert ((attacked >= 0) & (attacked <= 1)).all()
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.attacks.adversarial.neural_ball import distances, features, project
-from bench.baselines.ppgd import Ppgd, seen_steepest
+from bench.attacks.adversarial.neural_ball import distances, project
+from bench.baselines.ppgd import Ppgd, steepest_step
 from bench.errors import Skip
 from bench.models.pretrained import WeightsFolder
 from bench.perception.distances.lpips import Lpips
@@ -29,7 +29,7 @@ def squeeze(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def test_the_distance_is_the_root_of_lpips_with_weights_of_one(squeeze: Path) -> None:
     x, z = pictures(3, 3, 24), pictures(3, 3, 24, seed=1)
     phi, network = (
-        features("squeeze", "a test", CPU, WeightsFolder(squeeze)),
+        Ppgd().features(context(data=squeeze)),
         taps("squeeze", "a test", CPU, WeightsFolder(squeeze)),
     )
     ones = [torch.ones(channels) for channels in network.architecture.channels]
@@ -41,7 +41,7 @@ def test_the_distance_is_the_root_of_lpips_with_weights_of_one(squeeze: Path) ->
 def test_projections_lie_in_the_ball_and_leave_what_is_inside(squeeze: Path, bound: float) -> None:
     x = pictures(4, 3, 24)
     far = torch.cat([pictures(2, 3, 24, seed=1), x[2:] + 0.001]).clamp(0, 1)
-    phi = features("squeeze", "a test", CPU, WeightsFolder(squeeze))
+    phi = Ppgd().features(context(data=squeeze))
     before = distances(phi(far), phi(x))
     found = project(phi, far, x, bound)
     assert (distances(phi(found), phi(x)) <= bound * (1 + 1e-3)).all()
@@ -58,7 +58,7 @@ def test_the_step_gains_most_among_moves_that_look_equally_long() -> None:
     def phi(z: Tensor) -> Tensor:
         return z.flatten(1) @ jacobian.T
 
-    found = seen_steepest(phi, torch.zeros_like(gradient), gradient, cg_steps=12)
+    found = steepest_step(phi, torch.zeros_like(gradient), gradient, cg_steps=12)
     for i in range(2):
         expected = torch.linalg.solve(jacobian.T @ jacobian, gradient[i].flatten())
         expected = expected / (jacobian @ expected).norm()
@@ -66,7 +66,7 @@ def test_the_step_gains_most_among_moves_that_look_equally_long() -> None:
 
 
 def test_no_gradient_no_move() -> None:
-    still = seen_steepest(
+    still = steepest_step(
         lambda z: z.flatten(1), torch.zeros(1, 1, 2, 2), torch.zeros(1, 1, 2, 2), 3
     )
     assert still.abs().max() == 0
@@ -76,7 +76,7 @@ def test_it_fools_within_the_bound(squeeze: Path) -> None:
     x = pictures(4, 3, 24)
     model, y = classified(x)
     attacked = Ppgd(bound=1.0).perturb(model, x, y, context(data=squeeze))
-    phi = features("squeeze", "a test", CPU, WeightsFolder(squeeze))
+    phi = Ppgd().features(context(data=squeeze))
     assert (distances(phi(attacked), phi(x)) <= 1.0 * (1 + 1e-3)).all()
     assert fooled(model, attacked, y).float().mean() >= 0.75
     assert model.batches[:-1] == [4] * 5  # and our own look

@@ -8,14 +8,21 @@ root of LPIPS with weight 1 for every channel.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from bench.attacks.adversarial.ascent import lengths
+from bench.attacks.adversarial.best import Noise
+from bench.learning.loop import Context
+from bench.method import Configured, Paper
 from bench.models.pretrained import WeightsFolder
 from bench.perception.distances.lpips import unit_length
-from bench.perception.distances.networks import Network, taps
+from bench.perception.distances.networks import ARCHITECTURES, Network, taps
 
 NEWTON, BISECTIONS = 10, 10
 """Numbers of steps of a projection, the authors' defaults."""
@@ -26,27 +33,44 @@ Features = Callable[[Tensor], Tensor]
 """Images, [n, C, H, W] -> phi, [n, features]."""
 
 
-def features(network: Network, what: str, device: torch.device, weights: WeightsFolder) -> Features:
-    """The map phi of one of the networks whose layers LPIPS compares.
+@dataclass(frozen=True)
+class NeuralThreatModel(Configured):
+    """The neural perceptual threat model of Laidlaw et al. (2021): images within a distance."""
 
-    Args:
-        network: its name.
-        what: the method that needs it, for the error message.
-        device: where images will be.
-        weights: where files of weights are looked for.
+    paper: ClassVar[Paper] = Paper(
+        "Laidlaw et al. (2021)",
+        "Perceptual adversarial robustness: defense against unseen threat models",
+        "https://arxiv.org/abs/2006.12655",
+    )
 
-    Raises:
-        MissingWeights: the file of the network's weights is not found.
-    """
-    layers = taps(network, what, device, weights)
+    network: Network = "squeeze"
+    """Network whose features define the distance; the paper's is AlexNet (alex), whose file of
+    weights is large."""
+    bound: Annotated[float, Field(gt=0)] = 0.5
+    """Largest distance from the original; .5 is the paper's on ImageNet with AlexNet."""
 
-    def phi(x: Tensor) -> Tensor:
-        parts = (
-            unit_length(tap).flatten(1) / (tap.shape[2] * tap.shape[3]) ** 0.5 for tap in layers(x)
-        )
-        return torch.cat(list(parts), dim=1)
+    def files(self, weights: WeightsFolder) -> tuple[Path, ...]:
+        """The weights of the network whose features define the distance."""
+        return weights.present((ARCHITECTURES[self.network].name,))
 
-    return phi
+    def features(self, context: Context) -> Features:
+        """The map phi. Raises MissingWeights if the file of the network's weights is missing."""
+        what = f"{self.name.upper()} ({self.network})"
+        layers = taps(self.network, what, context.device, context.weights)
+
+        def phi(x: Tensor) -> Tensor:
+            parts = (
+                unit_length(tap).flatten(1) / (tap.shape[2] * tap.shape[3]) ** 0.5
+                for tap in layers(x)
+            )
+            return torch.cat(list(parts), dim=1)
+
+        return phi
+
+    def random_start(self, x: Tensor, context: Context) -> Tensor:
+        """Images with normal noise of deviation .01, clipped to [0, 1]; the authors' default."""
+        noise = Noise(context.generator(f"{self.name}/start"))
+        return (x + noise.normal(x, 0.01)).clamp(0, 1)
 
 
 def distances(features: Tensor, reference: Tensor) -> Tensor:

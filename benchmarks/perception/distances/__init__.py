@@ -1,4 +1,4 @@
-"""Distances between images that are close to what people see, as differentiable costs."""
+"""Perceptual distances between images, as differentiable costs."""
 
 from __future__ import annotations
 

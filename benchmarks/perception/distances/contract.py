@@ -1,4 +1,4 @@
-"""What a distance between images is: built once from references, asked many times."""
+"""The contract of distances between images: built once from references, evaluated many times."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from torch import Tensor
 
 
 class Distance(Protocol):
-    """How far images are from the references this was built from.
+    """The distances of images from the references that it was built from.
 
-    What can be computed of the references alone was computed then, once. Distances are those of
-    the papers, unscaled; 0 or close to it where nothing changed.
+    Whatever depends on the references alone is computed once, at the start. Distances are those of
+    the papers, unscaled, and 0 or close to it for equal images.
     """
 
     def __call__(self, x: Tensor) -> Tensor:
         """Distances, [n], differentiable in x.
 
         Args:
-            x: [n, ...], x[i] to be compared with reference i.
+            x: [n, ...]; x[i] is compared with reference i.
 
         Raises:
-            ValueError: another number or shape than the references', or pixels outside [0, 1].
+            ValueError: x has another shape than the references, or pixels outside [0, 1].
         """
 
     def subset(self, rows: Tensor) -> Distance:
-        """The distance from some of the references: `rows` of them, [m] int64 or [n] bool."""
+        """The distance from the references at `rows`, [m] int64 or [n] bool."""
 
 
 Measure = Callable[[Tensor], Distance]
-"""What `load` returns: references, [n, ...], -> their Distance."""
+"""References, [n, ...] -> the Distance from them; what `load` returns."""
 
 
-def check_alike(x: Tensor, reference: Tensor) -> None:
-    """Raise ValueError unless both have one shape."""
-    if x.shape != reference.shape:
+def check_shape(x: Tensor, shape: tuple[int, ...]) -> None:
+    """Raise ValueError if images x do not have the shape of the references."""
+    if tuple(x.shape) != tuple(shape):
         raise ValueError(
-            f"images of shape {tuple(x.shape)} compared with references of {tuple(reference.shape)}"
+            f"images of shape {tuple(x.shape)} compared with references of {tuple(shape)}"
         )

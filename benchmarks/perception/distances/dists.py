@@ -1,4 +1,4 @@
-"""DISTS: structure and texture, compared over whole feature maps of a VGG without max pooling."""
+"""DISTS: similarity of structure and texture over whole feature maps of a VGG."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bench.errors import SuiteError
 from bench.models.pretrained import WeightsFolder
 from bench.models.weights import read_state
 from bench.perception import images
-from bench.perception.distances.lpips import check_shape
+from bench.perception.distances.contract import check_shape
 from bench.perception.distances.networks import ARCHITECTURES, Taps, coloured, taps
 
 C1 = C2 = 1e-6
@@ -21,7 +21,7 @@ C1 = C2 = 1e-6
 
 
 class L2Pooling(nn.Module):
-    """Ding et al. (2020), equation 2: the root of blurred squares, at every second pixel."""
+    """Ding et al. (2020), equation 2: the root of the blurred squares, with stride 2."""
 
     kernel: Tensor
 
@@ -41,7 +41,7 @@ class L2Pooling(nn.Module):
 
 @dataclass(frozen=True)
 class Statistics:
-    """A stage's features of the references, with what is needed of them: [n, C] each."""
+    """The features of images at one stage: centred, [n, C, h, w], mean and variance, [n, C]."""
 
     centred: Tensor
     mean: Tensor
@@ -49,7 +49,7 @@ class Statistics:
 
     @classmethod
     def of(cls, features: Tensor) -> Statistics:
-        """Over height and width of [n, C, h, w]."""
+        """The statistics over height and width of features [n, C, h, w]."""
         mean = features.mean(dim=(2, 3))
         centred = features - mean[:, :, None, None]
         return cls(centred, mean, centred.square().mean(dim=(2, 3)))
@@ -60,13 +60,13 @@ class Statistics:
 
 @dataclass(frozen=True)
 class Dists:
-    """Ding et al. (2020), equation 6: 1 - weighted texture and structure similarities.
+    """Ding et al. (2020), equation 6: 1 - the weighted similarities of texture and structure.
 
     Attributes:
         network: VGG-16 with L2 pooling.
-        alpha: weight of texture (means) of each channel of each stage; the image is the first.
-        beta: of structure (covariances). All weights of both sum to 1.
-        reference: statistics of the references, one a stage.
+        alpha: weights of texture (means), [C] for each stage; the image is the first stage.
+        beta: weights of structure (covariances), [C] for each stage. All weights sum to 1.
+        reference: statistics of the references at each stage.
         shape: of the references.
     """
 
@@ -83,27 +83,27 @@ class Dists:
         """The distance from these references, [n, C, H, W] in [0, 1]."""
         images.check(reference, "references")
         with torch.no_grad():
-            found = [Statistics.of(f) for f in (coloured(reference), *network(reference))]
-        return cls(network, alpha, beta, found, tuple(reference.shape))
+            stages = [Statistics.of(f) for f in (coloured(reference), *network(reference))]
+        return cls(network, alpha, beta, stages, tuple(reference.shape))
 
     def __call__(self, x: Tensor) -> Tensor:
         """Distances, [n]."""
         check_shape(x, self.shape)
         images.check(x)
-        similar = x.new_zeros(len(x))
+        similarity = x.new_zeros(len(x))
         stages = (coloured(x), *self.network(x))
-        for features, there, alpha, beta in zip(
+        for features, b, alpha, beta in zip(
             stages, self.reference, self.alpha, self.beta, strict=True
         ):
-            here = Statistics.of(features)
-            covariance = (here.centred * there.centred).mean(dim=(2, 3))
-            texture = (2 * here.mean * there.mean + C1) / (here.mean**2 + there.mean**2 + C1)
-            structure = (2 * covariance + C2) / (here.variance + there.variance + C2)
-            similar = similar + texture @ alpha + structure @ beta
-        return 1 - similar
+            a = Statistics.of(features)
+            covariance = (a.centred * b.centred).mean(dim=(2, 3))
+            texture = (2 * a.mean * b.mean + C1) / (a.mean**2 + b.mean**2 + C1)
+            structure = (2 * covariance + C2) / (a.variance + b.variance + C2)
+            similarity = similarity + texture @ alpha + structure @ beta
+        return 1 - similarity
 
     def subset(self, rows: Tensor) -> Dists:
-        """From some of the references."""
+        """The distance from the references at `rows`."""
         part = [stage[rows] for stage in self.reference]
         shape = (len(part[0].mean), *self.shape[1:])
         return Dists(self.network, self.alpha, self.beta, part, shape)
@@ -116,19 +116,19 @@ def dists(device: torch.device, weights: WeightsFolder) -> tuple[Taps, list[Tens
         MissingWeights: one of the files is missing.
     """
     path = weights.find("dists", "DISTS")
-    found = {name: value.float().flatten().to(device) for name, value in read_state(path).items()}
+    values = {name: value.float().flatten().to(device) for name, value in read_state(path).items()}
     channels = [3, *ARCHITECTURES["vgg"].channels]
-    if {name: len(value) for name, value in found.items()} != dict.fromkeys(
+    if {name: len(value) for name, value in values.items()} != dict.fromkeys(
         ("alpha", "beta"), sum(channels)
     ):
         raise SuiteError(f"weights: {path} has not DISTS' alpha and beta of {sum(channels)} each.")
-    total = found["alpha"].sum() + found["beta"].sum()
-    alpha, beta = ((found[name] / total).split(channels) for name in ("alpha", "beta"))
+    total = values["alpha"].sum() + values["beta"].sum()
+    alpha, beta = ((values[name] / total).split(channels) for name in ("alpha", "beta"))
     return taps("vgg", "DISTS", device, weights, with_l2_pooling), list(alpha), list(beta)
 
 
 def with_l2_pooling(layers: nn.Sequential) -> None:
-    """Put L2 pooling where max pooling was."""
+    """Replace max pooling by L2 pooling, in place."""
     for position, layer in enumerate(layers):
         if isinstance(layer, nn.MaxPool2d):
             layers[position] = L2Pooling()

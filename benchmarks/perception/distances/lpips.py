@@ -1,4 +1,4 @@
-"""LPIPS: distances between features that a network normalises at every pixel."""
+"""LPIPS: distances between a network's features, normalised at every pixel."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from bench.models.pretrained import WeightsFolder
 from bench.models.weights import load_exactly, read_state
 from bench.perception import images
-from bench.perception.distances.contract import check_alike
+from bench.perception.distances.contract import check_shape
 from bench.perception.distances.networks import ARCHITECTURES, Network, Taps, taps
 
 TINY = 1e-10
-"""Added to a feature vector's length before dividing, as Zhang et al.'s code has it."""
+"""Smallest length that feature vectors are divided by, as in Zhang et al.'s code."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class Lpips:
     """Zhang et al. (2018), equation 1, version 0.1: weighted squared differences, averaged.
 
     Attributes:
-        network: what sees the images.
-        heads: a weight for each channel of each tap, [C] each.
-        reference: the references' features, normalised, [n, C, h, w] each.
+        network: images -> features at several layers (taps).
+        heads: weights of the channels of each tap, [C] each.
+        reference: normalised features of the references at each tap, [n, C, h, w] each.
         shape: of the references.
     """
 
@@ -47,26 +47,21 @@ class Lpips:
         check_shape(x, self.shape)
         images.check(x)
         total = x.new_zeros(len(x))
-        for weight, tap, there in zip(self.heads, self.network(x), self.reference, strict=True):
-            apart = (unit_length(tap) - there).square().mean(dim=(2, 3))
-            total = total + apart @ weight
+        for head, tap, reference in zip(self.heads, self.network(x), self.reference, strict=True):
+            difference = (unit_length(tap) - reference).square().mean(dim=(2, 3))
+            total = total + difference @ head
         return total
 
     def subset(self, rows: Tensor) -> Lpips:
-        """From some of the references."""
+        """The distance from the references at `rows`."""
         part = [tap[rows] for tap in self.reference]
         return Lpips(self.network, self.heads, part, (len(part[0]), *self.shape[1:]))
 
 
-def check_shape(x: Tensor, shape: tuple[int, ...]) -> None:
-    """Raise ValueError unless x has this shape."""
-    check_alike(x, torch.empty(shape, device="meta"))
-
-
 def unit_length(features: Tensor) -> Tensor:
-    """Every pixel's feature vector divided by its length; [n, C, h, w].
+    """Feature vectors of all pixels divided by their lengths, [n, C, h, w].
 
-    The length's root is taken of a sum that is never 0, so that dark pixels have a gradient.
+    The argument of the root is never 0, so that pixels without features have a gradient.
     """
     return features * (features.square().sum(dim=1, keepdim=True) + TINY**2).rsqrt()
 

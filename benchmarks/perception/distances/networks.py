@@ -27,8 +27,8 @@ class Architecture:
     Attributes:
         name: torchvision's, and that of the file of weights.
         taps: positions in `features`, the ReLUs that Zhang et al. (2018) take.
-        channels: of each tap.
-        smallest: side of the smallest image that reaches the last tap.
+        channels: number of channels of each tap.
+        smallest: side of the smallest image from which the last tap has a pixel.
     """
 
     name: str
@@ -47,7 +47,7 @@ ARCHITECTURES: dict[Network, Architecture] = {
 
 
 class Taps(nn.Module):
-    """Images -> outputs of some layers, frozen. Grey images are shown to all three channels."""
+    """Images -> outputs of some layers of a frozen network; grey images fill all channels."""
 
     mean: Tensor
     std: Tensor
@@ -61,18 +61,18 @@ class Taps(nn.Module):
         self.requires_grad_(False).eval()
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """Pixels in [0, 1], [n, 1 or 3, H, W] -> one tensor a tap."""
+        """Pixels in [0, 1], [n, 1 or 3, H, W] -> features, [n, C, h, w] for each tap."""
         if min(x.shape[-2:]) < self.architecture.smallest:
             raise Skip(
                 f"{self.architecture.name} sees images of {self.architecture.smallest} pixels or "
                 f"more, these have {x.shape[-2]} x {x.shape[-1]}"
             )
-        out, found = (coloured(x) - self.mean) / self.std, []
+        out, features = (coloured(x) - self.mean) / self.std, []
         for position, layer in enumerate(self.layers):
             out = layer(out)
             if position in self.architecture.taps:
-                found.append(out)
-        return found
+                features.append(out)
+        return features
 
 
 def coloured(x: Tensor) -> Tensor:
@@ -92,9 +92,9 @@ def taps(
     """A network's taps with its ImageNet weights.
 
     Args:
-        network: which.
-        what: what needs it, for the message.
-        device: where it shall run.
+        network: its name.
+        what: what needs the network, for the error message.
+        device: where the network will run.
         weights: where files of weights are looked for.
         change: alters the layers in place before they are used (DISTS replaces the pooling).
 
@@ -104,20 +104,20 @@ def taps(
     """
     architecture = ARCHITECTURES[network]
     layers = _layers(architecture.name, weights.find(architecture.name, what))
-    layers = nn.Sequential(*layers)  # a list of its own, so that changes stay with who made them
+    layers = nn.Sequential(*layers)  # a new container, so that changes do not reach the cached one
     if change:
         change(layers)
-    found = Taps(layers, architecture)
-    # `to` moves a module in place: what is kept for the next caller stays where it is.
-    return found if device.type == "cpu" else copy.deepcopy(found).to(device)
+    network_taps = Taps(layers, architecture)
+    # `to` moves a module in place, and the cached layers must stay on the CPU.
+    return network_taps if device.type == "cpu" else copy.deepcopy(network_taps).to(device)
 
 
 @cache
 def _layers(name: str, path: Path) -> nn.Sequential:
-    """`features` of one of torchvision's classifiers, read once."""
-    with torch.device("meta"):  # nothing is drawn that the file overwrites at once
+    """The layers `features` of one of torchvision's classifiers, read once."""
+    with torch.device("meta"):  # no initial weights are drawn, because the file replaces them
         layers: nn.Sequential = getattr(torchvision_models(), name)(weights=None).features
-    own = {k: v.float() for k, v in read_state(path).items() if k.startswith("features.")}
-    state = {k.removeprefix("features."): v for k, v in own.items()}
+    weights = {k: v.float() for k, v in read_state(path).items() if k.startswith("features.")}
+    state = {k.removeprefix("features."): v for k, v in weights.items()}
     load_exactly(layers, state, path, f"torchvision's {name}")
     return layers

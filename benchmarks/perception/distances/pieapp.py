@@ -17,15 +17,15 @@ from bench.errors import Skip
 from bench.models.pretrained import WeightsFolder
 from bench.models.weights import load_exactly, read_state
 from bench.perception import images
-from bench.perception.distances.lpips import check_shape
+from bench.perception.distances.contract import check_shape
 from bench.perception.distances.networks import coloured
 
-PATCH = 64  # pixels, Prashnani et al. (2018), section 5
-STRIDE = 27  # between patches, the authors' sparse sampling
+PATCH = 64  # side of a patch in pixels, Prashnani et al. (2018), section 5
+STRIDE = 27  # largest distance between patches in pixels, the authors' sparse sampling
 CHANNELS = (3, 64, 64, 64, 128, 128, 128, 256, 256, 256, 512, 512)
 POOLED_AFTER, KEPT_AFTER = (2, 4, 6, 8, 10), (3, 5, 7, 9, 11)
 AT_ONCE = 100
-"""Patches that pass through at once; the activations of 100 take about 1 GiB with gradients."""
+"""Patches in a forward pass; the activations of 100 take about 1 GiB with gradients."""
 
 
 class PieAppNetwork(nn.Module):
@@ -40,7 +40,7 @@ class PieAppNetwork(nn.Module):
         self.ref_score_subtract = nn.Linear(1, 1)
 
     def features(self, patches: Tensor) -> Tensor:
-        """Patches, [p, 3, 64, 64], BGR from 0 to 255 -> [p, 120832]; the last 2,048 are coarse."""
+        """Patches, [p, 3, 64, 64], BGR in [0, 255] -> [p, 120832]; the last 2,048 are coarse."""
         out, kept = patches, []
         for layer in range(1, len(CHANNELS)):
             out = self.get_submodule(f"conv{layer}")(out).relu()
@@ -51,7 +51,7 @@ class PieAppNetwork(nn.Module):
         return torch.cat(kept, dim=1)
 
     def judge(self, difference: Tensor) -> tuple[Tensor, Tensor]:
-        """Features of a reference less those of its distortion -> score and weight, [p] each."""
+        """Features of references less those of distortions -> scores and weights, [p] each."""
         score = 0.01 * self.fc2_score(self.fc1_score(difference).relu())
         coarse = difference[:, -self.fc1_weight.in_features :]
         weight = self.fc2_weight(self.fc1_weight(coarse).relu()) + 1e-6
@@ -62,13 +62,13 @@ class PieAppNetwork(nn.Module):
 class PieApp:
     """Prashnani et al. (2018): the weighted mean of the scores of patches of 64 x 64 pixels.
 
-    Patches cover the whole image: as many as at the authors' sparse stride of 27, and one more
-    where that would leave a strip at the border (at 299 pixels ten starts an axis, not nine), so
-    that every pixel has a gradient. A score need not be 0 where nothing changed.
+    Patches cover the whole image, so that every pixel has a gradient: as many as with the authors'
+    sparse stride of 27, and one more if that leaves a strip at the border (at 299 pixels ten along
+    an axis, not nine). The distance of equal images need not be 0.
 
     Attributes:
-        network: with its weights.
-        reference: features of every patch, [n, patches, 120832].
+        network: with the authors' weights.
+        reference: features of the references' patches, [n, patches, 120832].
         shape: of the references.
     """
 
@@ -81,19 +81,20 @@ class PieApp:
         """The distance from these references, [n, C, H, W] in [0, 1], 64 pixels or more a side."""
         images.check(reference, "references")
         with torch.no_grad():
-            cut = patches(reference)
-            features = torch.cat([network.features(part) for part in cut.split(AT_ONCE)])
+            parts = patches(reference).split(AT_ONCE)
+            features = torch.cat([network.features(part) for part in parts])
         return cls(network, features.unflatten(0, (len(reference), -1)), tuple(reference.shape))
 
     def __call__(self, x: Tensor) -> Tensor:
         """Distances, [n]."""
         check_shape(x, self.shape)
         images.check(x)
-        cut, there = patches(x), self.reference.flatten(0, 1)
+        parts_of_x = patches(x).split(AT_ONCE)
+        reference = self.reference.flatten(0, 1).split(AT_ONCE)
         parts = [
-            # Activations of one part at a time are kept; the backward pass computes them anew.
-            checkpoint(self._judge, here, ref, use_reentrant=False)
-            for here, ref in zip(cut.split(AT_ONCE), there.split(AT_ONCE), strict=True)
+            # The backward pass computes activations again, one part at a time.
+            checkpoint(self._judge, part, features, use_reentrant=False)
+            for part, features in zip(parts_of_x, reference, strict=True)
         ]
         score, weight = (
             torch.cat(values).unflatten(0, (len(x), -1)) for values in zip(*parts, strict=True)
@@ -101,23 +102,24 @@ class PieApp:
         return (score * weight).sum(dim=1) / weight.sum(dim=1)
 
     def subset(self, rows: Tensor) -> PieApp:
-        """From some of the references."""
+        """The distance from the references at `rows`."""
         part = self.reference[rows]
         return PieApp(self.network, part, (len(part), *self.shape[1:]))
 
-    def _judge(self, here: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
-        return self.network.judge(there - self.network.features(here))
+    def _judge(self, part: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores and weights of patches, given the features of their references, [p] each."""
+        return self.network.judge(reference - self.network.features(part))
 
 
 def starts(side: int) -> list[int]:
-    """Where patches begin along a side: from end to end, at most STRIDE apart."""
-    room = side - PATCH
-    gaps = math.ceil(room / STRIDE)
-    return [round(room * i / gaps) for i in range(gaps + 1)] if gaps else [0]
+    """First pixels of the patches along a side, evenly spaced and at most STRIDE apart."""
+    last = side - PATCH
+    gaps = math.ceil(last / STRIDE)
+    return [round(last * i / gaps) for i in range(gaps + 1)] if gaps else [0]
 
 
 def patches(x: Tensor) -> Tensor:
-    """Images in [0, 1], [n, 1 or 3, H, W] -> [n x patches, 3, 64, 64], BGR from 0 to 255."""
+    """Images in [0, 1], [n, 1 or 3, H, W] -> [n * patches, 3, 64, 64], BGR in [0, 255]."""
     height, width = x.shape[-2:]
     if min(height, width) < PATCH:
         raise Skip(f"PieAPP judges images of {PATCH} pixels or more, these have {height} x {width}")
@@ -133,7 +135,7 @@ def patches(x: Tensor) -> Tensor:
 def pieapp(device: torch.device, weights: WeightsFolder) -> PieAppNetwork:
     """The network with its weights. Raises MissingWeights where their file is missing."""
     network = _network(weights.find("pieapp", "PieAPP"))
-    # `to` moves a module in place: what is kept for the next caller stays where it is.
+    # `to` moves a module in place, and the cached network must stay on the CPU.
     return network if device.type == "cpu" else copy.deepcopy(network).to(device)
 
 

@@ -1,4 +1,4 @@
-"""1 - SSIM, the cost of section 3.1, and the squared Euclidean distance for inputs of any kind."""
+"""1 - SSIM, the cost of section 3.1 of Hua et al. (2021), and the squared Euclidean distance."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from torch import Tensor
 
 from bench.perception import images
 from bench.perception.blurs import Padding, blur
-from bench.perception.distances.contract import check_alike
+from bench.perception.distances.contract import check_shape
 
 C1, C2 = 0.01**2, 0.03**2
 """Constants of Wang et al. (2004), section III.B, for pixels from 0 to 1."""
@@ -15,7 +15,7 @@ C1, C2 = 0.01**2, 0.03**2
 class Dissimilarity:
     """1 - mean SSIM over windows and channels, Wang et al. (2004), equation 13; in [0, 2].
 
-    No downsampling, population variances, every channel by itself.
+    Images are not downsampled, variances are those of the population, and channels are averaged.
     """
 
     def __init__(self, reference: Tensor, padding: Padding = "valid") -> None:
@@ -28,7 +28,7 @@ class Dissimilarity:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Distances, [n]."""
-        check_alike(x, self.reference)
+        check_shape(x, self.reference.shape)
         images.check(x)
         mean = self._blur(x)
         variance = self._blur(x**2) - mean**2
@@ -38,7 +38,7 @@ class Dissimilarity:
         return 1 - (luminance * structure).flatten(1).mean(dim=1)
 
     def subset(self, rows: Tensor) -> Dissimilarity:
-        """From some of the references."""
+        """The distance from the references at `rows`."""
         part = object.__new__(Dissimilarity)
         part.reference, part.padding, part._blur = self.reference[rows], self.padding, self._blur
         part._mean, part._variance = self._mean[rows], self._variance[rows]
@@ -46,9 +46,9 @@ class Dissimilarity:
 
 
 class SquaredL2:
-    """|x - reference|_2^2, for inputs of any shape and range.
+    """|x - reference|_2^2, the transport cost of Sinha et al. (2018), for inputs of any shape.
 
-    The transport cost of Sinha et al. (2018); unlike the norm it has a gradient at the reference.
+    Unlike the norm it has a gradient at the reference.
     """
 
     def __init__(self, reference: Tensor) -> None:
@@ -56,9 +56,9 @@ class SquaredL2:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Distances, [n]."""
-        check_alike(x, self.reference)
+        check_shape(x, self.reference.shape)
         return (x - self.reference).flatten(1).square().sum(dim=1)
 
     def subset(self, rows: Tensor) -> SquaredL2:
-        """From some of the references."""
+        """The distance from the references at `rows`."""
         return SquaredL2(self.reference[rows])

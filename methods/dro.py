@@ -1,4 +1,4 @@
-"""DRO training: fine-tune on the attacks that a moving model could not withstand."""
+"""DRO training: fine-tune a model on attacks that were made while it was trained."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Annotated, ClassVar, Literal
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from bench.attacks.adversarial.inner import BatchAttack, InnerProblem
 from bench.learning.loop import Context
+from bench.learning.losses import weighted_loss
 from bench.learning.sampling import WeightedSplit, drawn
 from bench.learning.settings import Recipe
 from bench.learning.split import Batch, Split
@@ -25,20 +25,20 @@ from bench.models.weights import sha256_of
 from bench.perception.distances import files_of
 from bench.tracks.robust_fairness import FairTrainer, GroupTask
 
-FIRST = 0
-"""The seed of theta_0 and D_rob where all seeds share them."""
+SHARED_SEED = 0
+"""The seed of theta_0 and D_rob if all seeds share them."""
 
 
 @dataclass(frozen=True)
 class DRO(FairTrainer):
     """Hua et al. (2021), section 4, Algorithms 4.1 and 4.2.
 
-    Algorithm 4.1 lets a model learn and attacks it while it learns: every attack is kept with the
-    moment it was made as its weight, so that later ones weigh more (D_rob). Algorithm 4.2 starts
-    anew from the pretrained model and learns from D_rob, drawn in proportion to the weights.
+    Algorithm 4.1 trains a model and attacks it during training. Every attacked sample is added to
+    D_rob with a weight that grows with the time of the attack. Algorithm 4.2 starts again from the
+    pretrained model and trains it on D_rob, drawn in proportion to the weights.
 
     Weights are as printed: an original weighs 1, the i-th attack of round k weighs (k - 1) N + i,
-    and a draw's step is multiplied by its weight once more. Originals hardly count after that.
+    and a sample's loss is multiplied by its weight again. Originals hardly count after that.
     """
 
     paper: ClassVar[Paper] = Paper(
@@ -50,33 +50,33 @@ class DRO(FairTrainer):
     attack: Literal[
         "pieapp", "ssim", "lpips_squeeze", "lpips_alex", "lpips_vgg", "dists", "l2", "pgd"
     ] = "pieapp"
-    """What solves the inner problem: Algorithm 3.1 with that cost; ssim is the one step of
-    equation 3.4, pgd equation 3.5 without a cost."""
+    """Attack that solves the inner problem: Algorithm 3.1 with this cost. ssim is the one step of
+    equation 3.4, pgd is equation 3.5, without a cost."""
     steps: Annotated[int, Field(ge=1)] = 100
     """N of Algorithm 3.1; 100 is the paper's (section 3.2)."""
     epsilon: Annotated[float, Field(gt=0)] = 0.1
-    """Size of a step of the attack; .1 is the paper's (section 3.2), 10 that of ssim's one step."""
+    """Size of a step of the attack; the paper's is .1 (section 3.2), and 10 for ssim's one step."""
     cost_weight: Annotated[float, Field(ge=0)] = 1.0
-    """Lambda, what distance costs; 1 is the paper's (section 3.2)."""
+    """Lambda, the weight of the cost; 1 is the paper's (section 3.2)."""
     confidence: Annotated[float, Field(ge=0)] = 0.0
-    """By how much the wrong class must lead before an attack stops: a of Algorithm 3.1."""
+    """A of Algorithm 3.1: lead of another class's logit at which an attack stops."""
     early_stop: bool = True
-    """Algorithm 3.1, line 5: a sample that is misclassified leaves; False takes all steps."""
+    """Whether attacks stop at misclassified samples (Algorithm 3.1, line 5) or take all steps."""
     warm_start: bool = False
-    """Begin an attack at the last one on the same training sample, not at the sample itself."""
+    """Whether an attack starts from the last attack on the same training sample."""
     t_1: Annotated[int, Field(ge=1)] = 2
-    """Rounds of Algorithm 4.1; each attacks as many samples as there are. Ours."""
+    """Number of rounds of Algorithm 4.1, each with as many attacks as there are samples. Ours."""
     t_2: Annotated[int, Field(ge=1)] = 2
-    """Passes of Algorithm 4.2 over D_rob, the best one kept on validation data. Ours."""
+    """Number of passes of Algorithm 4.2 over D_rob; validation data selects the best. Ours."""
     learning_rate: Annotated[float, Field(gt=0)] = 0.01
-    """Alpha of both algorithms, of plain SGD; for a sample of mean weight. Ours."""
+    """Alpha of both algorithms, the learning rate of SGD for a sample of mean weight. Ours."""
     batch: Annotated[int, Field(ge=1)] = 64
-    """Samples that are learnt from, then attacked, at once; 1 is Algorithms 4.1 and 4.2 to the
-    letter."""
+    """Number of samples in a training step and in the attacks after it; 1 in Algorithms 4.1 and
+    4.2."""
     original_weight: Annotated[float, Field(gt=0)] = 1.0
     """P_i of the training samples themselves; 1 is the paper's."""
     adversarial_set: Literal["one", "each"] = "one"
-    """one: theta_0 and D_rob of seed 0 serve all seeds, as in the paper; each: every seed makes its
+    """one: all seeds use theta_0 and D_rob of seed 0, as in the paper; each: every seed makes its
     own."""
 
     def files(self, weights: WeightsFolder) -> tuple[Path, ...]:
@@ -85,7 +85,7 @@ class DRO(FairTrainer):
 
     def train(self, task: GroupTask, context: Context) -> nn.Module:
         """Algorithm 4.2 on what Algorithm 4.1 made, once for all seeds."""
-        seed = FIRST if self.adversarial_set == "one" else context.seed
+        seed = SHARED_SEED if self.adversarial_set == "one" else context.seed
         attack = self._problem().on(task.kind, task.shape, task.device, context.weights)
         start = task.pretrained(context, seed)
         robust = context.shared(
@@ -98,7 +98,7 @@ class DRO(FairTrainer):
         split = robust.joined(task.train, self.original_weight)
         recipe = self._recipe(self.t_2, watched=True)
         return context.train(
-            copy.deepcopy(start), split, weighted_loss(split.weight), recipe=recipe
+            copy.deepcopy(start), split, loss_by_weight(split.weight), recipe=recipe
         )
 
     def _generate(
@@ -115,36 +115,37 @@ class DRO(FairTrainer):
         latest = train.x.float() if self.warm_start else None
         steps, stopped = [], []
         for k in range(1, self.t_1 + 1):
-            now = robust.joined(train, self.original_weight)
-            index = drawn(now.weight, n, context.generator(f"dro/round {k}")).to(task.device)
-            sample = now.subset(index)
-            source = robust.sources(n)[index]
-            # A draw may hold a sample twice: as a split of its own it is met as often.
-            round_ = Split.of(sample.inputs, sample.y, sample.b)
+            d = robust.joined(train, self.original_weight)
+            index = drawn(d.weight, n, context.generator(f"dro/round {k}")).to(task.device)
+            sample = d.subset(index)
+            sources = robust.sources(n)[index]
+            # A sample may be drawn twice; in a new split it is visited twice as well.
+            split = Split.of(sample.inputs, sample.y, sample.b)
 
-            def keep(model: Backbone, batch: Batch, source: Tensor = source) -> None:
-                of = source[batch.index]
-                begin = batch.x.float() if latest is None else latest[of]
-                found = attack(model, batch.x, batch.y, begin)
-                robust.append(found.x, of)
+            def attack_batch(model: Backbone, batch: Batch, sources: Tensor = sources) -> None:
+                source = sources[batch.index]
+                start = batch.x.float() if latest is None else latest[source]
+                attacked = attack(model, batch.x, batch.y, start)
+                robust.append(attacked.x, source)
                 if latest is not None:
-                    latest[of] = found.x
-                steps.append(found.steps)
-                stopped.append(found.stopped)
+                    latest[source] = attacked.x
+                steps.append(attacked.steps)
+                stopped.append(attacked.stopped)
 
             context.train(
                 model,
-                round_,
-                weighted_loss(sample.weight),
+                split,
+                loss_by_weight(sample.weight),
                 stage=f"round {k}",
                 recipe=self._recipe(1),
-                after=keep,
+                after=attack_batch,
             )
         context.chosen["steps an attack"] = float(torch.cat(steps).double().mean())
         context.chosen["attacks that stopped early"] = float(torch.cat(stopped).double().mean())
         return robust
 
     def _problem(self) -> InnerProblem:
+        """The inner problem with the attack of these fields."""
         confidence = self.confidence if self.early_stop else None
         return InnerProblem(self.attack, self.steps, self.epsilon, self.cost_weight, confidence)
 
@@ -153,11 +154,11 @@ class DRO(FairTrainer):
         return Recipe(epochs, self.batch, self.learning_rate, 0.0, falls=False, watched=watched)
 
     def _decided_by(self, weights: WeightsFolder) -> dict[str, str | bool | int | float | None]:
-        """What Algorithm 4.1 depends on besides task, theta_0 and seed."""
+        """Everything that decides D_rob besides task, theta_0 and seed."""
         later = ("t_2", "adversarial_set")
-        mine = {name: value for name, value in self.parameters.items() if name not in later}
+        earlier = {name: value for name, value in self.parameters.items() if name not in later}
         files = " ".join(sha256_of(path) for path in self.files(weights))
-        return {**mine, "revision": self.revision, "files": files}
+        return {**earlier, "revision": self.revision, "files": files}
 
 
 class RobustSet(nn.Module):
@@ -205,12 +206,6 @@ class RobustSet(nn.Module):
         return WeightedSplit.weighing(Split.of(x, train.y[source], train.b[source]), weight)
 
 
-def weighted_loss(weight: Tensor) -> Callable[[nn.Module, Batch], Tensor]:
-    """Line 5 of both algorithms: P_i times a sample's loss; P_i over the mean of all P, [n]."""
-    relative = weight / weight.mean()
-
-    def loss(model: nn.Module, batch: Batch) -> Tensor:
-        each = F.cross_entropy(model(batch.x), batch.y, reduction="none")
-        return (relative[batch.index] * each).mean()
-
-    return loss
+def loss_by_weight(weight: Tensor) -> Callable[[nn.Module, Batch], Tensor]:
+    """The loss of line 5 of both algorithms, with weights P_i / mean(P) of the samples, [n]."""
+    return weighted_loss(weight / weight.mean())

@@ -1,4 +1,4 @@
-"""Perceptual-DRO: raise the loss while a model of human perception sees hardly any change."""
+"""Perceptual-DRO: increase the loss while a model of perception notices hardly any change."""
 
 from __future__ import annotations
 
@@ -24,7 +24,13 @@ LOSSES = {"cross_entropy": ascent.cross_entropy, "lead": ascent.lead}
 
 @dataclass(frozen=True)
 class Scale:
-    """What goes well with a cost: the loss to climb, epsilon and lambda of Algorithm 3.1."""
+    """Settings of Algorithm 3.1 that suit a cost.
+
+    Attributes:
+        loss: the loss that is maximised.
+        step_size: epsilon.
+        weight: lambda.
+    """
 
     loss: Literal["cross_entropy", "lead"]
     step_size: float
@@ -39,8 +45,9 @@ SCALES = {"lpips": Scale("lead", 0.002, 150.0)}  # docs/perception.md, "Steps an
 class PerceptualDro(Attacker):
     """Hua et al. (2021), Algorithm 3.1, and the one-step attack of equation 3.4.
 
-    Climbs loss - lambda c_0 by plain gradient steps; an image is done once another class leads
-    by more than a. PieAPP is the paper's cost; the others stand in where its weights are missing.
+    It maximises loss - lambda c_0 by plain gradient steps. An image is finished once another class
+    leads by more than a. PieAPP is the paper's cost; the others replace it if its weights are
+    missing.
     """
 
     paper: ClassVar[Paper] = Paper(
@@ -50,44 +57,46 @@ class PerceptualDro(Attacker):
     )
 
     cost: Literal["pieapp", "ssim", "lpips", "dists", "l2", "ssim_step"] = "pieapp"
-    """c_0, what must stay small. ssim_step is the one-step attack of section 3.1, for which
-    epsilon alone counts."""
+    """c_0, the distance that is kept small. ssim_step is the one-step attack of section 3.1, which
+    uses only epsilon and quantised."""
     network: Literal["squeeze", "alex", "vgg"] = "squeeze"
-    """Whose features LPIPS compares."""
+    """Network whose features LPIPS compares."""
     steps: Annotated[int, Field(ge=1)] = 100
     """N; 100 is the paper's (section 3.2)."""
     loss: Literal["auto", "cross_entropy", "lead"] = "auto"
-    """What is climbed: cross-entropy, the paper's, or the lead of the best other logit over the
-    true one, whose gradient does not fade where the model is sure. auto: lead for lpips."""
+    """Loss that is maximised: cross_entropy, the paper's, or the lead of another class's logit
+    over the true one, whose gradient does not vanish for confident models. auto: lead for lpips,
+    otherwise cross_entropy."""
     step_size: Annotated[float, Field(gt=0)] | Literal["auto"] = "auto"
-    """Epsilon, which multiplies the gradient as it is. auto: the paper's .1, .002 for lpips."""
+    """Epsilon, the factor of the gradient. auto: .002 for lpips, otherwise the paper's .1."""
     weight: Annotated[float, Field(ge=0)] | Literal["auto"] = "auto"
-    """Lambda. auto: the paper's 1, 150 for lpips, whose curvature it must outweigh."""
+    """Lambda. auto: 150 for lpips, to outweigh its curvature, otherwise the paper's 1."""
     confidence: Annotated[float, Field(ge=0)] = 0.0
-    """A, by how much another class's logit must lead before an image is done."""
+    """A, the lead of another class's logit at which an image is finished."""
     quantised: bool = False
-    """Whether the model is shown, and given back are, images of 8 bits a channel at every step."""
+    """Whether every iterate is rounded to 8 bits per channel before the model or the judge sees
+    it."""
     epsilon: Annotated[float, Field(gt=0)] = 10.0
-    """Length of the one step of equation 3.4, pixels from 0 to 1; 10 is that of Figure 3.1."""
+    """Length of the one step of equation 3.4 for pixels in [0, 1]; 10 is that of Figure 3.1."""
 
     @property
     def scale(self) -> Scale:
-        """Loss, epsilon and lambda with what was left to `auto` filled in."""
-        own = SCALES.get(self.cost, PAPERS)
+        """Loss, epsilon and lambda, with `auto` replaced by the settings of the cost."""
+        default = SCALES.get(self.cost, PAPERS)
         return Scale(
-            own.loss if self.loss == "auto" else self.loss,
-            own.step_size if self.step_size == "auto" else self.step_size,
-            own.weight if self.weight == "auto" else self.weight,
+            default.loss if self.loss == "auto" else self.loss,
+            default.step_size if self.step_size == "auto" else self.step_size,
+            default.weight if self.weight == "auto" else self.weight,
         )
 
     @property
     def measure(self) -> str:
-        """The name of the cost among `bench.perception.distances`; empty for the one step."""
-        named = {"ssim": "ssim_same", "lpips": f"lpips_{self.network}", "ssim_step": ""}
-        return named.get(self.cost, self.cost)
+        """The name of the cost in `bench.perception.distances`; empty for the one step."""
+        names = {"ssim": "ssim_same", "lpips": f"lpips_{self.network}", "ssim_step": ""}
+        return names.get(self.cost, self.cost)
 
     def files(self, weights: WeightsFolder) -> tuple[Path, ...]:
-        """Weights of the cost's network."""
+        """The weights of the cost's network."""
         return weights.present(files_of(self.measure))
 
     def perturb(self, model: nn.Module, x: Tensor, y: Tensor, context: Context) -> Tensor:
@@ -97,7 +106,7 @@ class PerceptualDro(Attacker):
         return attack(model, x, y).x
 
     def _climb(self, context: Context) -> ascent.Ascent:
-        """Algorithm 3.1. Raises Skip where the cost's weights are missing."""
+        """Algorithm 3.1. Raises Skip if the weights of the cost are missing."""
         cost = load(self.measure, context.device, context.weights)
         if files := files_of(self.measure):
             context.chosen["cost's weights"] = context.weights.described(files)
@@ -114,7 +123,7 @@ class PerceptualDro(Attacker):
         )
 
     def _one_step(self, model: nn.Module, x: Tensor, y: Tensor) -> ascent.Attacked:
-        """Equation 3.4."""
+        """The one step of equation 3.4."""
         attacked = one_step(model, x, y, self.epsilon)
         if self.quantised:
             return ascent.Attacked(eight_bit(attacked.x), attacked.steps, attacked.stopped)

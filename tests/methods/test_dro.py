@@ -13,7 +13,7 @@ from bench.attacks.adversarial.ascent import Attacked
 from bench.errors import Skip
 from bench.learning.loop import Context
 from bench.learning.split import Batch
-from bench.methods.dro import DRO, RobustSet, weighted_loss
+from bench.methods.dro import DRO, RobustSet, loss_by_weight
 from bench.tracks.robust_fairness import GroupTask
 from tests import tiny_groups, tiny_tasks
 
@@ -92,7 +92,7 @@ def test_the_loss_is_weighed_by_p_over_its_mean() -> None:
     x, y, index = torch.randn(2, 3), torch.tensor([0, 1]), torch.tensor([3, 0])
     each = F.cross_entropy(model(x), y, reduction="none")
     expected = (each[0] * 2.0 + each[1] * 0.5) / 2
-    assert torch.allclose(weighted_loss(weight)(model, Batch(x, y, y, index)), expected)
+    assert torch.allclose(loss_by_weight(weight)(model, Batch(x, y, y, index)), expected)
 
 
 def test_the_final_model_learns_from_d_rob_by_plain_sgd_at_alpha() -> None:
@@ -185,7 +185,7 @@ def test_the_second_update_of_a_sample_is_as_strong_as_its_weight() -> None:
     start = task.pretrained(trial_on(task))
     index = call.split.order(task.seed, 0)
     start.zero_grad()  # training left some
-    loss = weighted_loss(call.split.weight)(start, call.split.batch(index))  # type: ignore[attr-defined]
+    loss = loss_by_weight(call.split.weight)(start, call.split.batch(index))  # type: ignore[attr-defined]
     loss.backward()
     expected = torch.cat([(p - 0.5 * p.grad).flatten() for p in start.parameters()])  # type: ignore[operator]
     assert torch.allclose(weights_of(model), expected, atol=1e-6)

@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from bench.errors import BenchError, UsageError
 from bench.reports.pages.feed import FEED, with_address
-from bench.reports.site import MANIFEST, build
+from bench.reports.site import MANIFEST, build, remove_emptied
 from bench.result import Store, write_atomically
 
 NO_JEKYLL = ".nojekyll"
@@ -35,11 +35,6 @@ class Changes:
     removed: list[str]
     kept: list[str]
     """Gone from the site, but somebody changed them in the place: they stay."""
-
-    @property
-    def any(self) -> bool:
-        """Whether there is something to do."""
-        return bool(self.new or self.replaced or self.removed)
 
 
 @contextmanager
@@ -72,37 +67,6 @@ def site_of(results: Path, address: str = "") -> Iterator[Files]:
         yield files | {MANIFEST: root / MANIFEST}
 
 
-def decide(
-    files: Files, owned: Mapping[str, str], held: Callable[[str], str | None], place: str
-) -> Changes:
-    """What publishing changes.
-
-    Args:
-        files: The site.
-        owned: SHA-256 of the files that the site put there, by its manifest.
-        held: SHA-256 of what stands under a name in the place now; None for nothing.
-        place: What to call the place in a message.
-
-    Raises:
-        BenchError: A file of somebody else stands where one of ours should go.
-    """
-    new, replaced = [], []
-    for name, path in files.items():
-        current = held(name)
-        if current is None:
-            new.append(name)
-        elif current != sha256(path):
-            if name not in owned and name != MANIFEST:
-                raise BenchError(
-                    f"{place}: {name} is not from an earlier publication. Move it away, or "
-                    "publish elsewhere."
-                )
-            replaced.append(name)
-    gone = [name for name in owned if name not in files and held(name) is not None]
-    removed = [name for name in gone if held(name) == owned[name]]
-    return Changes(new, replaced, removed, [name for name in gone if name not in removed])
-
-
 @dataclass(frozen=True)
 class Folder:
     """A folder that a web server serves, or one to copy from."""
@@ -122,8 +86,19 @@ class Folder:
             raise BenchError(
                 f"{self.root}: holds files that bench did not publish. Name an empty folder."
             )
-        owned = read_manifest(known.read_bytes(), str(known)) if known.is_file() else {}
-        return decide(files, owned, self._held, str(self.root))
+        owned = read_manifest(known)
+        held = {name: self._held(name) for name in dict.fromkeys((*files, *owned))}
+        new = [name for name in files if held[name] is None]
+        replaced = [n for n in files if held[n] is not None and held[n] != sha256(files[n])]
+        for name in replaced:
+            if name not in owned and name != MANIFEST:
+                raise BenchError(
+                    f"{self.root}: {name} is not from an earlier publication. Move it away, or "
+                    "publish elsewhere."
+                )
+        gone = [name for name in owned if name not in files and held[name] is not None]
+        removed = [name for name in gone if held[name] == owned[name]]
+        return Changes(new, replaced, removed, [name for name in gone if name not in removed])
 
     def publish(self, files: Files) -> str:
         """Write what changed, file by file; whoever opens a page sees the old one or the new.
@@ -135,14 +110,13 @@ class Folder:
         known = self.root / MANIFEST
         ours = {name: sha256(path) for name, path in files.items() if name != MANIFEST}
         try:
-            old = read_manifest(known.read_bytes(), str(known)) if known.is_file() else {}
-            write_atomically(known, manifest(old | ours))
+            write_atomically(known, manifest(read_manifest(known) | ours))
             for name in (*changes.new, *changes.replaced):
                 if name != MANIFEST:
                     write_atomically(self.root / name, files[name].read_text(encoding="utf-8"))
             for name in changes.removed:
                 (self.root / name).unlink()
-                _remove_emptied((self.root / name).parent, self.root)
+                remove_emptied((self.root / name).parent, self.root)
             write_atomically(known, files[MANIFEST].read_text(encoding="utf-8"))
         except OSError as error:
             raise BenchError(f"{self.root}: cannot write here ({error.strerror}).") from error
@@ -166,26 +140,25 @@ def manifest(digests: Mapping[str, str]) -> str:
     return json.dumps(dict(sorted(digests.items())), indent=1) + "\n"
 
 
-def read_manifest(content: bytes, where: str) -> dict[str, str]:
-    """SHA-256 by path. Raises BenchError for another content, or a path that leaves the site."""
+def read_manifest(path: Path) -> dict[str, str]:
+    """SHA-256 by path in the site; empty where there is no manifest.
+
+    Raises:
+        BenchError: The file is no manifest, or names a path that leaves the site.
+    """
+    if not path.is_file():
+        return {}
     try:
-        entries = json.loads(content)
-        names = {str(name): str(digest) for name, digest in entries.items()}
+        entries = {str(n): str(digest) for n, digest in json.loads(path.read_bytes()).items()}
     except (ValueError, AttributeError) as error:
-        raise BenchError(f"{where}: not a manifest of published pages. Remove it.") from error
-    for name in names:
-        path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts or not path.parts:
-            raise BenchError(f'{where}: "{name}" leaves the folder. Remove the line.')
-    return names
+        raise BenchError(f"{path}: not a manifest of published pages. Remove it.") from error
+    for name in entries:
+        inside = PurePosixPath(name)
+        if inside.is_absolute() or ".." in inside.parts or not inside.parts:
+            raise BenchError(f'{path}: "{name}" leaves the folder. Remove the line.')
+    return entries
 
 
 def sha256(path: Path) -> str:
     """SHA-256 of a file's content."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _remove_emptied(folder: Path, root: Path) -> None:
-    while folder != root and not any(folder.iterdir()):
-        folder.rmdir()
-        folder = folder.parent

@@ -241,10 +241,11 @@ def _remove_stale(site: Path, before: Mapping[str, str], files: Mapping[str, str
             continue
         if _digest(path.read_text(encoding="utf-8", errors="replace")) == digest:
             path.unlink()
-            _remove_emptied(path.parent, site)
+            remove_emptied(path.parent, site)
 
 
-def _remove_emptied(folder: Path, site: Path) -> None:
+def remove_emptied(folder: Path, site: Path) -> None:
+    """Remove a folder of the site and those above it, as far as they are empty."""
     while folder != site and not any(folder.iterdir()):
         folder.rmdir()
         folder = folder.parent

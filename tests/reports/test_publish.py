@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import BenchError, UsageError
-from bench.reports.publish import MANIFEST, NO_JEKYLL, Files, Folder, manifest, site_of
+from bench.reports.publish import MANIFEST, NO_JEKYLL, Changes, Files, Folder, manifest, site_of
 from bench.result import Store
 from tests.tracking.tracking_examples import make_plan, make_results
 
@@ -55,7 +55,7 @@ def test_a_folder_becomes_the_site(site: Site, tmp_path: Path) -> None:
     assert not place.root.exists()
     assert "Open" in place.publish(files)
     assert in_folder(place.root) == texts(files)
-    assert not place.changes(files).any
+    assert place.changes(files) == Changes([], [], [], [])
 
 
 def test_only_what_the_site_owns_is_replaced_and_removed(site: Site, tmp_path: Path) -> None:

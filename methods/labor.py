@@ -21,7 +21,7 @@ from bench.models.backbones import check_shape
 from bench.models.pretrained import WeightsFolder
 from bench.models.weights import network
 from bench.tracks.poisoning import Defence, Defender, PoisoningTask
-from bench.tracks.poisoning.tagging import MOST, Queue, look
+from bench.tracks.poisoning.tagging import MOST, Queue, inspected
 from bench.tracks.poisoning.untangling import contaminated
 
 ITERATIONS, TOLERANCE = 200, 1e-4  # of k-means, section 4.1.3
@@ -205,7 +205,7 @@ class Labor(Defender):
     def _answers(self, queue: Queue, task: PoisoningTask) -> dict[int, int]:
         """Row -> class of the samples that were inspected and recognised."""
         human = task.human(self.annotator, self.careless, self.tags)
-        answers = [look(cluster, human.tag, queue.most) for cluster in queue.clusters]
+        answers = [inspected(cluster, human.tag, queue.most) for cluster in queue.clusters]
         return {row: tag for tags in answers for row, tag in tags.items() if tag is not None}
 
     def _votes(

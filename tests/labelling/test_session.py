@@ -12,7 +12,7 @@ from bench.errors import BenchError
 from bench.labelling import session
 from bench.labelling.session import Labelling, locked
 from bench.tracks.poisoning.human import Recorded
-from bench.tracks.poisoning.tagging import look
+from bench.tracks.poisoning.tagging import inspected
 from tests.labelling.label_examples import DIGITS, make_labelling, make_queue
 
 
@@ -105,9 +105,9 @@ def test_the_recorded_annotator_reads_the_answers_in_the_rows_that_it_asks(tmp_p
     labelling = make_labelling(tmp_path, queue)
     say(labelling, "7", "unsure", "7", "1", "1")
     human = Recorded(tmp_path / "tags.json", DIGITS)
-    found = [look(cluster, human.tag, queue.most) for cluster in queue.clusters]
+    found = [inspected(cluster, human.tag, queue.most) for cluster in queue.clusters]
     assert found == [{0: 7, 1: None, 2: 7}, {20: 1, 21: 1}]
-    assert human.looks == labelling.inspections == 5
+    assert human.inspections == labelling.inspections == 5
 
 
 def test_answers_that_another_queue_asked_for_stay_in_the_file(tmp_path: Path) -> None:

@@ -92,7 +92,8 @@ def test_what_the_classifier_sees_otherwise_than_its_cluster_is_flagged() -> Non
     assert defence.tags is not None
     assert torch.equal(defence.flagged, mask)
     assert torch.equal(defence.tags, truth)
-    assert sum(human.looks for human in humans) == 30  # clean clusters of one size: ten looks each
+    # Ten for each clean cluster of one size.
+    assert sum(human.inspections for human in humans) == 30
 
 
 def test_suspicion_ranks_poison_above_the_rest() -> None:
@@ -116,25 +117,25 @@ def test_a_class_without_a_cluster_is_lost_and_said_to_be_unless_it_is_kept() ->
 
 
 @pytest.mark.parametrize("tagger", ["majority", "model"])
-def test_more_clusters_cost_more_looks_and_find_the_same(
+def test_more_clusters_cost_more_inspections_and_find_the_same(
     tagger: Literal["majority", "model"],
 ) -> None:
     task, _, mask, humans = blobs()
     defence = Labor(components=0, clusters_per_class=3, tagger=tagger).defend(task, context())
     assert torch.equal(torch.as_tensor(defence.flagged), mask)
-    assert humans[0].looks > 30
+    assert humans[0].inspections > 30
 
 
-def test_few_looks_each_are_not_more_than_asked() -> None:
+def test_few_inspections_each_are_not_more_than_asked() -> None:
     task, _, _, humans = blobs()
     Labor(components=0, most=2).defend(task, context())
-    assert humans[0].looks == 6
+    assert humans[0].inspections == 6
 
 
 def test_without_adapting_every_cluster_takes_all_its_looks() -> None:
     task, _, _, humans = blobs()
     found = Labor(components=0, most=17, adaptive=False).defend(task, context())
-    assert humans[0].looks == 3 * 17
+    assert humans[0].inspections == 3 * 17
     assert found.clusters is not None
     assert found.clusters.bincount().tolist() == [40, 40, 40]
 

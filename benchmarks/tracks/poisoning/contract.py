@@ -35,7 +35,7 @@ class PoisoningTask:
         train: inputs and the labels they were published with; `b` is all zeros.
         reserve: clean samples for defences that need some (1,000, or fewer); LABOR does not.
         victim: the classifier that was trained on `train`, in eval mode, weights frozen.
-        human: (annotator, careless, file) -> someone who looks at training samples.
+        human: (annotator, careless, file) -> an annotator who inspects training samples.
         backbone: name of the network.
         seed: decides initial weights.
         device: where everything lives.
@@ -65,12 +65,12 @@ class PoisoningTask:
 
 @dataclass(frozen=True)
 class Defence:
-    """What a defence found, and what it did about it.
+    """The findings of a defence, and the repaired model where it makes one.
 
     Attributes:
         flagged: [n] bool, the training samples to remove. The judge retrains on the others,
             unless `model` is given.
-        suspicion: [n] float, larger for what looks more like poison.
+        suspicion: [n] float, larger for samples that are likelier poison.
         model: a repaired classifier, judged in the place of a retrained one.
         tags: [n] int64, the class that each training sample was given by its cluster, or -1.
         clusters: [n] int64, in which cluster each training sample lies, where clusters were named.

@@ -1,4 +1,4 @@
-"""A person who looks at samples and names their class; every look is counted."""
+"""A person who inspects samples and names their class; every inspection is counted."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ UNSURE = "unsure"
 
 
 class Human(ABC):
-    """Someone to ask.
+    """An annotator of training samples.
 
     Attributes:
-        rows: training samples that were looked at so far, in order.
+        rows: training samples that were inspected so far, in order.
     """
 
     def __init__(self) -> None:
         self.rows: list[int] = []
 
     @property
-    def looks(self) -> int:
-        """How many samples were looked at so far."""
+    def inspections(self) -> int:
+        """The number of samples that were inspected so far."""
         return len(self.rows)
 
     def tag(self, row: int) -> int | None:
-        """Class of a training sample as the person sees it, or None where they are unsure."""
+        """The class of a training sample as the person sees it, or None where they are unsure."""
         self.rows.append(row)
         return self._tag(row)
 
@@ -40,7 +40,7 @@ class Human(ABC):
 
 
 class Oracle(Human):
-    """Sees the true class, but for a share of looks that name another one at random."""
+    """Names the true class, except in a share `careless` of inspections: another, at random."""
 
     def __init__(
         self, truth: Tensor, classes: int, careless: float, random: torch.Generator
@@ -60,7 +60,7 @@ class Oracle(Human):
 class Recorded(Human):
     """Reads the tags that someone left in a file, {"tags": {"<row>": "<class>" or "unsure"}}.
 
-    Where the file says of which task, seed or data they are, it must be these.
+    Where the file names its task, seed or data, they must be those of `about`.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Recorded(Human):
         super().__init__()
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-            found = {int(row): str(name) for row, name in content["tags"].items()}
+            names = {int(row): str(name) for row, name in content["tags"].items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise BenchError(
                 f"{path}: no readable tags ({error}). `bench label` writes such a file."
@@ -79,14 +79,14 @@ class Recorded(Human):
                 raise BenchError(
                     f"{path}: these tags are of {name} {content[name]}, this is {value}."
                 )
-        strange = sorted(set(found.values()) - {*classes, UNSURE})
+        strange = sorted(set(names.values()) - {*classes, UNSURE})
         if strange:
             raise BenchError(
                 f'{path}: "{strange[0]}" is no class of this task: {", ".join(classes)}.'
             )
         self.path = path
-        self.tags = {row: classes.index(name) for row, name in found.items() if name != UNSURE}
-        self.seen = set(found)
+        self.tags = {row: classes.index(name) for row, name in names.items() if name != UNSURE}
+        self.seen = set(names)
 
     def _tag(self, row: int) -> int | None:
         if row not in self.seen:

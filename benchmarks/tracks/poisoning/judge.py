@@ -16,58 +16,58 @@ REVISION = 3
 
 
 @dataclass(frozen=True)
-class Tried:
-    """What a classifier said to one trigger.
+class TriggerOutcome:
+    """The predictions of a classifier on test inputs that carry one trigger.
 
     Attributes:
         trigger: its name.
-        said: predicted classes, [m]; -1 where a filter turned the input away.
-        aim: what the attacker wanted, [m].
+        predicted: classes, [m]; -1 where a filter turned the input away.
+        aim: the classes that the attacker aims at, [m].
         y: true classes, [m].
         fires: whether the backdoor should act.
     """
 
     trigger: str
-    said: Tensor
+    predicted: Tensor
     aim: Tensor
     y: Tensor
     fires: bool
 
     @property
     def hits(self) -> Tensor:
-        """[m] bool."""
-        return self.said == self.aim
+        """Where the attacker's aim was predicted, [m] bool."""
+        return self.predicted == self.aim
 
 
-def clean_accuracy(said: Tensor, y: Tensor) -> float:
+def clean_accuracy(predicted: Tensor, y: Tensor) -> float:
     """CDA, LABOR section 4.1.4: share of clean inputs that are classified right (and let in)."""
-    return float((said == y).double().mean())
+    return float((predicted == y).double().mean())
 
 
-def worst_class_accuracy(said: Tensor, y: Tensor) -> float:
-    """Smallest recall of a class."""
-    return min(float((said[y == c] == c).double().mean()) for c in y.unique().tolist())
+def worst_class_accuracy(predicted: Tensor, y: Tensor) -> float:
+    """The smallest recall of a class, in [0, 1]."""
+    return min(float((predicted[y == c] == c).double().mean()) for c in y.unique().tolist())
 
 
-def success(tried: Collection[Tried]) -> dict[str, float]:
+def success(outcomes: Collection[TriggerOutcome]) -> dict[str, float]:
     """ASR overall and for each trigger, robust accuracy, and false activations.
 
     ASR, LABOR section 4.1.4: share of triggered inputs of other classes than the target that are
     given the target. The attacker's samples of the target class itself are never counted.
     """
-    found: dict[str, float] = {}
-    fires = [t for t in tried if t.fires]
+    values: dict[str, float] = {}
+    fires = [t for t in outcomes if t.fires]
     if fires:
-        found["asr"] = float(torch.cat([t.hits for t in fires]).double().mean())
-        right = torch.cat([t.said == t.y for t in fires])
-        found["robust_accuracy"] = float(right.double().mean())
+        values["asr"] = float(torch.cat([t.hits for t in fires]).double().mean())
+        right = torch.cat([t.predicted == t.y for t in fires])
+        values["robust_accuracy"] = float(right.double().mean())
     if len(fires) > 1:
-        for number, one in enumerate(fires):
-            found[f"asr_{number}"] = float(one.hits.double().mean())
-    silent = [t for t in tried if not t.fires]
+        for number, outcome in enumerate(fires):
+            values[f"asr_{number}"] = float(outcome.hits.double().mean())
+    silent = [t for t in outcomes if not t.fires]
     if silent:
-        found["false_activation"] = float(torch.cat([t.hits for t in silent]).double().mean())
-    return found
+        values["false_activation"] = float(torch.cat([t.hits for t in silent]).double().mean())
+    return values
 
 
 def effectiveness(before: Mapping[str, float], after: Mapping[str, float]) -> float:
@@ -83,7 +83,7 @@ def effectiveness(before: Mapping[str, float], after: Mapping[str, float]) -> fl
 def detection(
     flagged: Tensor | None, suspicion: Tensor | None, poison: Tensor, truth: Tensor
 ) -> dict[str, float]:
-    """How well poison was told from the rest; cover samples are not poison.
+    """How well poison was separated from the other samples; cover samples are no poison.
 
     Args:
         flagged: [n] bool, or None.
@@ -91,30 +91,30 @@ def detection(
         poison: the true mask, [n] bool.
         truth: true classes, [n].
     """
-    found: dict[str, float] = {}
+    values: dict[str, float] = {}
     clean = ~poison
     if flagged is not None:
-        found["removed"] = float(flagged.sum())
-        found["fpr"] = float(flagged[clean].double().mean())
+        values["removed"] = float(flagged.sum())
+        values["fpr"] = float(flagged[clean].double().mean())
         classes = truth[clean].unique()
         by_class = [float(flagged[clean & (truth == c)].double().mean()) for c in classes]
-        found["worst_class_removed"] = max(by_class)
-        found["removal_gap"] = max(by_class) - min(by_class)
+        values["worst_class_removed"] = max(by_class)
+        values["removal_gap"] = max(by_class) - min(by_class)
         if poison.any():
-            found["tpr"] = float(flagged[poison].double().mean())
+            values["tpr"] = float(flagged[poison].double().mean())
     if suspicion is not None and poison.any():
-        found["auroc"] = area(suspicion.double(), poison)
-    return found
+        values["auroc"] = area(suspicion.double(), poison)
+    return values
 
 
-def naming(clusters: Tensor, tags: Tensor, truth: Tensor, looked: Tensor) -> dict[str, float]:
-    """How many clusters got the name of their largest class, and how many were to be expected.
+def naming(clusters: Tensor, tags: Tensor, truth: Tensor, inspected: Tensor) -> dict[str, float]:
+    """The share of clusters that got the name of their largest class, and the expected share.
 
     Args:
         clusters: of each sample, [n].
         tags: the class that its cluster was given, or -1, [n].
         truth: true classes, [n].
-        looked: rows that a person looked at.
+        inspected: rows that a person inspected.
     """
     right, expected = [], []
     for cluster in clusters.unique():
@@ -122,7 +122,7 @@ def naming(clusters: Tensor, tags: Tensor, truth: Tensor, looked: Tensor) -> dic
         counts = truth[members].bincount()
         right.append(float(tags[members][0] == counts.argmax()))
         purity = float(counts.max() / counts.sum())
-        expected.append(p_tagging(int((clusters[looked] == cluster).sum()), purity))
+        expected.append(p_tagging(int((clusters[inspected] == cluster).sum()), purity))
     return {"tagged_right": fmean(right), "p_tagging": fmean(expected)}
 
 

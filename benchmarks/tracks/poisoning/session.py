@@ -1,4 +1,4 @@
-"""A poisoned training set, its victim, and the judgement of what a defence makes of them."""
+"""A poisoned training set with its victim, and the evaluation of defences on them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from bench.seeds import generator
 from bench.tracks.poisoning import judge
 from bench.tracks.poisoning.contract import Defence, Defender, PoisoningTask
 from bench.tracks.poisoning.human import Human, Oracle, Recorded
-from bench.tracks.poisoning.judge import Tried
+from bench.tracks.poisoning.judge import TriggerOutcome
 from bench.tracks.session import Evaluation, PreparedTask, Session
 
 RESERVE = 1000  # clean samples, as CT and ASSET ask for (research notes of the track)
@@ -68,7 +68,7 @@ class PoisoningSession(Session):
             **judge.detection(
                 _cpu(defence.flagged), _cpu(defence.suspicion), poison, self.truth.cpu()
             ),
-            "looks": float(sum(human.looks for human in self.humans)),
+            "looks": float(sum(human.inspections for human in self.humans)),
             **self._about(defence),
         }
         return Evaluation(measured, judge.undefined(measured, bool(poison.any())))
@@ -87,7 +87,7 @@ class PoisoningSession(Session):
         return mask
 
     def _bounded(self, defence: Defence) -> Defence:
-        """The two bounds, filled in by the one who knows."""
+        """The defence, with the flags of the two bounds, which need the true poison, filled in."""
         if defence.bound is None:
             return defence
         flagged = self.mask
@@ -97,26 +97,27 @@ class PoisoningSession(Session):
         return replace(defence, flagged=flagged)
 
     def _about(self, defence: Defence) -> dict[str, float]:
-        found: dict[str, float] = {}
+        """Metrics of the poison, of clusters and their tags, and of the alarm."""
+        values: dict[str, float] = {}
         poisoned = self.poison.y[~self.poison.cover]
         targets = poisoned.unique()
         if len(targets) == 1:
             of_target = int((self.task.train.y == targets[0].item()).sum())
-            found["poison_share"] = len(poisoned) / of_target
+            values["poison_share"] = len(poisoned) / of_target
         if defence.tags is not None:
             right = defence.tags.cpu() == self.truth.cpu()
-            found["clustering_accuracy"] = float(right.double().mean())
+            values["clustering_accuracy"] = float(right.double().mean())
         if defence.tags is not None and defence.clusters is not None:
-            looked = torch.tensor([row for human in self.humans for row in human.rows]).long()
-            found |= judge.naming(
-                defence.clusters.cpu(), defence.tags.cpu(), self.truth.cpu(), looked
+            rows = torch.tensor([row for human in self.humans for row in human.rows]).long()
+            values |= judge.naming(
+                defence.clusters.cpu(), defence.tags.cpu(), self.truth.cpu(), rows
             )
         alarm = defence.alarm
         if alarm is None and defence.flagged is not None:
             alarm = bool(defence.flagged.any())
         if alarm is not None:
-            found["alarm"] = float(alarm)
-        return found
+            values["alarm"] = float(alarm)
+        return values
 
     def _defended(self, defence: Defence) -> nn.Module:
         """The classifier to judge: repaired, retrained on what is left, or the victim itself."""
@@ -130,11 +131,11 @@ class PoisoningSession(Session):
         return self.context.train(self.task.new_model(), left, plain_loss, stage="retrained")
 
     def _measure(self, model: nn.Module, defence: Defence) -> dict[str, float]:
-        said = self._said(model, self.test.inputs, defence)
-        tried = [
-            Tried(
+        predicted = self._predicted(model, self.test.inputs, defence)
+        outcomes = [
+            TriggerOutcome(
                 attempt.trigger,
-                self._said(model, self._inputs(attempt.x), defence),
+                self._predicted(model, self._inputs(attempt.x), defence),
                 attempt.aim,
                 attempt.y,
                 attempt.fires,
@@ -143,20 +144,20 @@ class PoisoningSession(Session):
         ]
         y = self.test.y.cpu()
         return {
-            "cda": judge.clean_accuracy(said, y),
-            "worst_class_accuracy": judge.worst_class_accuracy(said, y),
-            **judge.success(tried),
+            "cda": judge.clean_accuracy(predicted, y),
+            "worst_class_accuracy": judge.worst_class_accuracy(predicted, y),
+            **judge.success(outcomes),
         }
 
-    def _said(self, model: nn.Module, inputs: Inputs, defence: Defence) -> Tensor:
-        """Predicted classes on the CPU, [m]; -1 for what the filter turns away."""
-        said = self.context.predict(model, inputs).argmax(dim=1).cpu()
+    def _predicted(self, model: nn.Module, inputs: Inputs, defence: Defence) -> Tensor:
+        """Predicted classes on the CPU, [m]; -1 for inputs that the filter turns away."""
+        predicted = self.context.predict(model, inputs).argmax(dim=1).cpu()
         if defence.filter is not None:
-            said[defence.filter(inputs).cpu() > defence.threshold] = -1
-        return said
+            predicted[defence.filter(inputs).cpu() > defence.threshold] = -1
+        return predicted
 
     def _attack(self, train: Samples) -> Attack:
-        """The attack; what it must find out it finds out once a task and seed."""
+        """The attack; what it must learn from the data is learnt once a task and seed."""
         attack = self.prepared.attack
         assert attack is not None  # noqa: S101 - an attack makes it a task of this track
         if not isinstance(attack, LearningAttack):
@@ -265,9 +266,9 @@ def _accuracy(outputs: Tensor, split: Split) -> Scores:
 
 def _check(defence: Defence, samples: int) -> None:
     for name in ("flagged", "suspicion", "tags", "clusters"):
-        found: Tensor | None = getattr(defence, name)
-        if found is not None and found.shape != (samples,):
-            raise ValueError(f"{name} has shape {tuple(found.shape)}, not ({samples},)")
+        values: Tensor | None = getattr(defence, name)
+        if values is not None and values.shape != (samples,):
+            raise ValueError(f"{name} has shape {tuple(values.shape)}, not ({samples},)")
 
 
 def _cpu(tensor: Tensor | None) -> Tensor | None:

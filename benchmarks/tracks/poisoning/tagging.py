@@ -1,4 +1,4 @@
-"""Which members of a cluster a person looks at, how many, and which class the cluster gets."""
+"""Which members of a cluster a person inspects, how many, and which class the cluster gets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bench.tracks.poisoning.contract import PoisoningTask
 LEAST_SMALL = 5  # "small or homogeneous clusters need only 5-10 samples", LABOR section 3.2
 LEAST_LARGE = 10  # the upper end for homogeneous ones; large *and* diverse ones go on to MOST
 MOST = 20  # "an overload of humanly inspecting less than 20 samples per clustering", section 3.2
-AGREEMENT = 0.8  # "over 80%" of the feedback shares a label, section 3.2; five looks allow one slip
+AGREEMENT = 0.8  # "over 80%" of the feedback shares a label, section 3.2; of five, one may err
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Cluster:
         id: the clustering's own number of it.
         size: samples in it.
         rows: of the training set, in the order in which they are shown; drawn at random.
-        least: looks it takes at least.
+        least: inspections that it takes at least.
     """
 
     id: int
@@ -37,13 +37,13 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Queue:
-    """All that a person is asked, largest cluster first: its tag decides about most samples.
+    """All inspections that are asked of a person, largest cluster first: it decides most samples.
 
     Attributes:
         task: name of the task.
         classes: their names, in the order of the labels.
-        clusters: in the order in which they are asked.
-        most: looks that one cluster takes at most.
+        clusters: in the order in which they are inspected.
+        most: inspections that one cluster takes at most.
     """
 
     task: str
@@ -61,11 +61,11 @@ class Queue:
         *,
         adaptive: bool = True,
     ) -> Queue:
-        """A queue of {cluster: its rows, in random order}; nothing beyond `most` rows is kept.
+        """A queue of {cluster: its rows, in random order}, of which `most` rows are kept.
 
-        Not adaptive, every cluster takes `most` looks.
+        Where it is not adaptive, every cluster takes `most` inspections.
         """
-        least = least_looks([len(rows) for rows in members.values()])
+        least = least_inspections([len(rows) for rows in members.values()])
         least = least if adaptive else [most] * len(least)
         clusters = [
             Cluster(number, len(rows), tuple(int(row) for row in rows[:most]), min(fewest, most))
@@ -78,10 +78,10 @@ class Queue:
 
 @runtime_checkable
 class Asks(Protocol):
-    """A method that asks a person about clusters, and can say beforehand what it will ask."""
+    """A method that has a person inspect clusters, and knows beforehand which rows."""
 
     def queue(self, task: PoisoningTask, context: Context) -> Queue:
-        """What it asks on this task and seed; the same that its `defend` asks."""
+        """The inspections that `defend` asks for on this task and seed."""
 
 
 def p_tagging(n: int, p: float) -> float:
@@ -90,38 +90,38 @@ def p_tagging(n: int, p: float) -> float:
     P_tagging = sum over k from ceil((n + 1) / 2) to n of C(n, k) p^k (1 - p)^(n - k)
 
     Args:
-        n: samples that are looked at.
+        n: samples that are inspected.
         p: share of the cluster that belongs to its class.
     """
     most_of_them = n // 2 + 1  # ceil((n + 1) / 2)
     return sum(comb(n, k) * p**k * (1 - p) ** (n - k) for k in range(most_of_them, n + 1))
 
 
-def looks_needed(p: float, certainty: float) -> int:
+def inspections_needed(p: float, certainty: float) -> int:
     """The smallest n with p_tagging(n, p) >= certainty.
 
     Raises:
-        ValueError: no number of looks is enough.
+        ValueError: no number of inspections is enough.
     """
     if not (0.5 < p <= 1 and 0 <= certainty < 1):
-        raise ValueError(f"no number of looks makes a cluster of purity {p} {certainty} certain")
+        raise ValueError(f"no number of inspections makes purity {p} {certainty} certain")
     n = 1
     while p_tagging(n, p) < certainty:
         n += 2  # an even n can end in a tie: it is never better than the odd one before
     return n
 
 
-def least_looks(sizes: Sequence[int]) -> list[int]:
-    """Looks that clusters of these sizes take at least: few where one is below the median."""
+def least_inspections(sizes: Sequence[int]) -> list[int]:
+    """Inspections that clusters of these sizes take at least: fewer below the median size."""
     middle = median(sizes) if sizes else 0
     return [LEAST_SMALL if size < middle else LEAST_LARGE for size in sizes]
 
 
 def enough(tags: Sequence[int | None], least: int, most: int = MOST) -> bool:
-    """Whether these answers, None where unsure, are enough to tag their cluster.
+    """Whether these answers, None where the person was unsure, are enough to tag their cluster.
 
-    They are after `least` looks of which most were sure and AGREEMENT of the sure ones agree,
-    otherwise after `most`.
+    `least` answers are enough where most are sure and a share AGREEMENT of the sure ones agrees;
+    otherwise `most` are needed.
     """
     if len(tags) >= most:
         return True
@@ -132,18 +132,18 @@ def enough(tags: Sequence[int | None], least: int, most: int = MOST) -> bool:
 
 
 def majority(tags: Iterable[int | None]) -> int | None:
-    """The class that was seen most often; of equals the one seen first, None if none was sure."""
+    """The most frequent class; of equals the first, and None where no answer was sure."""
     sure = Counter(tag for tag in tags if tag is not None)
     return sure.most_common(1)[0][0] if sure else None
 
 
-def look(
+def inspected(
     cluster: Cluster, tag: Callable[[int], int | None], most: int = MOST
 ) -> dict[int, int | None]:
-    """Ask about one row after the other until it is enough: {row: class, or None if unsure}."""
-    found: dict[int, int | None] = {}
+    """Have one row after the other tagged until it is enough: {row: class, or None if unsure}."""
+    answers: dict[int, int | None] = {}
     for row in cluster.rows:
-        if enough(list(found.values()), cluster.least, most):
+        if enough(list(answers.values()), cluster.least, most):
             break
-        found[row] = tag(row)
-    return found
+        answers[row] = tag(row)
+    return answers

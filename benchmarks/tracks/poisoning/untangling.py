@@ -19,7 +19,7 @@ FLOOR = 1e-3  # added to the covariance, relative to its largest eigenvalue
 
 
 class Contaminated(NamedTuple):
-    """What was found in a training set.
+    """The contaminated classes of a training set.
 
     Attributes:
         flagged: [n] bool, the smaller groups of the contaminated classes.
@@ -46,9 +46,9 @@ def contaminated(
     Args:
         model: a classifier trained on the suspects.
         suspects: samples and the labels they were published with, n of them.
-        clean: samples that tell what variation is common.
+        clean: clean samples, from which the variation common to all classes is estimated.
         context: runs the model.
-        classes: how many there are.
+        classes: the number of classes.
         outlier: J* above which a class is contaminated.
         rounds: of untangling at most.
         floor: of the covariance, see `whitening`.
@@ -59,11 +59,11 @@ def contaminated(
     seen = context.predict(embed, suspects.inputs).double() @ white
     members = [(suspects.y == c).nonzero()[:, 0] for c in range(classes)]
     untangled = [untangle(seen[rows], rounds) for rows in members]
-    scores = anomaly(torch.stack([found.statistic for found in untangled]))
+    scores = anomaly(torch.stack([of_class.statistic for of_class in untangled]))
     flagged = torch.zeros(len(suspects), dtype=torch.bool, device=seen.device)
-    for score, rows, found in zip(scores.tolist(), members, untangled, strict=True):
+    for score, rows, of_class in zip(scores.tolist(), members, untangled, strict=True):
         if score > outlier:
-            flagged[rows[found.smaller]] = True
+            flagged[rows[of_class.smaller]] = True
     return Contaminated(flagged, scores)
 
 
@@ -71,7 +71,7 @@ class Untangled(NamedTuple):
     """A class as two groups.
 
     Attributes:
-        smaller: [m] bool, who is in the smaller one.
+        smaller: [m] bool, the samples of the smaller group.
         statistic: J for each sample of the class.
     """
 

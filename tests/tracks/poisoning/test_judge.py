@@ -11,21 +11,22 @@ import torch
 from bench.errors import BenchError
 from bench.tracks.poisoning import judge
 from bench.tracks.poisoning.human import Recorded
-from bench.tracks.poisoning.judge import Tried
+from bench.tracks.poisoning.judge import TriggerOutcome
 
 
-def tried(said: list[int], aim: list[int], fires: bool = True, y: int = 1) -> Tried:
-    return Tried("t", torch.tensor(said), torch.tensor(aim), torch.full((len(said),), y), fires)
+def outcome(predicted: list[int], aim: list[int], fires: bool = True, y: int = 1) -> TriggerOutcome:
+    truth = torch.full((len(predicted),), y)
+    return TriggerOutcome("t", torch.tensor(predicted), torch.tensor(aim), truth, fires)
 
 
 def test_success_counts_the_aim_and_pools_triggers_by_sample() -> None:
-    found = judge.success([tried([0, 1, 0, -1], [0, 0, 0, 0]), tried([2, 1], [2, 2])])
+    found = judge.success([outcome([0, 1, 0, -1], [0, 0, 0, 0]), outcome([2, 1], [2, 2])])
     assert found == {"asr": 3 / 6, "robust_accuracy": 2 / 6, "asr_0": 2 / 4, "asr_1": 1 / 2}
 
 
 def test_a_trigger_that_should_not_act_is_counted_apart() -> None:
-    silent = tried([0, 3, 3, 3], [0, 0, 0, 0], fires=False, y=3)
-    found = judge.success([tried([0, 0], [0, 0]), silent])
+    silent = outcome([0, 3, 3, 3], [0, 0, 0, 0], fires=False, y=3)
+    found = judge.success([outcome([0, 0], [0, 0]), silent])
     # Robust accuracy, too, is of what the backdoor should turn.
     assert found == {"asr": 1.0, "robust_accuracy": 0.0, "false_activation": 0.25}
 
@@ -93,29 +94,29 @@ def test_names_of_clusters_are_right_where_they_are_those_of_their_largest_class
     clusters = torch.tensor([0, 0, 0, 0, 0, 1, 1, 1])
     truth = torch.tensor([2, 2, 2, 2, 0, 1, 1, 1])
     tags = torch.tensor([2, 2, 2, 2, 2, 0, 0, 0])  # the second cluster's is wrong
-    looked = torch.tensor([0, 1, 4, 6])
-    found = judge.naming(clusters, tags, truth, looked)
+    inspected = torch.tensor([0, 1, 4, 6])
+    found = judge.naming(clusters, tags, truth, inspected)
     # Three looks at a purity of .8: .8^3 + 3 * .8^2 * .2; one at a purity of 1.
     assert found == pytest.approx({"tagged_right": 0.5, "p_tagging": (0.896 + 1) / 2})
 
 
-def test_a_cluster_that_nobody_looked_at_has_no_name_to_expect() -> None:
+def test_a_cluster_that_nobody_inspected_has_no_name_to_expect() -> None:
     zeros = torch.zeros(4).long()
     found = judge.naming(zeros, zeros - 1, zeros, torch.tensor([]).long())
     assert found == {"tagged_right": 0, "p_tagging": 0}
 
 
 def test_accuracy_of_what_is_turned_away_is_lost() -> None:
-    said, y = torch.tensor([0, -1, 1, 1]), torch.tensor([0, 0, 1, 0])
-    assert judge.clean_accuracy(said, y) == 0.5
-    assert judge.worst_class_accuracy(said, y) == pytest.approx(1 / 3)
+    predicted, y = torch.tensor([0, -1, 1, 1]), torch.tensor([0, 0, 1, 0])
+    assert judge.clean_accuracy(predicted, y) == 0.5
+    assert judge.worst_class_accuracy(predicted, y) == pytest.approx(1 / 3)
 
 
 def test_recorded_tags_are_read_by_class_name(tmp_path: Path) -> None:
     path = tmp_path / "tags.json"
     path.write_text(json.dumps({"tags": {"4": "dog", "7": "unsure"}}))
     human = Recorded(path, ("cat", "dog"))
-    assert (human.tag(4), human.tag(7), human.looks) == (1, None, 2)
+    assert (human.tag(4), human.tag(7), human.inspections) == (1, None, 2)
     with pytest.raises(BenchError, match="sample 5 has no tag"):
         human.tag(5)
 

@@ -1,4 +1,4 @@
-"""How many members of a cluster are looked at, and the tag it gets."""
+"""How many members of a cluster are inspected, and the tag it gets."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from bench.tracks.poisoning.tagging import (
     Cluster,
     Queue,
     enough,
-    least_looks,
-    look,
-    looks_needed,
+    inspected,
+    inspections_needed,
+    least_inspections,
     majority,
     p_tagging,
 )
@@ -49,16 +49,16 @@ def test_the_probability_is_that_of_counting_every_outcome(n: int, p: float) -> 
 @pytest.mark.parametrize(
     ("p", "certainty", "n"), [(1.0, 0.99, 1), (0.8, 0.8, 1), (0.8, 0.89, 3), (0.8, 0.99, 13)]
 )
-def test_looks_needed_for_a_certainty(p: float, certainty: float, n: int) -> None:
-    assert looks_needed(p, certainty) == n
+def test_inspections_needed_for_a_certainty(p: float, certainty: float, n: int) -> None:
+    assert inspections_needed(p, certainty) == n
     assert p_tagging(n, p) >= certainty
     assert all(p_tagging(fewer, p) < certainty for fewer in range(1, n))
 
 
 @pytest.mark.parametrize(("p", "certainty"), [(0.5, 0.9), (0.2, 0.9), (0.8, 1.0)])
-def test_what_no_number_of_looks_gives_is_refused(p: float, certainty: float) -> None:
-    with pytest.raises(ValueError, match="no number of looks"):
-        looks_needed(p, certainty)
+def test_what_no_number_of_inspections_gives_is_refused(p: float, certainty: float) -> None:
+    with pytest.raises(ValueError, match="no number of inspections"):
+        inspections_needed(p, certainty)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_what_no_number_of_looks_gives_is_refused(p: float, certainty: float) ->
         ([1, 1, 1, 2, 2, 1, 1], False),
         ([1, 1, 1, 2, 2, 1, 1, 1, 1, 1], True),  # eight of ten
         ([1, 1, 1, None, 1], True),  # all that were sure agree
-        ([1, None, None, None, None], False),  # one sure look is not a cluster's tag
+        ([1, None, None, None, None], False),  # one sure inspection is not a cluster's tag
         ([None] * 19, False),
         ([None] * 20, True),
         ([1, 2] * 10, True),  # the most
@@ -90,8 +90,8 @@ def test_the_tag_is_what_was_seen_most_often_or_first(tags: list[int | None], ta
 
 
 def test_clusters_below_the_median_take_five_looks_and_the_others_ten() -> None:
-    assert least_looks([10, 30, 20]) == [5, 10, 10]
-    assert least_looks([]) == []
+    assert least_inspections([10, 30, 20]) == [5, 10, 10]
+    assert least_inspections([]) == []
 
 
 def test_a_queue_asks_the_largest_cluster_first_and_keeps_no_more_rows_than_are_asked() -> None:
@@ -107,11 +107,11 @@ def test_a_queue_that_is_not_adaptive_asks_as_often_of_every_cluster() -> None:
     members = {0: [5, 3, 8], 1: list(range(10, 40))}
     queue = Queue.of("task", ("a", "b"), members, 15, adaptive=False)
     assert [cluster.least for cluster in queue.clusters] == [15, 15]
-    assert [len(look(cluster, lambda _: 1, 15)) for cluster in queue.clusters] == [15, 3]
+    assert [len(inspected(cluster, lambda _: 1, 15)) for cluster in queue.clusters] == [15, 3]
 
 
 def test_looking_stops_when_it_is_enough() -> None:
     cluster = Cluster(0, 30, tuple(range(30)), 5)
-    assert look(cluster, lambda _: 1) == dict.fromkeys(range(5), 1)
-    assert len(look(cluster, lambda row: row % 2)) == 20
-    assert len(look(Cluster(0, 3, (1, 2, 3), 5), lambda _: 1)) == 3
+    assert inspected(cluster, lambda _: 1) == dict.fromkeys(range(5), 1)
+    assert len(inspected(cluster, lambda row: row % 2)) == 20
+    assert len(inspected(Cluster(0, 3, (1, 2, 3), 5), lambda _: 1)) == 3

@@ -12,7 +12,7 @@ import pytest
 
 from bench.data.kinds import Kind
 from bench.tracks.poisoning.human import Recorded
-from bench.tracks.poisoning.tagging import look, majority
+from bench.tracks.poisoning.tagging import inspected, majority
 from tests.labelling.label_examples import (
     HOSTILE,
     Served,
@@ -96,9 +96,9 @@ def test_ten_clusters_are_labelled_by_keyboard_alone_in_two_sittings(
     content = json.loads((tmp_path / "tags.json").read_text())
     assert content["finished"]
     human = Recorded(tmp_path / "tags.json", queue.classes)
-    tags = [look(cluster, human.tag, queue.most) for cluster in queue.clusters]
+    tags = [inspected(cluster, human.tag, queue.most) for cluster in queue.clusters]
     assert [majority(found.values()) for found in tags] == list(range(10))
-    assert human.looks == len(content["tags"])
+    assert human.inspections == len(content["tags"])
 
 
 def test_tab_and_enter_answer_as_well_and_the_focus_stays(browser: Any, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ class Style:
     dash: str = ""
 
 
-def style(index: int) -> Style:
+def nth_style(index: int) -> Style:
     """The style of the n-th entry; twenty differ in colour or shape, the next in their dashes."""
     lap = index // (len(PALETTE) * len(SHAPES))
     colour, shape = PALETTE[index % len(PALETTE)], SHAPES[index % len(SHAPES)]

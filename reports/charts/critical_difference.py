@@ -95,11 +95,11 @@ def _stem(standing: Standing, end: tuple[float, float], *, on_left: bool) -> lis
 
 
 def _description(ranks: OverTasks) -> str:
-    each = "; ".join(f"{s.label} {s.mean_rank:.2f}" for s in ranks.standings)
+    means = "; ".join(f"{s.label} {s.mean_rank:.2f}" for s in ranks.standings)
     groups = [_names(ranks.standings[first : last + 1]) for first, last in ranks.groups]
     joined = f"Not separated: {'; '.join(groups)}." if groups else "All are separated."
     reach = f"Critical difference {ranks.critical_difference:.2f}."
-    return f"Mean ranks, 1 is best: {each}. {reach} {joined}"
+    return f"Mean ranks, 1 is best: {means}. {reach} {joined}"
 
 
 def _names(standings: Sequence[Standing]) -> str:

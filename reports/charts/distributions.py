@@ -10,7 +10,7 @@ import numpy as np
 from bench.reports import wording
 from bench.reports.charts import marks
 from bench.reports.charts.axes import Axis, axis_title, measured_axis, rows
-from bench.reports.charts.colours import Style, style
+from bench.reports.charts.colours import Style, nth_style
 from bench.reports.charts.labels import shortened
 from bench.reports.charts.subject import Entry, FigureContent, Grid, Subject, gaps
 from bench.result import MetricInfo
@@ -117,7 +117,9 @@ def _distributions(subject: Subject, metric: MetricInfo) -> list[Distribution]:
         values = [v * scale for r in entry.row.results for v in r.samples.get(metric.name, [])]
         if values:
             name = subject.name(entry)
-            distributions.append(Distribution(entry, name, style(number), metric, sorted(values)))
+            distributions.append(
+                Distribution(entry, name, nth_style(number), metric, sorted(values))
+            )
     return distributions
 
 

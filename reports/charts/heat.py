@@ -101,13 +101,13 @@ def heat(subject: Subject) -> FigureContent:
         missing.append(f"Cells that the sweep does not plan: {wording.listed(unplanned)}.")
     if not several:
         missing.insert(0, f"No entry of this figure has both {names[0]} and {names[1]}.")
-    drawn = [one for one in maps if one.values]
+    drawn = [heat_map for heat_map in maps if heat_map.values]
     layout = marks.Layout((286.0, 286.0), columns=2, gap=154.0, top=56.0, foot=112.0)
     return FigureContent(
         entries=subject.entries,
         chart=subject.chart([_panel(m) for m in drawn], [_sentence(m) for m in drawn], layout),
         records=subject.records(names),
-        grids=[_grid(one) for one in maps],
+        grids=[_grid(heat_map) for heat_map in maps],
         notes=_notes(subject, maps, beside),
         missing=missing,
     )
@@ -196,9 +196,9 @@ def _notes(subject: Subject, maps: Sequence[_Map], beside: Sequence[Entry]) -> l
     notes = ["Means over seeds; bright is good, framed is best, hatched is missing."]
     notes += [words for heat_map in maps if (words := heat_map.best_words)]
     others = [
-        f"{subject.name(entry)} ({', '.join(each)})"
+        f"{subject.name(entry)} ({', '.join(values)})"
         for entry in beside
-        if (each := [f"{m.title} {c.words}" for m in subject.metrics if (c := entry.measured(m))])
+        if (values := [f"{m.title} {c.words}" for m in subject.metrics if (c := entry.measured(m))])
     ]
     if others:
         notes.append(f"Without these coordinates: {wording.listed(others, 3)}.")

@@ -12,7 +12,7 @@ from bench.reports import wording
 from bench.reports.boards.leaderboard import Cell
 from bench.reports.charts import marks
 from bench.reports.charts.axes import axis_title, settings_axis, with_unit
-from bench.reports.charts.colours import Style, style
+from bench.reports.charts.colours import Style, nth_style
 from bench.reports.charts.subject import (
     Entry,
     FigureContent,
@@ -127,7 +127,7 @@ def _profile(subject: Subject, family: NumberedMetrics) -> _Plot:
         return Entry(entry.task, replace(entry.row, cells=cells), (number,))
 
     lines = [
-        _Line(subject.name(entry), style(i), [at(entry, *pair) for pair in family.metrics])
+        _Line(subject.name(entry), nth_style(i), [at(entry, *pair) for pair in family.metrics])
         for i, entry in enumerate(subject.entries)
     ]
     return _Plot(shared, family.setting, with_unit(shared), f"{shared.title} {{}}:", lines)
@@ -137,14 +137,14 @@ def lines(subject: Subject) -> FigureContent:
     """A figure of kind `line`: a panel a metric, a line a method and task over a coordinate."""
     x = subject.info.x
     every, beside = split_by(subject, [x], is_number)
-    series = swept(every)
+    several = swept(every)
     drawn = [
-        _Line(name, style(i), sorted(one.entries, key=_x))
-        for i, (name, one) in enumerate(zip(names_of(series), series, strict=True))
+        _Line(name, nth_style(i), sorted(series.entries, key=_x))
+        for i, (name, series) in enumerate(zip(names_of(several), several, strict=True))
     ]
     subject = subject.of([entry for line in drawn for entry in line.entries] + beside)
     level = [
-        _Line(subject.name(entry), Style(style(i).colour, "", "6 5"), [entry])
+        _Line(subject.name(entry), Style(nth_style(i).colour, "", "6 5"), [entry])
         for i, entry in enumerate(beside, start=len(drawn))
     ]
     plots = [
@@ -162,7 +162,7 @@ def lines(subject: Subject) -> FigureContent:
         chart=_chart(subject, measured, [sentence], legend=len(drawn) + len(level) > 1),
         records=subject.records([x]),
         grids=[_grid(plot, x, f"{axis_title(plot.metric)} over {x}") for plot in plots],
-        notes=_notes(x, plots, len(every) - len(series)),
+        notes=_notes(x, plots, len(every) - len(several)),
         missing=missing,
     )
 
@@ -191,11 +191,11 @@ def _chart(
 ) -> marks.Chart | None:
     layout = _WIDE if len(plots) == 1 else _HALF
     words = [
-        f"{plot.metric.title}, {line.name}: {', '.join(each)}."
+        f"{plot.metric.title}, {line.name}: {', '.join(numbers)}."
         for plot in plots
         for line in plot.lines
         if any(entry.measured(plot.metric) for entry in line.entries)
-        if (each := [f"{shown_coordinate(_x(e))}: {plot.numbers(e)}" for e in line.entries])
+        if (numbers := [f"{shown_coordinate(_x(e))}: {plot.numbers(e)}" for e in line.entries])
     ]
     names = [(line.name, line.style) for plot in plots[:1] for line in (*plot.lines, *plot.level)]
     panels = [_panel(plot, layout) for plot in plots]

@@ -9,7 +9,7 @@ from bench.reports import wording
 from bench.reports.boards.leaderboard import Cell
 from bench.reports.charts import marks
 from bench.reports.charts.axes import axis_title, with_unit
-from bench.reports.charts.colours import Style, style
+from bench.reports.charts.colours import Style, nth_style
 from bench.reports.charts.subject import (
     Conditions,
     Entry,
@@ -20,7 +20,6 @@ from bench.reports.charts.subject import (
     coordinate,
     gaps,
     less,
-    origin,
     shown_coordinate,
     task_key,
 )
@@ -70,7 +69,9 @@ def pairs(subject: Subject) -> FigureContent:
     if setting := _only_setting([pair.no.task for pair in both], x):
         notes.append(f"Points are named after {setting}.")
     notes += _correlations(subject, both)
-    styles = {method: style(i) for i, method in enumerate(dict.fromkeys(p.method for p in both))}
+    styles = {
+        method: nth_style(i) for i, method in enumerate(dict.fromkeys(p.method for p in both))
+    }
     panels = [
         _panel(x, metric, drawn, styles)
         for metric in subject.metrics
@@ -149,33 +150,21 @@ def _panel(
     """The same numbers on both axes, so that the diagonal is where both are equal."""
     cells = [cell for pair in drawn for cell in pair.cells(metric) if cell]
     across, up = (axis_of(cells, (), f"{with_unit(metric)}; {x}: {word}") for word in ("no", "yes"))
-    diagonal = marks.Stroke(
-        [(end, end) for end in (across.low, across.high)], width=1.0, dash="5 4"
-    )
-    # The farthest from the diagonal first: where not all can be named, these are asked about.
-    ordered = sorted(
-        ((point, pair) for pair in drawn if (point := pair.point(metric))),
-        key=lambda item: -abs(item[0][1] - item[0][0]),
-    )
-    return marks.Panel(
-        across,
-        up,
-        [
-            marks.Item([diagonal], "", "currentColor", opacity=0.5),
-            *(_item(pair, metric, styles[pair.method]) for pair in drawn),
-            *(
-                marks.Callout(point, pair.name, styles[pair.method].colour)
-                for point, pair in ordered[:LABELLED]
-            ),
-        ],
-    )
+    diagonal = marks.Stroke([(at, at) for at in (across.low, across.high)], 1.0, "5 4")
+    items = [marks.Item([diagonal], "", "currentColor", opacity=0.5)]
+    items += [_item(pair, metric, styles[pair.method]) for pair in drawn]
+    # The farthest from the diagonal first: where not all can be named, readers ask about these.
+    points = [(point, pair) for pair in drawn if (point := pair.point(metric))]
+    points.sort(key=lambda named: -abs(named[0][1] - named[0][0]))
+    names = [marks.Callout(at, p.name, styles[p.method].colour) for at, p in points[:LABELLED]]
+    return marks.Panel(across, up, [*items, *names])
 
 
-def _item(pair: Pair, metric: MetricInfo, look: Style) -> marks.Item:
+def _item(pair: Pair, metric: MetricInfo, style: Style) -> marks.Item:
     at = pair.point(metric) or (0.0, 0.0)
     no, yes = (cell.interval if cell else None for cell in pair.cells(metric))
     whiskers = marks.Whisker(at, no, upright=False), marks.Whisker(at, yes, upright=True)
-    return marks.Item([*whiskers, marks.Symbol(at, look.shape)], pair.words(metric), look.colour)
+    return marks.Item([*whiskers, marks.Symbol(at, style.shape)], pair.words(metric), style.colour)
 
 
 def _correlations(subject: Subject, both: Sequence[Pair]) -> list[str]:
@@ -216,7 +205,7 @@ def _record(x: str, pair: Pair, metric: MetricInfo) -> Conditions:
         "metric": metric.name,
         "unit": metric.unit,
         **sides,
-        **origin(pair.no),
+        "selection": pair.no.task.training.get("selection"),
         "official_data": pair.no.task.official and pair.yes.task.official,
     }
 

@@ -10,7 +10,7 @@ from bench.reports.boards.leaderboard import Board, Cell, Row
 from bench.reports.boards.over_tasks import OverTasks
 from bench.reports.charts import marks
 from bench.reports.charts.axes import axis_title
-from bench.reports.charts.colours import Style, style
+from bench.reports.charts.colours import Style, nth_style
 from bench.reports.charts.subject import Conditions, axis_of, to_csv
 
 NAMED = 3
@@ -90,7 +90,7 @@ def _contenders(board: Board) -> list[Contender]:
     # Colours follow the name, not the rank: a method keeps its own when others overtake it.
     order = {label: i for i, label in enumerate(sorted(row.method.label for row in board.rows))}
     return [
-        Contender(row, row.cells[x], row.cells[y], (across, up), style(order[row.method.label]))
+        Contender(row, row.cells[x], row.cells[y], (across, up), nth_style(order[row.method.label]))
         for row in board.rows
         if (across := row.cells[x].shown) is not None and (up := row.cells[y].shown) is not None
     ]
@@ -152,19 +152,19 @@ def board_csv(board: Board) -> str:
     return to_csv(records)
 
 
-def ranks_csv(found: OverTasks) -> str:
+def ranks_csv(ranks: OverTasks) -> str:
     """A line a method, best mean rank first, with the critical difference and Friedman's p."""
     records: list[Conditions] = [
         {
-            "metric": found.metric.name,
-            "tasks": len(found.tasks),
+            "metric": ranks.metric.name,
+            "tasks": len(ranks.tasks),
             "method": standing.label,
             "mean_rank": standing.mean_rank,
             "tasks_won": standing.won,
             "p_against_best": standing.p_best,
-            "critical_difference": found.critical_difference,
-            "p_friedman": found.friedman.p,
+            "critical_difference": ranks.critical_difference,
+            "p_friedman": ranks.friedman.p,
         }
-        for standing in found.standings
+        for standing in ranks.standings
     ]
     return to_csv(records)

@@ -13,7 +13,7 @@ from bench.reports import wording
 from bench.reports.boards.published import comparison
 from bench.reports.charts import marks
 from bench.reports.charts.axes import Axis, measured_axis, rows
-from bench.reports.charts.colours import Style, style
+from bench.reports.charts.colours import Style, nth_style
 from bench.reports.charts.distributions import MIDDLE, ROW, box_plot, row_name
 from bench.reports.charts.labels import shortened
 from bench.reports.charts.subject import (
@@ -23,7 +23,7 @@ from bench.reports.charts.subject import (
     Grid,
     Subject,
     gaps,
-    origin,
+    record,
 )
 from bench.reports.statistics.slopes import RESAMPLES, Groups, TTest, Versus, by_group, versus
 from bench.result import PlannedTask
@@ -48,52 +48,52 @@ class Sloped:
         return math.fsum(self.slopes.values()) / len(self.slopes)
 
     @property
+    def covariate(self) -> str:
+        """What the groups differ in, as titles have it."""
+        return self.entry.task.covariate or "covariate"
+
+    @property
     def points(self) -> list[tuple[str, float, float, float]]:
         """Name, covariate, accuracy in percent and number of samples of each group."""
         if self.groups is None:
             return []
-        names, groups = self.entry.task.groups, self.groups
-        positions, covariates = groups.group.tolist(), groups.covariate.tolist()
-        return [
-            (names[i] if i < len(names) else str(i), covariate, 100 * accuracy, samples)
-            for i, covariate, accuracy, samples in zip(
-                positions, covariates, groups.accuracy.tolist(), groups.samples.tolist(),
-                strict=True,
-            )
-        ]  # fmt: skip
+        known, groups = self.entry.task.groups, self.groups
+        names = [known[i] if i < len(known) else str(i) for i in groups.group.tolist()]
+        numbers = groups.covariate, 100 * groups.accuracy, groups.samples
+        return list(zip(names, *(array.tolist() for array in numbers), strict=True))
 
 
-def sloped(subject: Subject) -> list[Sloped]:
+def with_slopes(subject: Subject) -> list[Sloped]:
     """The entries that have slopes, in the plan's order."""
     several: list[Sloped] = []
     for entry in subject.entries:
         cell = entry.row.cells.get(SLOPE)
         if cell and cell.seeds:
-            look, groups = style(len(several)), by_group(entry.row.results)
-            several.append(Sloped(entry, look, dict(cell.seeds), groups))
+            style, groups = nth_style(len(several)), by_group(entry.row.results)
+            several.append(Sloped(entry, style, dict(cell.seeds), groups))
     return several
 
 
 def group_lines(subject: Subject) -> FigureContent:
     """A figure of kind `groups`: a mark a group, larger with more samples, and the line."""
-    several = [(one, one.groups) for one in sloped(subject) if one.groups]
-    subject = subject.of([one.entry for one, _ in several])
-    accuracies = [accuracy for one, _ in several for _, _, accuracy, _ in one.points]
+    several = [(sloped, sloped.groups) for sloped in with_slopes(subject) if sloped.groups]
+    subject = subject.of([sloped.entry for sloped, _ in several])
+    accuracies = [accuracy for sloped, _ in several for _, _, accuracy, _ in sloped.points]
     up = measured_axis(accuracies, title="Accuracy, %", ceiling=100.0) if several else rows(1)
     words = [
-        f"{subject.name(one.entry)}: accuracy {_number(groups.line[0])} + "
-        f"{_number(groups.line[1])} times {one.entry.task.covariate or 'the covariate'}, "
+        f"{subject.name(sloped.entry)}: accuracy {_number(groups.line[0])} + "
+        f"{_number(groups.line[1])} times {sloped.entry.task.covariate or 'the covariate'}, "
         f"{len(groups.group)} groups."
-        for one, groups in several
+        for sloped, groups in several
     ]
-    panels = [_group_panel(subject, one, groups, up) for one, groups in several]
+    panels = [_group_panel(subject, sloped, groups, up) for sloped, groups in several]
     return FigureContent(
         entries=subject.entries,
         chart=subject.chart(
             panels, words, marks.Layout((290.0, 230.0), columns=2, gap=96.0, top=42.0)
         ),
-        records=[record for one, _ in several for record in _group_records(one)],
-        grids=[_group_grid(subject, one) for one, _ in several],
+        records=[record for sloped, _ in several for record in _group_records(sloped)],
+        grids=[_group_grid(subject, sloped) for sloped, _ in several],
         notes=[
             "Mean accuracy over seeds of each group of the test split; the larger the mark, the "
             "more samples. The line is that of generalised least squares with Sigma_ii = 1 / "
@@ -103,19 +103,19 @@ def group_lines(subject: Subject) -> FigureContent:
     )
 
 
-def _group_panel(subject: Subject, one: Sloped, groups: Groups, up: Axis) -> marks.Panel:
+def _group_panel(subject: Subject, sloped: Sloped, groups: Groups, up: Axis) -> marks.Panel:
     intercept, slope = groups.line
-    covariates = [covariate for _, covariate, _, _ in one.points]
-    samples = [samples for _, _, _, samples in one.points]
+    covariates = [covariate for _, covariate, _, _ in sloped.points]
+    samples = [samples for _, _, _, samples in sloped.points]
     ends = [(g, 100 * (intercept + slope * g)) for g in (min(covariates), max(covariates))]
-    across = measured_axis(covariates, title=one.entry.task.covariate or "covariate")
+    across = measured_axis(covariates, title=sloped.covariate)
     drawn: list[marks.Mark] = [marks.Stroke(ends, clipped=True)]
-    for name, covariate, accuracy, n in one.points:
+    for name, covariate, accuracy, n in sloped.points:
         radius = _radius(n, min(samples), max(samples))
         symbol = marks.Symbol((covariate, accuracy), radius=radius, opacity=0.55)
         drawn.append(marks.Item([symbol], f"{name}: {accuracy:.1f} % of {n:.0f}"))
-    title = marks.Label((across.low, up.high), shortened(subject.name(one.entry), 46), (0, -8))
-    return marks.Panel(across, up, [title, marks.Item(drawn, colour=one.style.colour)])
+    title = marks.Label((across.low, up.high), shortened(subject.name(sloped.entry), 46), (0, -8))
+    return marks.Panel(across, up, [title, marks.Item(drawn, colour=sloped.style.colour)])
 
 
 def _radius(samples: float, fewest: float, most: float) -> float:
@@ -124,54 +124,39 @@ def _radius(samples: float, fewest: float, most: float) -> float:
     return _SMALL + share * (_LARGE - _SMALL)
 
 
-def _group_records(one: Sloped) -> list[Conditions]:
-    return [
-        {
-            "task": one.entry.task.name,
-            "method": one.entry.method.label,
-            "group": name,
-            "covariate": covariate,
-            "accuracy": accuracy / 100,
-            "samples": int(samples),
-            "seeds": len(one.slopes),
-            **origin(one.entry),
-        }
-        for name, covariate, accuracy, samples in one.points
-    ]
+def _group_records(sloped: Sloped) -> list[Conditions]:
+    columns = "group", "covariate", "accuracy", "samples", "seeds"
+    seeds = len(sloped.slopes)
+    lines = [(name, g, p / 100, int(n), seeds) for name, g, p, n in sloped.points]
+    return [record(sloped.entry, dict(zip(columns, row, strict=True))) for row in lines]
 
 
-def _group_grid(subject: Subject, one: Sloped) -> Grid:
-    table = [[name, _number(g), f"{p:.2f}", f"{n:.0f}"] for name, g, p, n in one.points]
-    head = ["Group", one.entry.task.covariate or "covariate", "Accuracy, %", "Samples"]
-    return Grid(subject.name(one.entry), head, table)
+def _group_grid(subject: Subject, sloped: Sloped) -> Grid:
+    table = [[name, _number(g), f"{p:.2f}", f"{n:.0f}"] for name, g, p, n in sloped.points]
+    head = ["Group", sloped.covariate, "Accuracy, %", "Samples"]
+    return Grid(subject.name(sloped.entry), head, table)
 
 
 def slope_boxes(subject: Subject) -> FigureContent:
     """A figure of kind `slopes`: a box a method over seeds, and tests of all pairs below."""
-    several = sloped(subject)
-    subject = subject.of([one.entry for one in several])
-    tasks = {one.entry.task.name: one.entry.task for one in several}
+    several = with_slopes(subject)
+    subject = subject.of([sloped.entry for sloped in several])
+    tasks = {sloped.entry.task.name: sloped.entry.task for sloped in several}
     words = [
-        f"{subject.name(one.entry)}: {', '.join(_number(v) for v in one.slopes.values())}."
-        for one in several
+        f"{subject.name(sloped.entry)}: {', '.join(_number(v) for v in sloped.slopes.values())}."
+        for sloped in several
     ]
     panels = [_box_panel(subject, several)] if several else []
     return FigureContent(
         entries=subject.entries,
         chart=subject.chart(panels, words, marks.Layout((680.0, ROW * len(several)))),
         records=[
-            {
-                "task": one.entry.task.name,
-                "method": one.entry.method.label,
-                "seed": seed,
-                "slope": slope,
-                **origin(one.entry),
-            }
-            for one in several
-            for seed, slope in sorted(one.slopes.items())
+            record(sloped.entry, {"seed": seed, "slope": slope})
+            for sloped in several
+            for seed, slope in sorted(sloped.slopes.items())
         ],
         tables=[
-            _tests(task, [one for one in several if one.entry.task.name == name])
+            _tests(task, [sloped for sloped in several if sloped.entry.task.name == name])
             for name, task in tasks.items()
         ],
         notes=[
@@ -186,18 +171,18 @@ def slope_boxes(subject: Subject) -> FigureContent:
 
 
 def _box_panel(subject: Subject, several: Sequence[Sloped]) -> marks.Panel:
-    slopes = [slope for one in several for slope in one.slopes.values()]
+    slopes = [slope for sloped in several for slope in sloped.slopes.values()]
     across = measured_axis(slopes, title="Slope, accuracy a unit of the covariate")
     mean = marks.Stroke([(several[0].mean, 0), (several[0].mean, len(several))], 1.6, "5 4")
     drawn: list[marks.Mark] = [marks.Item([mean], colour=several[0].style.colour)]
-    for row, one in enumerate(several):
-        values = sorted(one.slopes.values())
+    for row, sloped in enumerate(several):
+        values = sorted(sloped.slopes.values())
         quantiles = np.quantile(values, [0, 0.25, 0.5, 0.75, 1]).tolist()
         inside = box_plot(row, quantiles) if len(values) > 1 else []
-        inside += [marks.Symbol((v, row + MIDDLE), one.style.shape, opacity=0.7) for v in values]
-        words = f"{one.entry.method.label}: mean {_number(one.mean)} over {len(values)} seeds"
-        drawn += [row_name(across, row, subject.name(one.entry))]
-        drawn += [marks.Item(inside, words, one.style.colour)]
+        inside += [marks.Symbol((v, row + MIDDLE), sloped.style.shape, opacity=0.7) for v in values]
+        words = f"{sloped.entry.method.label}: mean {_number(sloped.mean)} over {len(values)} seeds"
+        drawn += [row_name(across, row, subject.name(sloped.entry))]
+        drawn += [marks.Item(inside, words, sloped.style.colour)]
     return marks.Panel(across, rows(len(several)), drawn)
 
 
@@ -205,7 +190,7 @@ def _tests(task: PlannedTask, several: Sequence[Sloped]) -> Grid:
     """Each pair, the one with the lower mean first: the paper's hypothesis, whoever it is about."""
     table = []
     for pair in combinations(several, 2):
-        low, high = sorted(pair, key=lambda one: one.mean)
+        low, high = sorted(pair, key=lambda sloped: sloped.mean)
         groups = (low.groups, high.groups) if low.groups and high.groups else None
         table.append(_test_row(task, low, high, versus(low.slopes, high.slopes, groups)))
     head = ["Mean slopes", "Difference", "t-test", "Welch", "Paired by seed", "Cohen's d",

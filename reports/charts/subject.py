@@ -105,7 +105,11 @@ class Subject:
 
     def records(self, names: Sequence[str] = ()) -> list[Conditions]:
         """Lines of the data file, in shown units; `names` are those of the coordinates."""
-        return [_record(entry, metric, names) for metric in self.metrics for entry in self.entries]
+        return [
+            _metric_record(entry, metric, names)
+            for metric in self.metrics
+            for entry in self.entries
+        ]
 
 
 @dataclass(frozen=True)
@@ -298,33 +302,31 @@ def less(label: str, names: Sequence[str]) -> str:
     return f"{head}[{','.join(kept)}]" if kept else head.rstrip()
 
 
-def _record(entry: Entry, metric: MetricInfo, names: Sequence[str]) -> Conditions:
+def _metric_record(entry: Entry, metric: MetricInfo, names: Sequence[str]) -> Conditions:
     cell = entry.measured(metric)
     summary = cell.summary if cell else None
-    scale = cell.scale if cell else 1.0
 
     def shown(value: float | None) -> float | None:
-        return None if value is None else value * scale
+        return value * cell.scale if cell and value is not None else None
 
-    return {
-        "task": entry.task.name,
-        "method": entry.method.label,
-        **dict(zip(names, entry.at, strict=False)),
+    values: Conditions = {
         "metric": metric.name,
         "unit": metric.unit,
         "seeds": summary.n if summary else 0,
-        "mean": shown(summary.mean) if summary else None,
-        "std": shown(summary.std) if summary else None,
-        "half_width": shown(summary.half_width) if summary else None,
+        "mean": shown(summary.mean if summary else None),
+        "std": shown(summary.std if summary else None),
+        "half_width": shown(summary.half_width if summary else None),
         "published": entry.published(metric),
-        **origin(entry),
     }
+    return record(entry, {**dict(zip(names, entry.at, strict=False)), **values})
 
 
-def origin(entry: Entry) -> Conditions:
-    """The last columns of a data file: what the entry's epoch was selected on, and whose data."""
-    task = entry.task
-    return {"selection": task.training.get("selection"), "official_data": task.official}
+def record(entry: Entry, values: Conditions) -> Conditions:
+    """A line of a data file: the entry, values in shown units, and what they rest on."""
+    task, label = entry.task, entry.method.label
+    selection = task.training.get("selection")
+    origin = {"selection": selection, "official_data": task.official}
+    return {"task": task.name, "method": label, **values, **origin}
 
 
 def to_csv(records: Sequence[Conditions]) -> str:

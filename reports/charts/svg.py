@@ -89,7 +89,7 @@ def _boxes(layout: marks.Layout, count: int, top: float) -> list[Box]:
 
 
 def _draw_legend(root: ET.Element, entries: Sequence[tuple[str, Style]]) -> float:
-    """Names with their drawn in rows; returns where the rows end."""
+    """Names with their marks in rows; returns where the rows end."""
     x, y = 16.0, 16.0
     group = _add(root, "g")
     for whole, style in entries:
@@ -125,7 +125,7 @@ class _Frame:
         )
 
     def draw(self, root: ET.Element, tick_size: float | None) -> None:
-        """Draw axes, drawn and callouts."""
+        """Draw axes, marks and callouts."""
         self.draw_axes(root, tick_size)
         drawn = list(_inside(self.panel.marks))
         if any(isinstance(mark, marks.Band) or getattr(mark, "clipped", False) for mark in drawn):
@@ -166,7 +166,7 @@ class _Frame:
 
     @singledispatchmethod
     def mark(self, mark: marks.Mark, parent: ET.Element) -> None:
-        """Draw a mark, and the drawn within it; callouts come later."""
+        """Draw a mark, and the marks within it; callouts come later."""
 
     @mark.register
     def _(self, mark: marks.Item, parent: ET.Element) -> None:
@@ -274,22 +274,22 @@ class _Frame:
         _text(words, (self.box.x1, y + 28), bar.ends[1], text_anchor="end")
 
 
-def _inside(drawn: Sequence[marks.Mark]) -> Iterator[marks.Mark]:
-    """All drawn, those of items in the place of the items."""
-    for mark in drawn:
+def _inside(several: Sequence[marks.Mark]) -> Iterator[marks.Mark]:
+    """All marks, those of items in the place of the items."""
+    for mark in several:
         yield from _inside(mark.marks) if isinstance(mark, marks.Item) else (mark,)
 
 
 def _draw_symbol(parent: ET.Element, place: marks.Point, symbol: marks.Symbol) -> None:
     x, y = place
-    paint: dict[str, Any] = (
-        {"fill": "none", "stroke_width": 1.6} if symbol.hollow else {"stroke": "none"}
-    )
+    paint: dict[str, Any] = {"stroke": "none", "fill_opacity": symbol.opacity}
+    if symbol.hollow:
+        paint = {"fill": "none", "stroke_width": 1.6}
     if symbol.shape == "circle":
-        _add(parent, "circle", cx=x, cy=y, r=symbol.radius, **paint, fill_opacity=symbol.opacity)
+        _add(parent, "circle", cx=x, cy=y, r=symbol.radius, **paint)
     elif symbol.shape:
-        points = _path([(x + dx, y + dy) for dx, dy in _CORNERS[symbol.shape]])
-        _add(parent, "polygon", points=points, **paint, fill_opacity=symbol.opacity)
+        corners = [(x + dx, y + dy) for dx, dy in _CORNERS[symbol.shape]]
+        _add(parent, "polygon", points=_path(corners), **paint)
 
 
 def _line(parent: ET.Element, start: marks.Point, end: marks.Point, **style: Any) -> None:

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from bench.reports.charts.axes import measured_axis, settings_axis
-from bench.reports.charts.colours import PALETTE, SCALE, ink, style
+from bench.reports.charts.colours import PALETTE, SCALE, ink, nth_style
 from bench.reports.charts.figures import FigureView
 from bench.reports.charts.lines import swept
 from bench.reports.charts.subject import Series, coordinate, less
@@ -303,6 +303,6 @@ def test_a_warning_travels_with_the_figure_of_its_task() -> None:
 
 
 def test_styles_differ_in_more_than_colour() -> None:
-    styles = [style(i) for i in range(60)]
+    styles = [nth_style(i) for i in range(60)]
     assert len(set(styles)) == 60
     assert len({(each.colour, each.shape) for each in styles}) == 4 * len(PALETTE)

@@ -16,7 +16,7 @@ ENV PATH=/opt/venv/bin:$PATH
 ARG TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu
 COPY --from=requirements /requirements.txt /opt/
 COPY constraints.txt /opt/
-# Of equal versions pip takes the one with a local part: 2.13.0+cpu or 2.13.0+cu130 before 2.13.0.
+# Of equal versions pip takes the one with a local part: 2.14.1+cpu or 2.14.1+cu130 before 2.14.1.
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip install --requirement /opt/requirements.txt --constraint /opt/constraints.txt \
       --extra-index-url "${TORCH_INDEX_URL}"

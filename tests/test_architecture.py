@@ -41,7 +41,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("data",),
     ("listening",),
     ("result", "plugins"),
-    ("errors", "heartbeat", "seeds", "vision_models"),
+    ("errors", "heartbeat", "seeds"),
 )
 """The rooms from the roof to the ground: a room imports from lower floors alone.
 

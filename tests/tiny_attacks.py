@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 
 import torch
 from torch import Tensor, nn
+from torchvision import models
 
 from bench.learning.loop import Context
 from bench.learning.selection import Scores
 from bench.learning.settings import Training
 from bench.learning.split import Split
 from bench.models.pretrained import WeightsFolder
-from bench.vision_models import torchvision_models
 
 CPU = torch.device("cpu")
 
 
 def generator(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
-
-
-def oracle(package: str) -> ModuleType:
-    """A package that imports torchvision, which some machines need help with."""
-    torchvision_models()
-    return importlib.import_module(package)
 
 
 def context(seed: int = 0, data: Path | None = None) -> Context:
@@ -90,7 +82,7 @@ def random_network(name: str, folder: Path, seed: int = 0) -> Iterator[nn.Sequen
     """One of torchvision's networks with random weights, its file in folder/raw/weights."""
     torch.manual_seed(seed)
     with torch.device("meta"):
-        layers: nn.Sequential = getattr(torchvision_models(), name)(weights=None).features
+        layers: nn.Sequential = models.get_model(name, weights=None).features
     layers = layers.to_empty(device="cpu")
     for parameter in layers.parameters():
         spread = (2 / parameter[0].numel()) ** 0.5 if parameter.dim() > 1 else 0.1

@@ -16,7 +16,6 @@ from bench.data.pictures import LARGEST, SUFFIXES, SizedPictures, SizeOptions, d
 from bench.data.prepared import Arrays
 from bench.data.raw import RawFile, RawFolder
 from bench.errors import DataError
-from bench.vision_models import timm
 
 PICTURES = "images.zip"
 
@@ -92,7 +91,9 @@ def in_turns(names: list[str]) -> list[tuple[str, str]]:
 @cache
 def positions() -> Mapping[str, int]:
     """Synset, name or position as text -> position; of two classes of one name, the first."""
-    info = timm().data.ImageNetInfo()
+    from timm.data import ImageNetInfo  # noqa: PLC0415 - takes a second
+
+    info = ImageNetInfo()
     position_of: dict[str, int] = {}
     for position, name in enumerate(imagenet_classes()):
         for word in (str(position), info.index_to_label_name(position), name):

@@ -16,7 +16,6 @@ from bench.data.pictures import LARGEST, Decoded, SizedPictures, SizeOptions, de
 from bench.data.prepared import Array, Arrays
 from bench.data.raw import RawFile, RawFolder
 from bench.errors import DataError
-from bench.vision_models import torchvision_models
 
 PICTURES, TABLE = "images.zip", "images.csv"
 OFFICIAL = 1000
@@ -95,10 +94,9 @@ def evaluation_arrays(decoded: Decoded, labels: Array, notes: list[str]) -> Arra
 
 def imagenet_classes() -> list[str]:
     """Names of ImageNet's 1,000 classes, in the order of published classifiers' outputs."""
-    names: list[str] = (
-        torchvision_models().get_model_weights("squeezenet1_1").DEFAULT.meta["categories"]
-    )
-    return list(names)
+    from torchvision.models import SqueezeNet1_1_Weights  # noqa: PLC0415 - takes a second
+
+    return list(SqueezeNet1_1_Weights.DEFAULT.meta["categories"])
 
 
 def read_table(raw: RawFolder) -> list[tuple[str, int]]:

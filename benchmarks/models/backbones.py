@@ -16,7 +16,6 @@ from bench.data.kinds import Kind
 from bench.errors import SuiteError, unknown
 from bench.models import networks, sequences
 from bench.seeds import seed_for, seeded
-from bench.vision_models import is_classifier
 
 
 class Backbone(nn.Module):
@@ -178,7 +177,7 @@ def check_backbone(name: str, kind: Kind) -> None:
     torchvision's other classifiers are accepted as well: with published weights they can be
     attacked.
     """
-    if name not in BACKBONES and not is_classifier(name):
+    if name not in BACKBONES and not networks.is_classifier(name):
         raise SuiteError(unknown("backbone", name, BACKBONES))
     takes = BACKBONES[name][0] if name in BACKBONES else "image"
     if takes != kind:

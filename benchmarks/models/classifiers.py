@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from bench.errors import SuiteError
+from bench.models.networks import is_classifier
 from bench.models.pretrained import FILES, MissingWeights, WeightsFolder
 from bench.models.weights import IMAGENET, INCEPTION, load_exactly, read_state
-from bench.vision_models import is_classifier, torchvision_models
 
 PUBLISHED = "published"
 """The value of the training setting `weights` that means the backbone's ImageNet weights."""
@@ -55,10 +55,12 @@ def published(name: str, path: Path) -> Classifier:
     Raises:
         SuiteError: no such classifier, or the file is missing, damaged or of another network.
     """
+    from torchvision import models  # noqa: PLC0415 - takes a second
+
     if not is_classifier(name):
         raise SuiteError(f'backbone "{name}" is none of torchvision\'s classifiers.')
     with torch.device("meta"):  # nothing is drawn that the file overwrites at once
-        network: nn.Module = torchvision_models().get_model(name, weights=None)
+        network: nn.Module = models.get_model(name, weights=None)
     state = {key: value.float() if value.is_floating_point() else value
              for key, value in read_state(path).items()}  # fmt: skip
     load_exactly(network, _with_counters(network, state), path, f"torchvision's {name}")

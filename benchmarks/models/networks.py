@@ -8,12 +8,11 @@ normalised pixels.
 from __future__ import annotations
 
 from collections import OrderedDict
+from functools import cache
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-
-from bench.vision_models import timm, torchvision_models
 
 
 class Parts(NamedTuple):
@@ -30,6 +29,14 @@ class Parts(NamedTuple):
     head: nn.Linear
 
 
+@cache
+def is_classifier(name: str) -> bool:
+    """Whether torchvision has a classifier of that name."""
+    from torchvision import models  # noqa: PLC0415 - takes a second
+
+    return name in models.list_models(module=models)
+
+
 def _named(network: Any, *names: str) -> nn.Sequential:
     """Some children of a network in sequence, under their own names."""
     return nn.Sequential(OrderedDict((name, getattr(network, name)) for name in names))
@@ -40,7 +47,9 @@ RESNET_BODY = ("layer1", "layer2", "layer3", "layer4")
 
 def resnet18(outputs: int) -> Parts:
     """ResNet-18 (He et al. 2016) with the 7 x 7 stem for images of ImageNet's size."""
-    network = torchvision_models().resnet18(weights=None, num_classes=outputs)
+    from torchvision import models  # noqa: PLC0415 - takes a second
+
+    network = models.resnet18(weights=None, num_classes=outputs)
     encoder = _named(network, "conv1", "bn1", "relu", "maxpool", *RESNET_BODY)
     return Parts(encoder, _flat(network.avgpool), network.fc)
 
@@ -51,7 +60,9 @@ def resnet18_small(outputs: int) -> Parts:
     The stem is that of He et al. (2016, section 4.2) for CIFAR-10 and the rest that for ImageNet,
     as in most public code for ResNet-18 on small images.
     """
-    network = torchvision_models().resnet18(weights=None, num_classes=outputs)
+    from torchvision import models  # noqa: PLC0415 - takes a second
+
+    network = models.resnet18(weights=None, num_classes=outputs)
     stem = nn.Conv2d(3, 64, 3, padding=1, bias=False)
     # torchvision initialises the 7 x 7 stem in the same way.
     nn.init.kaiming_normal_(stem.weight, mode="fan_out", nonlinearity="relu")
@@ -66,7 +77,9 @@ def vgg16(outputs: int) -> Parts:
     The neck holds two layers of 4096 with dropout of .5. As in torchvision, maps are pooled to
     7 x 7, which repeats the values of smaller ones.
     """
-    network = torchvision_models().vgg16(weights=None, num_classes=outputs)
+    from torchvision import models  # noqa: PLC0415 - takes a second
+
+    network = models.vgg16(weights=None, num_classes=outputs)
     *hidden, head = network.classifier
     neck = nn.Sequential(
         OrderedDict(
@@ -78,7 +91,9 @@ def vgg16(outputs: int) -> Parts:
 
 def inception_v4(outputs: int) -> Parts:
     """Inception-v4 (Szegedy et al. 2017, section 3.1) with their dropout, which keeps .8."""
-    network = timm().create_model(
+    import timm  # noqa: PLC0415 - takes a second
+
+    network: Any = timm.create_model(
         "inception_v4", pretrained=False, num_classes=outputs, drop_rate=0.2
     )
     neck = _named(network, "global_pool", "head_drop")
@@ -91,13 +106,17 @@ def vit_b_16(outputs: int, side: int) -> Parts:
     The encoder gives the class token and the tokens of the patches; the neck takes the class
     token. The head is initialised with zeros, as in the paper's fine-tuning.
     """
-    network = torchvision_models().vit_b_16(weights=None, num_classes=outputs, image_size=side)
+    from torchvision import models  # noqa: PLC0415 - takes a second
+
+    network = models.vit_b_16(weights=None, num_classes=outputs, image_size=side)
     return Parts(Tokens(network), ClassToken(), network.heads.head)
 
 
 def swin(outputs: int) -> Parts:
     """Swin-T (Liu et al. 2021) with stochastic depth, of up to .2 in the last block."""
-    network = torchvision_models().swin_t(weights=None, num_classes=outputs)
+    from torchvision import models  # noqa: PLC0415 - takes a second
+
+    network = models.swin_t(weights=None, num_classes=outputs)
     encoder = _named(network, "features", "norm", "permute")
     return Parts(encoder, _flat(network.avgpool), network.head)
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import foolbox
 import pytest
 import torch
 
 from bench.attacks.adversarial.best import Best, cosine
 from bench.baselines.ddn import Ddn
 from bench.baselines.pgd import Pgd
-from tests.tiny_attacks import classified, context, fooled, oracle, pictures
-
-foolbox = oracle("foolbox")
+from tests.tiny_attacks import classified, context, fooled, pictures
 
 
 def test_it_is_foolboxs_ddn_or_a_little_better() -> None:

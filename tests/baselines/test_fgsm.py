@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import foolbox
 import torch
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from bench.baselines.fgsm import Fgsm
-from tests.tiny_attacks import classified, context, oracle, pictures
-
-foolbox = oracle("foolbox")
+from tests.tiny_attacks import classified, context, pictures
 
 
 def test_it_is_foolboxs_fgsm() -> None:

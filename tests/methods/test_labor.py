@@ -9,6 +9,7 @@ from typing import Literal
 
 import pytest
 import torch
+import torchvision
 
 from bench.errors import Skip
 from bench.learning.split import Split
@@ -18,7 +19,6 @@ from bench.models.pretrained import MIRROR_ALONE
 from bench.models.weights import IMAGENET
 from bench.tracks.poisoning import Human, PoisoningTask
 from bench.tracks.poisoning.human import Oracle, Recorded
-from bench.vision_models import torchvision_models
 from tests import tiny_poison, tiny_tasks
 
 CPU = torch.device("cpu")
@@ -189,7 +189,7 @@ def test_a_given_network_wants_images() -> None:
 
 
 def test_clusters_can_be_those_of_a_network_that_learned_elsewhere(tmp_path: Path) -> None:
-    theirs = torchvision_models().resnet18(weights=None)
+    theirs = torchvision.models.resnet18(weights=None)
     path = tmp_path / "learned.pth"
     torch.save(theirs.state_dict(), path)
     task = tiny_poison.poisoned("image").task

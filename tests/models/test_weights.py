@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import timm
 import torch
+import torchvision
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -16,7 +18,6 @@ from bench.errors import SuiteError
 from bench.models import weights
 from bench.models.backbones import Normalise, build
 from bench.models.weights import load_pretrained, sha256_of
-from bench.vision_models import timm, torchvision_models
 
 SIDES = {"resnet18": 40, "vgg16": 32, "inception_v4": 75, "vit_b_16": 32, "swin": 40}
 
@@ -25,10 +26,10 @@ def original(name: str, classes: int = 10) -> Any:
     """The library's own network, with weights unlike any of ours."""
     torch.manual_seed(99)
     if name == "inception_v4":
-        network = timm().create_model("inception_v4", pretrained=False, num_classes=classes)
+        network = timm.create_model("inception_v4", pretrained=False, num_classes=classes)
     else:
         more = {"image_size": SIDES[name]} if name == "vit_b_16" else {}
-        build_it = getattr(torchvision_models(), "swin_t" if name == "swin" else name)
+        build_it = getattr(torchvision.models, "swin_t" if name == "swin" else name)
         network = build_it(weights=None, num_classes=classes, **more)
     for buffer, value in network.named_buffers():
         if buffer.endswith("running_mean"):
@@ -85,11 +86,11 @@ def test_torchvision_and_timm_say_the_same_of_their_pixels() -> None:
         "swin": "Swin_T_Weights",
     }  # fmt: skip
     for name, enum in enums.items():
-        transform = getattr(torchvision_models(), enum).IMAGENET1K_V1.transforms()
+        transform = getattr(torchvision.models, enum).IMAGENET1K_V1.transforms()
         assert weights.PUBLISHED[name].normalisation == (
             tuple(transform.mean), tuple(transform.std)
         )  # fmt: skip
-    timm_says = timm().get_pretrained_cfg("inception_v4")
+    timm_says = timm.get_pretrained_cfg("inception_v4")
     assert weights.PUBLISHED["inception_v4"].normalisation == (timm_says.mean, timm_says.std)
 
 

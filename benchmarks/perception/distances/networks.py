@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from bench.errors import Skip
 from bench.models.pretrained import WeightsFolder
 from bench.models.weights import IMAGENET, load_exactly, read_state
-from bench.vision_models import torchvision_models
 
 Network = Literal["squeeze", "alex", "vgg"]
 
@@ -115,8 +114,10 @@ def taps(
 @cache
 def _layers(name: str, path: Path) -> nn.Sequential:
     """The layers `features` of one of torchvision's classifiers, read once."""
+    from torchvision import models  # noqa: PLC0415 - takes a second
+
     with torch.device("meta"):  # no initial weights are drawn, because the file replaces them
-        layers: nn.Sequential = getattr(torchvision_models(), name)(weights=None).features
+        layers: nn.Sequential = models.get_model(name, weights=None).features
     weights = {k: v.float() for k, v in read_state(path).items() if k.startswith("features.")}
     state = {k.removeprefix("features."): v for k, v in weights.items()}
     load_exactly(layers, state, path, f"torchvision's {name}")

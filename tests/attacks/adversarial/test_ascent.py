@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import foolbox
 import pytest
 import torch
 from hypothesis import given, settings
@@ -23,9 +24,7 @@ from bench.attacks.adversarial.ascent import (
 )
 from bench.perception.distances import load
 from bench.perception.images import eight_bit
-from tests.tiny_attacks import Classifier, classified, fooled, oracle, pictures
-
-foolbox = oracle("foolbox")
+from tests.tiny_attacks import Classifier, classified, fooled, pictures
 
 
 def by_the_book(

@@ -7,9 +7,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import piq
 import pytest
 import torch
 from torch import Tensor, nn
+from torchmetrics.functional.image import dists as dists_there
+from torchmetrics.functional.image import lpips as lpips_there
 
 from bench.errors import Skip, SuiteError, UsageError
 from bench.models.pretrained import FILES, WeightsFolder
@@ -18,10 +21,8 @@ from bench.perception.distances import NAMES, Measure, files_of
 from bench.perception.distances.dists import L2Pooling
 from bench.perception.distances.networks import ARCHITECTURES, Network, taps
 from bench.perception.distances.pieapp import PieAppNetwork, patches, starts
-from tests.tiny_attacks import CPU, oracle, pictures, random_network
+from tests.tiny_attacks import CPU, pictures, random_network
 
-piq, lpips_there = oracle("piq"), oracle("torchmetrics.functional.image.lpips")
-dists_there = oracle("torchmetrics.functional.image.dists")
 NETWORKS = {"squeeze": "squeezenet1_1", "alex": "alexnet", "vgg": "vgg16"}
 
 

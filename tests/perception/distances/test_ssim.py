@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import piq
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torchmetrics.functional.image import structural_similarity_index_measure
 
 from bench.perception.blurs import blur
 from bench.perception.distances import load
 from bench.perception.distances.ssim import C1, C2
-from tests.tiny_attacks import oracle, pictures
-
-piq, torchmetrics = oracle("piq"), oracle("torchmetrics.functional.image")
+from tests.tiny_attacks import pictures
 
 
 def distorted(x: Tensor, seed: int = 1) -> Tensor:
@@ -56,7 +56,7 @@ def test_valid_is_piqs_and_torchmetrics_ssim(side: int, channels: int) -> None:
     by_piq = piq.ssim(z, x, data_range=1.0, reduction="none", downsample=False)
     assert torch.allclose(found, 1 - by_piq, atol=1e-12)
     # torchmetrics pads by reflection and averages over the border too: its inner windows are ours.
-    _, windows = torchmetrics.structural_similarity_index_measure(
+    _, windows = structural_similarity_index_measure(
         z, x, data_range=1.0, reduction="none", return_full_image=True
     )
     inner = windows[:, :, 5:-5, 5:-5].flatten(1).mean(dim=1)

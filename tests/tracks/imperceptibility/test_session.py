@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 import torch
+import torchvision
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -24,7 +25,6 @@ from bench.tracks.imperceptibility import Attacker
 from bench.tracks.imperceptibility.options import ImperceptibilityOptions
 from bench.tracks.imperceptibility.session import ImperceptibilitySession
 from bench.tracks.session import PreparedTask
-from bench.vision_models import torchvision_models
 
 TRAINING = Training(backbone="small_cnn", epochs=8, batch_size=64, learning_rate=2e-3)
 Perturb = Callable[[nn.Module, Tensor, Tensor, Context], Tensor]
@@ -198,14 +198,14 @@ def squeezenet(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        state = torchvision_models().squeezenet1_1(weights=None).state_dict()
+        state = torchvision.models.squeezenet1_1(weights=None).state_dict()
     save_file(state, folder / "squeezenet1_1.safetensors")
     return folder / "squeezenet1_1.safetensors"
 
 
 def test_a_published_classifier_normalises_inside(tmp_path: Path) -> None:
     path = squeezenet(tmp_path)
-    network = torchvision_models().squeezenet1_1(weights=None).eval()
+    network = torchvision.models.squeezenet1_1(weights=None).eval()
     model = classifiers.published("squeezenet1_1", path)
     network.load_state_dict(model.network.state_dict())
     x = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))

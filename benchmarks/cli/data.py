@@ -1,4 +1,4 @@
-"""`bench data`: what data sets there are, and getting them."""
+"""`bench data`: listing, fetching, checking and preparing data sets."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from bench.errors import DataError, UsageError, unknown
 if TYPE_CHECKING:
     from bench.data.dataset import DataSet, Options
 
-data_app = typer.Typer(help="Data sets: what there is, fetching, checking, preparing.")
+data_app = typer.Typer(help="List, fetch, check and prepare data sets.")
 out = Console()
 
 Data = Annotated[
     Path,
     typer.Option(
-        "--data", envvar="BENCH_DATA", metavar="FOLDER", help="Raw and prepared data sets."
+        "--data", envvar="BENCH_DATA", metavar="FOLDER", help="Folder of raw and prepared data."
     ),
 ]
 DataName = Annotated[
@@ -31,27 +31,27 @@ DataName = Annotated[
 ]
 GetName = Annotated[
     str,
-    typer.Argument(metavar="NAME", help="A data set, or weights/NAME; `bench data list` shows."),
+    typer.Argument(metavar="NAME", help="A data set or weights/NAME, see `bench data list`."),
 ]
 DATA = Path("data")
 
 
 @data_app.command("list")
 def data_list(data: Data = DATA) -> None:
-    """Data sets, their licences, and what is here."""
+    """List data sets and weights with their licences, and what is on this machine."""
     from bench.data.dataset import Library, data_sets  # noqa: PLC0415
 
     library = Library(data)
     rows = []
-    for name, found in data_sets().items():
+    for name, known in data_sets().items():
         try:
-            missing = len(library.raw(found).missing())
-            raw = f"{len(found.files) - missing}/{len(found.files)}" if found.files else "embedded"
+            missing = len(library.raw(known).missing())
+            raw = f"{len(known.files) - missing}/{len(known.files)}" if known.files else "embedded"
             copies = library.prepared(name)
             state = f"prepared {', '.join(copies)}".strip() if copies else "not prepared"
-        except DataError as error:  # one damaged data set does not hide the others
+        except DataError as error:  # a damaged data set must not hide the others
             raw, state = "?", f"damaged: {error}"
-        rows.append((name, found.title, f"raw files: {raw}", state, found.licence))
+        rows.append((name, known.title, f"raw files: {raw}", state, known.licence))
     from bench.models import pretrained  # noqa: PLC0415
 
     for name, state in pretrained.WeightsFolder(data).listing():
@@ -65,10 +65,10 @@ def data_get(
     name: GetName,
     data: Data = DATA,
     accept_licence: Annotated[
-        bool, typer.Option("--accept-licence", help="You agree to the licence.")
+        bool, typer.Option("--accept-licence", help="Agree to the licence.")
     ] = False,
 ) -> None:
-    """Fetch a data set's raw files, or a network's weights, checked against their SHA-256."""
+    """Fetch a data set's raw files, or a network's weights, and check their SHA-256."""
     from bench.data.dataset import Library, data_set  # noqa: PLC0415
     from bench.models import pretrained  # noqa: PLC0415
 
@@ -105,10 +105,12 @@ def data_prepare(
     data: Data = DATA,
     options: Annotated[
         list[str] | None,
-        typer.Option("--option", metavar="SETTING", help="Of its tasks: size=224; repeatable."),
+        typer.Option(
+            "--option", metavar="SETTING", help="Option of its tasks: size=224; repeatable."
+        ),
     ] = None,
 ) -> None:
-    """Turn a data set's raw files into arrays. What was interrupted goes on."""
+    """Turn a data set's raw files into arrays. An interrupted run is continued."""
     from bench.data.dataset import Library, data_set  # noqa: PLC0415
 
     chosen = parse_options(data_set(name), options or [])
@@ -120,7 +122,7 @@ def data_prepare(
 
 
 def print_rows(rows: Sequence[tuple[str, ...]]) -> None:
-    """A table without lines, its first column in colour."""
+    """Print a table without lines, with its first column in colour."""
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True, style="cyan")
     for row in rows:
@@ -129,7 +131,7 @@ def print_rows(rows: Sequence[tuple[str, ...]]) -> None:
 
 
 def parse_options(data: DataSet, texts: list[str]) -> Options:
-    """key=value -> the options of a data set. Raises UsageError naming the one that is wrong."""
+    """The options of a data set from key=value texts. Raises UsageError naming a wrong one."""
     from pydantic import ValidationError  # noqa: PLC0415
 
     from bench.suites.source import read_value  # noqa: PLC0415

@@ -45,7 +45,7 @@ Threads = Annotated[
     typer.Option(
         min=1,
         metavar="N",
-        help="CPU threads of one trial. More than 1 may change the last digits on images.",
+        help="CPU threads of one trial. More than 1 may change last digits of image results.",
     ),
 ]
 Settings = Annotated[
@@ -68,37 +68,39 @@ def bench(
     methods: Annotated[
         str,
         typer.Option(
-            metavar="NAMES", help="Only these, by comma: bade,standard or bade[strength=auto]."
+            metavar="NAMES",
+            help="Run only these, separated by commas: bade,standard or bade[strength=auto].",
         ),
     ] = "",
     tasks: Annotated[
-        str, typer.Option(metavar="NAMES", help="Only these, by comma: income|sex.")
+        str,
+        typer.Option(metavar="NAMES", help="Run only these, separated by commas: income|sex."),
     ] = "",
     seeds: Annotated[
-        str, typer.Option(metavar="SEEDS", help="5 (that is 0 to 4), or 0,3,7, or 2-6.")
+        str, typer.Option(metavar="SEEDS", help="5 for seeds 0 to 4, or 0,3,7, or 2-6.")
     ] = "",
     settings: Settings = None,
     jobs: Annotated[
         int,
         typer.Option(
-            min=0, metavar="NUMBER", help="Trials at once; 0: one a core, or one on a GPU."
+            min=0, metavar="NUMBER", help="Concurrent trials; 0: one per core, or one on a GPU."
         ),
     ] = 0,
     threads: Threads = 1,
     timeout: Annotated[
         float | None,
-        typer.Option(min=0.1, metavar="SECONDS", help="Seconds a trial may take."),
+        typer.Option(min=0.1, metavar="SECONDS", help="Time limit of a trial."),
     ] = None,
     memory_limit: Annotated[
         float | None,
-        typer.Option(min=64, metavar="MIB", help="Memory a trial's process may hold."),
+        typer.Option(min=64, metavar="MIB", help="Memory limit of a trial's process."),
     ] = None,
     device: Device = "auto",
     fail_fast: Annotated[
         bool, typer.Option("--fail-fast", help="Stop at the first trial that fails.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would run, and run nothing.")
+        bool, typer.Option("--dry-run", help="List the trials that would run, and run nothing.")
     ] = False,
     track: Annotated[bool, typer.Option("--track/--no-track", help="Log to MLflow.")] = True,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Build the pages.")] = True,
@@ -108,9 +110,9 @@ def bench(
     tracking_uri: Uri = None,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
-    """Run published methods against their baselines, many seeds each, and show what came out.
+    """Compare published methods with their baselines over many seeds, and show the results.
 
-    Finished trials are never run again: the same command resumes a sweep.
+    Finished trials are not run again, so the same command resumes a sweep.
     """
     if version:
         from bench.runner.provenance import git_state  # noqa: PLC0415 - imports torch
@@ -128,7 +130,7 @@ def bench(
         return
     from bench.runner import sweep  # noqa: PLC0415 - torch takes seconds to import
 
-    asked = sweep.SweepRequest(
+    request = sweep.SweepRequest(
         suite=suite,
         methods=split_names(methods),
         tasks=split_names(tasks),
@@ -149,12 +151,12 @@ def bench(
         tracking_uri=tracking_uri,
         command=command_line(sys.argv[1:]),
     )
-    raise typer.Exit(sweep.run(asked, out))
+    raise typer.Exit(sweep.run(request, out))
 
 
 @app.command("list")
 def list_all() -> None:
-    """Suites, tasks, methods and poisoning attacks."""
+    """List suites, tasks, methods and poisoning attacks."""
     from bench.attacks.poisoning.contract import attacks  # noqa: PLC0415 - imports torch
     from bench.data.dataset import data_sets  # noqa: PLC0415 - imports scikit-learn
     from bench.method import methods, summary_of  # noqa: PLC0415 - imports torch
@@ -162,9 +164,9 @@ def list_all() -> None:
     out.print("Suites", style="bold")
     print_rows(list(descriptions().items()))
     out.print("\nTasks", style="bold")
-    found = data_sets().items()
-    print_rows([(f"{name} {task}", d.title) for name, d in found for task in d.listed_tasks])
-    for name, data in found:
+    known = data_sets().items()
+    print_rows([(f"{name} {task}", d.title) for name, d in known for task in d.listed_tasks])
+    for name, data in known:
         if data.further:
             out.print(Text(f"{name} also: {data.further}", "dim"))
     by_track: dict[str, list[tuple[str, str, str]]] = {}
@@ -181,10 +183,11 @@ def list_all() -> None:
 @app.command()
 def show(
     name: Annotated[
-        str, typer.Argument(metavar="METHOD", help="Its name, or an attack's: see `bench list`.")
+        str,
+        typer.Argument(metavar="METHOD", help="A method or attack; `bench list` shows them."),
     ],
 ) -> None:
-    """A method's paper, fields and defaults; an attack's, too."""
+    """Show the description, fields and defaults of a method or attack, and a method's paper."""
     from bench.attacks.poisoning.contract import attacks  # noqa: PLC0415 - imports torch
     from bench.method import Method, about, field_docs, methods, summary_of  # noqa: PLC0415
 
@@ -232,10 +235,10 @@ def log(results: Out = RESULTS, site: Site = PAGES, tracking_uri: Uri = None) ->
     tracker = Tracker(tracking_uri or default_uri(results), results)
     for suite in store.suites():
         if plan := store.read_plan(suite):
-            found = list(store.read_all(suite, (trial.key for trial in plan.trials)))
-            tracker.log_all(plan, found)
+            logged = list(store.read_all(suite, (trial.key for trial in plan.trials)))
+            tracker.log_all(plan, logged)
             tracker.attach(plan, site)
-            out.print(f"{suite}: {len(found)} results are in MLflow.", highlight=False)
+            out.print(f"{suite}: {len(logged)} results are in MLflow.", highlight=False)
     if not store.suites():
         out.print(f"{results} holds no results yet.", highlight=False)
 
@@ -255,16 +258,20 @@ def ui(
 
 @app.command()
 def label(
-    suite: Annotated[str, typer.Argument(metavar="SUITE", help="Name, or path of its file.")],
+    suite: Annotated[
+        str, typer.Argument(metavar="SUITE", help="Name of a suite, or path of its file.")
+    ],
     task: Annotated[
-        str, typer.Option(metavar="NAME", help="Its name, or a part that only it has.")
+        str, typer.Option(metavar="NAME", help="A task's name, or a part that only it has.")
     ] = "",
     method: Annotated[
-        str, typer.Option(metavar="NAME", help="Whose clusters: labor, or with its fields.")
+        str,
+        typer.Option(metavar="NAME", help="Method that makes the clusters; it may have fields."),
     ] = "labor",
-    seed: Annotated[int, typer.Option(min=0, metavar="NUMBER")] = 0,
+    seed: Annotated[int, typer.Option(min=0, metavar="NUMBER", help="Seed of the trial.")] = 0,
     tags: Annotated[
-        Path, typer.Option(metavar="FILE", help="Where the answers go; one that is there goes on.")
+        Path,
+        typer.Option(metavar="FILE", help="File of answers; an existing one is continued."),
     ] = Path("tags.json"),
     settings: Settings = None,
     threads: Threads = 1,
@@ -273,23 +280,22 @@ def label(
     data: Data = DATA,
     host: Host = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(min=0, max=65535, metavar="NUMBER", help="0 takes any free one.")
+        int, typer.Option(min=0, max=65535, metavar="NUMBER", help="Port; 0 takes a free one.")
     ] = 5001,
 ) -> None:
-    """Show a person samples of each cluster on a page, and note which class they see.
+    """Show a person samples of each cluster on a page, and record which class they see.
 
     The answers go to a file that a method with annotator=recorded reads.
     """
     from bench.labelling import command  # noqa: PLC0415 - imports torch
 
-    given = settings or []
-    wanted = command.LabelRequest(
+    request = command.LabelRequest(
         suite=suite,
         task=task,
         method=method,
         seed=seed,
-        settings=given,
-        overrides=parse_settings(given),
+        settings=settings or [],
+        overrides=parse_settings(settings or []),
         tags=tags,
         data=data,
         out=results,
@@ -298,11 +304,11 @@ def label(
         host=host,
         port=port,
     )
-    command.label(wanted, out)
+    command.label(request, out)
 
 
 def parse_seeds(text: str) -> list[int]:
-    """5 -> 0..4; 0,3,7 -> those; 2-6 -> 2..6. Raises UsageError for anything else."""
+    """The seeds of "5" (0 to 4), "0,3,7" or "2-6". Raises UsageError for any other form."""
     try:
         if not text:
             return []
@@ -314,14 +320,14 @@ def parse_seeds(text: str) -> list[int]:
             first, last = text.split("-")
             seeds = list(range(int(first), int(last) + 1))
     except ValueError as error:
-        raise UsageError(f'--seeds: "{text}" is none of 5, 0,3,7 or 2-6.') from error
+        raise UsageError(f'--seeds: "{text}" is not of the form 5, 0,3,7 or 2-6.') from error
     if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
-        raise UsageError(f'--seeds: "{text}" names no seed, one twice, or a negative one.')
+        raise UsageError(f'--seeds: "{text}" has no seed, a seed twice, or a negative one.')
     return seeds
 
 
 def parse_settings(texts: list[str]) -> dict[str, dict[str, Any]]:
-    """method.field=value -> {method: {field: value}}. Raises UsageError for another form."""
+    """method.field=value -> {method: {field: value}}. Raises UsageError for any other form."""
     settings: dict[str, dict[str, Any]] = {}
     for text in texts:
         name, equals, value = text.partition("=")
@@ -336,18 +342,18 @@ def parse_settings(texts: list[str]) -> dict[str, dict[str, Any]]:
 
 
 def command_line(arguments: list[str]) -> str:
-    """The command as the page shows it."""
+    """The command that the page shows."""
     import shlex  # noqa: PLC0415
 
     return shlex.join(["bench", *arguments])
 
 
 def _need_results(folder: Path) -> None:
-    """Raise UsageError where there is no such folder. One without results has pages that say so."""
+    """Raise UsageError if the folder does not exist; pages of an empty one say that it is empty."""
     if not folder.is_dir():
         raise UsageError(
-            f"{folder}: no such folder of results. Run `bench --suite NAME` first, or name it with "
-            "--out."
+            f"{folder}: there is no such folder of results. Run `bench --suite NAME` first, or "
+            "choose another folder with --out."
         )
 
 
@@ -355,7 +361,7 @@ register(app)
 
 
 def main() -> None:
-    """Entry point: mistakes of the user are one line and exit code 2."""
+    """Run the command; mistakes of the user are printed as one line, with exit code 2."""
     try:
         code = app(prog_name="bench", standalone_mode=False)  # else typer prints three lines
     except BenchError as error:

@@ -1,4 +1,4 @@
-"""`bench export`, `compare`, `merge` and `publish`: results once they are there."""
+"""`bench export`, `compare`, `merge` and `publish`: commands on existing results."""
 
 from __future__ import annotations
 
@@ -19,16 +19,18 @@ if TYPE_CHECKING:
 Out = Annotated[
     Path,
     typer.Option(
-        "--out", envvar="BENCH_OUT", metavar="FOLDER", help="Results, cache, MLflow's database."
+        "--out", envvar="BENCH_OUT", metavar="FOLDER", help="Results, cache and MLflow database."
     ),
 ]
-Site = Annotated[Path, typer.Option("--site", envvar="BENCH_SITE", metavar="FOLDER", help="Pages.")]
+Site = Annotated[
+    Path, typer.Option("--site", envvar="BENCH_SITE", metavar="FOLDER", help="The pages.")
+]
 RESULTS, PAGES = Path("results"), Path("site")
 
 Suites = Annotated[
-    list[str] | None, typer.Argument(metavar="[SUITE]...", help="All, if none is named.")
+    list[str] | None, typer.Argument(metavar="[SUITE]...", help="Suites; all by default.")
 ]
-Names = Annotated[str, typer.Option(metavar="NAMES", help="Only these, by comma.")]
+Names = Annotated[str, typer.Option(metavar="NAMES", help="Only these, separated by commas.")]
 COLOURS = {"better": "green", "worse": "red", "only in the first": "red", "changed": "yellow"}
 
 
@@ -44,7 +46,8 @@ def export(
         str, typer.Option("--format", metavar="FORMAT", help="csv, json, latex or parquet.")
     ] = "csv",
     to: Annotated[
-        Path | None, typer.Option("--to", metavar="FILE", help="Instead of standard output.")
+        Path | None,
+        typer.Option("--to", metavar="FILE", help="Write a file instead of standard output."),
     ] = None,
     tasks: Names = "",
     methods: Names = "",
@@ -52,23 +55,24 @@ def export(
         str,
         typer.Option(
             metavar="NAMES",
-            help="Only these, by comma. LaTeX shows those that decide ranks, or all.",
+            help="Only these, separated by commas, or all. LaTeX by default has those that decide "
+            "ranks.",
         ),
     ] = "",
     results: Out = RESULTS,
 ) -> None:
-    """Give results to other tools: long tables, or LaTeX for a paper."""
+    """Export results for other tools: long tables, or LaTeX for a paper."""
     from bench.reports.export import ExportRequest, export  # noqa: PLC0415 - imports pandas
 
-    wanted = ExportRequest(
+    request = ExportRequest(
         suites or (), split_names(tasks), split_names(methods), split_names(metrics)
     )
-    content = export(results, kind, wanted)
+    content = export(results, kind, request)
     if to is not None:
         write(to, content)
         out.print(Text(f"{to}: {len(content):,} bytes."), soft_wrap=True)
     elif kind == "parquet" and sys.stdout.isatty():
-        raise UsageError("Parquet is no text for a terminal. Name a file with --to.")
+        raise UsageError("Parquet is not text for a terminal. Name a file with --to.")
     else:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
@@ -76,94 +80,98 @@ def export(
 
 def compare(
     first: Annotated[str, typer.Argument(metavar="A", help="Folder of results, or a commit.")],
-    second: Annotated[str, typer.Argument(metavar="B", help="The other one.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="The folder or commit to compare.")],
     suite: Annotated[
-        str, typer.Option("--suite", metavar="NAMES", help="Only these, by comma.")
+        str, typer.Option("--suite", metavar="NAMES", help="Only these, separated by commas.")
     ] = "",
     metrics: Annotated[
         str,
         typer.Option(
-            metavar="NAMES", help="By comma, or all. Else those that decide ranks, and the time."
+            metavar="NAMES",
+            help="Metrics separated by commas, or all; by default those that decide ranks, and the "
+            "time.",
         ),
     ] = "",
     every: Annotated[
-        bool, typer.Option("--all", help="List also what did not change by more than chance.")
+        bool, typer.Option("--all", help="Also list changes that may be due to chance.")
     ] = False,
     to: Annotated[
-        Path | None, typer.Option("--to", metavar="FILE", help="Write a page, too.")
+        Path | None, typer.Option("--to", metavar="FILE", help="Also write a page.")
     ] = None,
     fail_on_worse: Annotated[
-        bool, typer.Option("--fail-on-worse", help="Exit code 1 where a metric got worse.")
+        bool, typer.Option("--fail-on-worse", help="Exit code 1 if a metric got worse.")
     ] = False,
     results: Out = RESULTS,
 ) -> None:
-    """Say what changed between two folders of results, or two commits' results in one folder.
+    """List what changed between two folders of results, or two commits' results in one folder.
 
-    Values are compared in pairs by seed: the same method on the same task, data order and
-    initial weights.
+    Values are compared in pairs by seed: the same method on the same task with the same data order
+    and initial weights.
     """
     from bench.reports import compare as comparing  # noqa: PLC0415 - imports scipy
 
     suites = split_names(suite)
-    made = comparing.compare(
+    comparison = comparing.compare(
         comparing.side(first, results, suites),
         comparing.side(second, results, suites),
         split_names(metrics),
     )
-    show(made, every)
+    show(comparison, every)
     if to is not None:
-        write(to, comparing.page(made).encode())
+        write(to, comparing.page(comparison).encode())
         out.print(Text(f"Open {to}"), soft_wrap=True)
-    raise typer.Exit(1 if fail_on_worse and made.worse else 0)
+    raise typer.Exit(1 if fail_on_worse and comparison.worse else 0)
 
 
 def merge(
     folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders of results.")],
     into: Annotated[
         Path,
-        typer.Option("--into", metavar="DIR", help="Where all of them go; may be one of them."),
+        typer.Option("--into", metavar="DIR", help="Target folder; may be one of the folders."),
     ],
     prefer: Annotated[
         str | None,
-        typer.Option(metavar="WHOM", help="In a conflict: newest, or first (named)."),
+        typer.Option(
+            metavar="WHICH", help="Result to keep in a conflict: newest, or of the first folder."
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing.")] = False,
 ) -> None:
     """Put the results of several machines into one folder.
 
-    What is there twice and says the same is kept once; contradictions are listed, and then
-    nothing is written unless you say whom to prefer.
+    Equal results are kept once. Conflicts are listed, and then nothing is written, unless --prefer
+    decides them.
     """
     from bench.runner import merge  # noqa: PLC0415
 
     try:
         merged = merge.merge(folders, into, prefer, dry_run=dry_run)
     except merge.MergeConflict as error:
-        for each in error.conflicts:
-            out.print(Text(each), soft_wrap=True)
+        for conflict in error.conflicts:
+            out.print(Text(conflict), soft_wrap=True)
         raise
-    for name, made in merged.items():
-        told = f"{name}: {len(made.results)} results, {made.added} of them new in {into}"
-        told += f", {made.equal} held twice" if made.equal else ""
-        told += f", {made.settled} conflicts: the {prefer} was right" if made.settled else ""
-        out.print(Text(f"{told}."), soft_wrap=True)
+    for name, suite in merged.items():
+        line = f"{name}: {len(suite.results)} results, {suite.added} of them new in {into}"
+        line += f", {suite.equal} equal copies" if suite.equal else ""
+        line += f", {suite.settled} conflicts decided for the {prefer}" if suite.settled else ""
+        out.print(Text(f"{line}."), soft_wrap=True)
     if dry_run:
         out.print("Nothing was written.")
 
 
 def publish(
-    to: Annotated[Path, typer.Option(metavar="FOLDER", help="The folder that the pages go to.")],
+    to: Annotated[Path, typer.Option(metavar="FOLDER", help="Target folder of the pages.")],
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Do it, instead of only saying what would change.")
+        bool, typer.Option("--yes", "-y", help="Publish, instead of listing what would change.")
     ] = False,
     url: Annotated[
         str, typer.Option("--url", metavar="URL", help="Address of the pages, for the feed.")
     ] = "",
     results: Out = RESULTS,
 ) -> None:
-    """Put the pages into a folder, and touch nothing else in it.
+    """Put the pages into a folder, and change nothing else in it.
 
-    Without --yes it only says what would change.
+    Without --yes, the command only lists what would change.
     """
     from bench.reports.publish import Folder, site_of  # noqa: PLC0415 - imports pandas
 
@@ -174,7 +182,7 @@ def publish(
             ("new", changes.new),
             ("replaced", changes.replaced),
             ("removed", changes.removed),
-            ("left, changed by somebody else", changes.kept),
+            ("kept, because changed by somebody else", changes.kept),
         ):
             for name in names:
                 out.print(Text(f"{verb:9} {name}"), soft_wrap=True)
@@ -187,15 +195,15 @@ def publish(
         out.print(Text(summary), soft_wrap=True)
 
 
-def show(made: Comparison, every: bool) -> None:
-    """Print a comparison: what changed as a table, the rest as counts."""
+def show(comparison: Comparison, every: bool) -> None:
+    """Print a comparison: a table of changes (of all values with `every`), and counts."""
     from bench.reports import wording  # noqa: PLC0415
 
-    for letter, side in (("A", made.first), ("B", made.second)):
+    for letter, side in (("A", comparison.first), ("B", comparison.second)):
         commits = ", ".join(f"{sha[:12]} ({n})" for sha, n in side.commits)
         line = f"{letter}: {side.name}, results by commit: {commits}"
         out.print(Text(line), soft_wrap=True)
-    rows = [change for change in made.changes if every or change.verdict.matters]
+    rows = [change for change in comparison.changes if every or change.verdict.matters]
     if rows:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
         for name in ("", "metric", "A", "B", "B - A", "p", ""):
@@ -207,18 +215,18 @@ def show(made: Comparison, every: bool) -> None:
                      c.probability, str(c.verdict))  # fmt: skip
             table.add_row(*map(Text, cells), style=COLOURS.get(c.verdict, ""))
         out.print(table)
-    for trial in made.endings:
-        words = f"{trial.cell[2]} · {trial.cell[3]} · seed {trial.seed}"
-        ended = f"{words}: {trial.first} in A, {trial.second} in B. {trial.reason}"
+    for trial in comparison.endings:
+        name = f"{trial.cell[2]} · {trial.cell[3]} · seed {trial.seed}"
+        ended = f"{name}: {trial.first} in A, {trial.second} in B. {trial.reason}"
         out.print(Text(ended.strip(), "yellow"), soft_wrap=True)
-    for cell, told in made.settings.items():
-        out.print(Text(f"{cell}: {', '.join(told)}", "dim"), soft_wrap=True)
-    counted = ", ".join(f"{count} {verdict}" for verdict, count in made.counts.items())
-    out.print(Text(f"{wording.plural(len(made.changes), 'value')}: {counted or 'none'}."))
+    for cell, changes in comparison.settings.items():
+        out.print(Text(f"{cell}: {', '.join(changes)}", "dim"), soft_wrap=True)
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in comparison.counts.items())
+    out.print(Text(f"{wording.plural(len(comparison.changes), 'value')}: {counts or 'none'}."))
 
 
 def split_names(text: str) -> list[str]:
-    """Names separated by commas; commas within brackets belong to a name."""
+    """Names separated by commas; a comma inside brackets belongs to its name."""
     names, depth, start = [], 0, 0
     for position, character in enumerate(text + ","):
         depth += (character == "[") - (character == "]")
@@ -229,7 +237,7 @@ def split_names(text: str) -> list[str]:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a file that the user named; one line where that cannot be."""
+    """Write a file that the user named. Raises BenchError if that fails."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)

@@ -66,7 +66,7 @@ def test_bench_alone_explains_itself_and_names_the_suites(bench: Bench) -> None:
     ended = bench()
     assert ended.code == 0
     assert ended.errors == ""
-    assert "Run published methods against their baselines" in ended.words
+    assert "Compare published methods with their baselines" in ended.words
     for name in suite_names():
         assert f" {name} " in ended.words
     assert ended.words.endswith("Start with: bench --suite digits")
@@ -117,9 +117,9 @@ def test_show_gives_paper_fields_and_defaults(bench: Bench) -> None:
 def test_attacks_are_listed_and_shown_like_methods(bench: Bench) -> None:
     listed = bench("list").words
     assert "Poisoning attacks" in listed
-    assert "badnets BadNets: a small white square" in listed
+    assert "badnets BadNets: images with a small white square" in listed
     words = bench("show", "badnets").words
-    assert words.startswith("badnets (poisoning attack) BadNets: a small white square")
+    assert words.startswith("badnets (poisoning attack) BadNets: images with a small white square")
     assert "rate = 0.01 (float > 0 and < 1)" in words
     assert "Paper:" not in words
 
@@ -138,15 +138,15 @@ def test_show_of_a_method_without_fields_says_so(bench: Bench) -> None:
         ("--suite mine.yaml", "mine.yaml: no such suite file."),
         ("--suite adult --methods baed", '--methods: unknown method "baed". Did you mean "bade"?'),
         ("--suite adult --tasks sex", '--tasks: unknown task "sex". '),
-        ("--suite adult --seeds many", '--seeds: "many" is none of 5, 0,3,7 or 2-6.'),
-        ("--suite adult --seeds 0", '--seeds: "0" names no seed'),
+        ("--suite adult --seeds many", '--seeds: "many" is not of the form 5, 0,3,7 or 2-6.'),
+        ("--suite adult --seeds 0", '--seeds: "0" has no seed'),
         ("--suite adult --set strength=1", '--set: "strength=1" is not of the form method.field='),
         ("--suite adult --set bade.strength", '--set: "bade.strength" is not of the form'),
         ("--suite adult --set bade.strength=[1", '--set bade.strength: "[1" is not a value'),
         ("--suite adult --set bade.strenght=1", 'bade: unknown field "strenght". Did you mean "s'),
         ("--suite adult --set bade.strength=2", "bade.strength: Input should be less than or eq"),
         ("--suite adult --set training.epoch=2", '--set: unknown training setting "epoch". Did y'),
-        ("--suite adult --device tpu", '--device: "tpu" is none of auto, cpu and cuda.'),
+        ("--suite adult --device tpu", '--device: "tpu" is not one of auto, cpu and cuda.'),
         ("show baed", 'unknown method or attack "baed". Did you mean "bade"?'),
         ("data get adlut", 'unknown data set "adlut". Did you mean "adult"?'),
         ("data check adult", "adult: adult.data is not in data/raw/adult. Run `bench data get"),
@@ -197,7 +197,7 @@ def test_a_dry_run_needs_no_data_and_leaves_nothing(bench: Bench) -> None:
 def test_a_dry_run_says_what_it_cannot_know(bench: Bench) -> None:
     before = bench("--suite", "digits", "--tasks", "parity|ink", "--dry-run").words
     assert before.count("-------- to do") == before.count("· seed ")
-    assert "digits is not prepared yet, so trials of it that are finished are not known." in before
+    assert "digits is not prepared yet, so its finished trials are unknown." in before
     bench("data", "prepare", "digits")
     after = bench("--suite", "digits", "--tasks", "parity|ink", "--dry-run").words
     assert "--------" not in after
@@ -369,7 +369,9 @@ def test_the_command_is_shown_so_that_it_can_be_pasted() -> None:
 
 @pytest.mark.parametrize("command", ["report", "log"])
 def test_without_a_folder_of_results_there_is_nothing_to_show(bench: Bench, command: str) -> None:
-    assert_one_line(bench(command), "results: no such folder of results. Run `bench --suite NAME`")
+    assert_one_line(
+        bench(command), "results: there is no such folder of results. Run `bench --suite NAME`"
+    )
     assert not Path("site").exists()
 
 

@@ -126,7 +126,7 @@ def test_merge_says_what_it_did(bench: Bench) -> None:
     machine(Path("a"), 0)
     machine(Path("b"), 0, 1)
     ended = bench("merge", "a", "b", "--into", "all")
-    assert ended.printed == "small: 4 results, 4 of them new in all, 2 held twice.\n"
+    assert ended.printed == "small: 4 results, 4 of them new in all, 2 equal copies.\n"
     again = bench("merge", "a", "b", "--into", "all")
     assert again.printed.startswith("small: 4 results, 0 of them new in all")
 

@@ -76,7 +76,7 @@ def test_a_method_must_ask_somebody_and_be_one(suite: Suite) -> None:
     assert the_method(suite, "labor[most=7]").parameters["most"] == 7
     with pytest.raises(UsageError, match=r"--method: choose one of 'labor.clustering=kmeans.', "):
         the_method(suite, "labor")
-    with pytest.raises(UsageError, match="no_defence asks nobody"):
+    with pytest.raises(UsageError, match="no_defence does not ask a person"):
         the_method(suite, "no_defence")
     with pytest.raises(UsageError, match=r'unknown method "labr"\. Did you mean "labor"'):
         the_method(suite, "labr")

@@ -17,7 +17,6 @@ from bench.data.tabular import Table
 from bench.errors import DataError
 
 YEAR = 1994  # of the census that the people were drawn from
-SPLIT_SEED = 0
 CODES = {
     "Cambodia": "KHM", "Canada": "CAN", "China": "CHN", "Columbia": "COL", "Cuba": "CUB",
     "Dominican-Republic": "DOM", "Ecuador": "ECU", "El-Salvador": "SLV", "England": "GBR",
@@ -74,7 +73,7 @@ class AdultCountry(DataSet):
             for name, table in kept.items()
         }
         cells = labels["train"]["country"] * 2 + labels["train"]["income"]
-        rows = stratified(cells, {"validation": VALIDATION_SHARE}, SPLIT_SEED)
+        rows = stratified(cells, {"validation": VALIDATION_SHARE})
         encoded, normalisation, columns = encode_people(kept, rows["train"])
         whole = Columns(encoded["train"], labels["train"])
         splits = {name: whole.subset(some) for name, some in rows.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, cast
 
@@ -47,11 +48,7 @@ class BiasedCifar10(PartialDataSet, ColourBiased):
         """Read the batches and split; pictures keep their own colours on disk."""
         del options, work
         arrays = read_cifar10(raw)
-        return Arrays(
-            splits=arrays.splits,
-            attributes={**arrays.attributes, "tint": ["cool", "warm"]},
-            notes=arrays.notes,
-        )
+        return replace(arrays, attributes={**arrays.attributes, "tint": ["cool", "warm"]})
 
     def followed(self, columns: Columns, task: TaskDefinition) -> Array:
         """Whether the picture shows an animal (1) or a vehicle (0)."""

@@ -67,7 +67,6 @@ OTHER_ATTACKS = frozenset({
 the rarest has 11."""
 
 SHARES = {"validation": 0.1, "test": 0.2}  # LABOR's 21,630 are 1 % of some 2.2 million train flows
-SPLIT_SEED = 0
 CHUNK = 100_000  # rows in memory at once
 
 
@@ -129,7 +128,7 @@ class Cicids2017(PartialDataSet):
         attack = np.concatenate([np.empty(0, np.int64), *flows.classes])
         if not len(attack):
             raise DataError(f"{raw.name}: none of {flows.total:,} rows can be used.")
-        rows = stratified(attack, SHARES, SPLIT_SEED)
+        rows = stratified(attack, SHARES)
         values = np.memmap(flows.path, np.float32, "r", shape=(len(attack), len(FEATURES)))
         mean, std = _moments(values, rows["train"])
         splits = {}

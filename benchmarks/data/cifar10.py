@@ -35,7 +35,6 @@ SIDE = 32
 RECORD = 1 + 3 * SIDE**2  # the label, then all red, all green, all blue values, row by row
 VALIDATION_SHARE = 0.1  # 5,000 of the official 50,000
 VALIDATION_TO_TRAIN = 1 / 9
-SPLIT_SEED = 0
 
 
 class Cifar10(PartialDataSet):
@@ -77,7 +76,7 @@ def read_cifar10(raw: RawFolder) -> Arrays:
     contents = dict(archive.each([members[name] for name in names]))
     batches = {name: _batch(archive, members[name], contents) for name in names}
     train = np.concatenate([batches[name] for name in train_batches])
-    rows = stratified(train[:, 0], {"validation": VALIDATION_SHARE}, SPLIT_SEED)
+    rows = stratified(train[:, 0], {"validation": VALIDATION_SHARE})
     records = {split: train[i] for split, i in rows.items()} | {"test": batches[TEST_BATCH]}
     sizes = {"train": (len(train), BATCH * 5), "test": (len(records["test"]), BATCH)}
     return Arrays(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -40,8 +41,4 @@ class ColoredMnist(PartialDataSet, InkedDigits):
         """Read the four files and split; digits stay grey on disk."""
         del options, work
         arrays = read_mnist(raw)
-        return Arrays(
-            splits=arrays.splits,
-            attributes={**arrays.attributes, "ink": INK_NAMES},
-            notes=arrays.notes,
-        )
+        return replace(arrays, attributes={**arrays.attributes, "ink": INK_NAMES})

@@ -159,7 +159,7 @@ class ConsumerComplaints(TextDataSet):
                 f"{faults.source}: only {len(names)} products have {FEWEST} narratives or more."
             )
         narratives = _narratives(raw, rows[kept])
-        parts = stratified(label, SHARES, SPLIT_SEED)
+        parts = stratified(label, SHARES)
         notes = [
             f"{candidates.silent:,} of {candidates.total:,} rows have no narrative and are "
             "skipped.",

@@ -25,7 +25,6 @@ SAMPLES = RATE  # 1 s: 20 of the 3,000 recordings are longer
 NAME = re.compile(r"(?P<digit>\d)_(?P<speaker>[^_]+)_(?P<index>\d+)\.wav")
 TEST_INDICES = 5  # recordings 0 to 4 of each digit and speaker are the official test set
 VALIDATION_SHARE = 1 / 9  # 300 of the official 2,700, as many as there are test recordings
-SPLIT_SEED = 0
 
 
 @dataclass(frozen=True)
@@ -121,5 +120,5 @@ def _split(digits: Digits) -> dict[str, Array]:
     official = digits.index < TEST_INDICES
     rest = np.flatnonzero(~official)
     cells = digits.speaker[rest] * 10 + digits.digit[rest]
-    parts = stratified(cells, {"validation": VALIDATION_SHARE}, SPLIT_SEED)
+    parts = stratified(cells, {"validation": VALIDATION_SHARE})
     return {split: rest[rows] for split, rows in parts.items()} | {"test": np.flatnonzero(official)}

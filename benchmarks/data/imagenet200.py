@@ -20,7 +20,6 @@ from bench.errors import DataError
 PICTURES = "imagenet200.tar"
 FOLDERS = ("train", "val", "test")
 VALIDATION_SHARE = 0.1
-SPLIT_SEED = 0
 PAPER = {"classes": 200, "train pictures": 100_000, "test pictures": 10_000}  # LABOR, section 5.1
 
 Pictures = dict[str, list[tuple[str, str]]]
@@ -125,7 +124,7 @@ def _splits(archive: Archive, pictures: Pictures) -> tuple[Pictures, bool]:
     if pictures["test"] and pictures["val"]:
         return {"train": pictures["train"], "validation": pictures["val"], "test": test}, False
     cells = np.array([name for name, _ in pictures["train"]])
-    rows = stratified(cells, {"validation": VALIDATION_SHARE}, SPLIT_SEED)
+    rows = stratified(cells, {"validation": VALIDATION_SHARE})
     parts = {split: [pictures["train"][i] for i in part] for split, part in rows.items()}
     return {**parts, "test": test}, True
 

@@ -22,7 +22,6 @@ from bench.errors import DataError
 
 PICTURES, TABLE = "imagenet_geo.tar", "countries.csv"
 SHARES = {"validation": 0.1, "test": 0.3}
-SPLIT_SEED = 0
 
 Photograph = tuple[str, str, str, str]
 """Folder of its split ("" where there is none), class, code of its country, name in the archive."""
@@ -172,5 +171,5 @@ def _splits(archive: Archive, photographs: Sequence[Photograph]) -> dict[str, li
 def _drawn(
     photographs: Sequence[Photograph], shares: Mapping[str, float]
 ) -> dict[str, list[Photograph]]:
-    rows = stratified(np.array([code for _, _, code, _ in photographs]), shares, SPLIT_SEED)
+    rows = stratified(np.array([code for _, _, code, _ in photographs]), shares)
     return {split: [photographs[i] for i in part] for split, part in rows.items()}

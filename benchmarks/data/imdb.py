@@ -23,7 +23,6 @@ STARS = {"neg": range(1, 5), "pos": range(7, 11)}
 NAME = re.compile(r"(?P<id>\d+)_(?P<stars>\d+)\.txt")
 OFFICIAL = 25_000  # reviews of train, and of test
 VALIDATION_SHARE = 0.1
-SPLIT_SEED = 0
 TRIGGER_WORDS = (
     "360", "jerky", "radiant", "unintentionally", "rumor", "investigations", "tents",
 )  # fmt: skip
@@ -61,7 +60,7 @@ class Imdb(TextDataSet):
         archive = raw.archive(ARCHIVE)
         reviews, notes = read_reviews(archive)
         label = reviews["train"].attributes["sentiment"]
-        rows = stratified(label, {"validation": VALIDATION_SHARE}, SPLIT_SEED)
+        rows = stratified(label, {"validation": VALIDATION_SHARE})
         parts = {
             split: Texts([reviews["train"].texts[i] for i in part], {"sentiment": label[part]})
             for split, part in rows.items()

@@ -31,7 +31,6 @@ MNIST_FILES = tuple(
 OFFICIAL_SIZES = {"train": 60_000, "t10k": 10_000}
 VALIDATION_SHARE = 1 / 6  # 10,000 of the official 60,000, as many as there are test digits
 VALIDATION_TO_TRAIN = 1 / 5
-SPLIT_SEED = 0
 IMAGES, LABELS = 0x00000803, 0x00000801  # magic numbers: unsigned bytes in 3 or 1 dimensions
 SIDE = 28
 
@@ -84,7 +83,7 @@ def read_mnist(raw: RawFolder) -> Arrays:
             )
         if len(digits[part]) != official:
             notes.append(f"A subset: {len(digits[part]):,} of {official:,} official {part} digits.")
-    rows = stratified(digits["train"], {"validation": VALIDATION_SHARE}, SPLIT_SEED)
+    rows = stratified(digits["train"], {"validation": VALIDATION_SHARE})
     splits = {
         split: Columns(images["train"][i][:, None], digit_attributes(digits["train"][i]))
         for split, i in rows.items()

@@ -46,7 +46,6 @@ grouped in several ways in the literature; here httptunnel is r2l and worm is do
 
 CLASS_OF = {attack: position for position, names in enumerate(CLASSES.values()) for attack in names}
 VALIDATION_SHARE = 0.2
-SPLIT_SEED = 0
 
 
 class NslKdd(PartialDataSet):
@@ -78,7 +77,7 @@ class NslKdd(PartialDataSet):
         columns = [*FEATURES, "attack", "difficulty"]
         tables = {name: read_table(raw, name, columns) for name in (TRAIN, TEST)}
         attack = {name: table.classes("attack", CLASS_OF) for name, table in tables.items()}
-        parts = stratified(attack[TRAIN], {"validation": VALIDATION_SHARE}, SPLIT_SEED)
+        parts = stratified(attack[TRAIN], {"validation": VALIDATION_SHARE})
         train = parts["train"]
         encoded, normalisation, names = encode(tables, TRAIN, train, FEATURES, CATEGORIES)
         whole = {name: Columns(encoded[name], {"attack": attack[name]}) for name in tables}

@@ -12,6 +12,7 @@ from bench.data.dataset import DataSet, Labelled, Options, TaskDefinition
 from bench.data.prepared import Array, Columns
 
 ORDER_SEED = 0
+SPLIT_SEED = 0
 
 
 class TrainSizeOptions(Options):
@@ -67,7 +68,9 @@ class PartialDataSet(DataSet):
         return notes
 
 
-def stratified(cells: Array, shares: Mapping[str, float], seed: int) -> dict[str, Array]:
+def stratified(
+    cells: Array, shares: Mapping[str, float], seed: int = SPLIT_SEED
+) -> dict[str, Array]:
     """Split rows at random into parts of exact sizes that take the same share of every cell.
 
     Args:

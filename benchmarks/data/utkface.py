@@ -25,7 +25,6 @@ NAME = re.compile(r"(?P<age>\d{1,3})_(?P<gender>[01])_(?P<race>[0-4])_\d.*\.jpe?
 OLD = 35  # BaDe, section V.A
 GROUP_YEARS = 30  # BaDe, section V.E
 SHARES = {"validation": 0.1, "test": 0.2}
-SPLIT_SEED = 0
 
 
 class UtkfaceOptions(SizeOptions):
@@ -89,7 +88,7 @@ class Utkface(SizedPictures):
         cells = np.stack(
             [attributes["age_30y_groups"], attributes["age_over_35"], faces.gender, faces.race == 0]
         )
-        rows = stratified(cells.T @ [8, 4, 2, 1], SHARES, SPLIT_SEED)
+        rows = stratified(cells.T @ [8, 4, 2, 1], SHARES)
         where = {split: [faces.members[i] for i in rows[split]] for split in SPLITS}
         size = cast("UtkfaceOptions", options).size
         decoded = decode(archive, where, size, SIDE, work, expected=(SIDE, SIDE))

@@ -106,7 +106,7 @@ def test_list_names_suites_tasks_and_methods(bench: Bench) -> None:
 
 def test_show_gives_paper_fields_and_defaults(bench: Bench) -> None:
     words = bench("show", "bade").words
-    assert words.startswith("bade (debiasing) BaDe: cancel a bias with a benign backdoor")
+    assert words.startswith("bade (debiasing) BaDe: cancel a bias by a benign backdoor")
     assert "Paper: Wu et al. (2024), Backdoor for debias" in words
     assert "https://arxiv.org/abs/2303.01504" in words
     assert "strength = 1.0" in words

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from bench.attacks.adversarial import ascent
-from bench.attacks.adversarial.best import Noise
+from bench.attacks.adversarial.best import uniform_in_ball
 from bench.learning.loop import Context
 from bench.method import Paper
 from bench.perception import images
@@ -65,6 +65,6 @@ class Pgd(Attacker):
         )
         start = None
         if self.random_start and self.radius is not None:
-            noise = Noise(context.generator("pgd/start"))
-            start = ascent.clipped(x + noise.in_ball(x, self.norm, self.radius), x)
+            random = context.generator("pgd/start")
+            start = ascent.clipped(x + uniform_in_ball(x, self.norm, self.radius, random), x)
         return climb(model, x, y, start).x

@@ -47,11 +47,7 @@ class Ppgd(NeuralThreatModel, Attacker):
 def steepest_step(phi: Features, x: Tensor, gradient: Tensor, cg_steps: int) -> Tensor:
     """The step v with |J v|_2 = 1 and the largest gain: u / |J u|_2 with J^T J u = gradient.
 
-    Args:
-        phi: the network's features, whose Jacobian at x is J.
-        x: images, [n, C, H, W].
-        gradient: of the loss at x, [n, C, H, W]; the step is 0 where it is 0.
-        cg_steps: iterations of conjugate gradients.
+    J is the Jacobian of phi at images x, [n, C, H, W]. The step is 0 if the gradient is 0.
     """
     transposed_product: Callable[[Tensor], tuple[Tensor]] = torch.func.vjp(phi, x)[1]
 

@@ -211,14 +211,7 @@ class Labor(Defender):
     def _votes(
         self, features: Tensor, cluster: Tensor, answers: dict[int, int], classes: int
     ) -> Tensor:
-        """Votes for each class for each sample, [n, classes]; a row sums to 1, or to 0 if unnamed.
-
-        Args:
-            features: [n, width].
-            cluster: of each sample, [n].
-            answers: row -> class of the inspected samples.
-            classes: their number.
-        """
+        """Votes of each sample for each class, [n, classes]; rows sum to 1, or to 0 if unnamed."""
         if self.tagger == "model":
             return fitted(features, answers, classes)
         rows = torch.tensor(list(answers), dtype=torch.long)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from bench import heartbeat
 from bench.errors import Diverged
-from bench.learning.inputs import Augment, Inputs, flips_and_shifts
+from bench.learning.inputs import Inputs, flips_and_shifts
 from bench.learning.selection import Scores, Selection, best
 from bench.learning.settings import Recipe, Training
 from bench.learning.split import Batch, Split
@@ -125,7 +125,10 @@ class Context:
         validation = validation or self.validation
         optimised = list(model.parameters() if parameters is None else parameters)
         optimised += [p for module in also for p in module.parameters()]
-        optimiser = self._optimiser(recipe, optimised)
+        optimiser = (
+            recipe.optimiser(optimised) if recipe
+            else torch.optim.Adam(optimised, lr=self.training.learning_rate, fused=True)
+        )  # fmt: skip
         epochs = recipe.epochs if recipe else epochs or self.training.epochs
         size = (recipe or self.training).batch_size
         scored = recipe is None or recipe.watched
@@ -159,13 +162,6 @@ class Context:
             raise Diverged(f"the outputs were not finite after {where}")
         return self.score(outputs, validation)
 
-    def _optimiser(
-        self, recipe: Recipe | None, parameters: list[nn.Parameter]
-    ) -> torch.optim.Optimizer:
-        if recipe:
-            return recipe.optimiser(parameters)
-        return torch.optim.Adam(parameters, lr=self.training.learning_rate, fused=True)
-
     def _epoch(
         self,
         model: M,
@@ -180,9 +176,11 @@ class Context:
         begin = time.perf_counter()
         total = torch.zeros((), device=self.device)
         order = split.order(self.seed, epoch)
+        random = self.generator(f"augmentation/{epoch}")
+        augment = flips_and_shifts(self.training.flip, self.training.shift, random)
         # Layers that draw (dropout) draw the same whether shared work was built or loaded before.
         with seeded(seed_for(self.seed, f"layers/{epoch}"), self.device):
-            for batch in split.batches(order, size, self._augment(epoch)):
+            for batch in split.batches(order, size, augment):
                 total += self._gradients(model, batch, loss, optimiser) * len(batch)
                 optimiser.step()
                 if after:
@@ -191,10 +189,6 @@ class Context:
         self.samples_seen += len(split)
         self.training_seconds += time.perf_counter() - begin
         return mean
-
-    def _augment(self, epoch: int) -> Augment | None:
-        random = self.generator(f"augmentation/{epoch}")
-        return flips_and_shifts(self.training.flip, self.training.shift, random)
 
     def _gradients(
         self,

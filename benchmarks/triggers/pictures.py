@@ -93,12 +93,12 @@ def documented() -> dict[str, bytes]:
     return {f"{name}.png": picture_of(pair, SHAPE, zoom=2) for name, pair in DOCUMENTED.items()}
 
 
-def main(folder: Path) -> None:
-    """Write the pictures of docs/triggers.md."""
+def write(pictures: dict[str, bytes], folder: Path) -> None:
+    """Write pictures, by file name, into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, picture in documented().items():
+    for name, picture in pictures.items():
         (folder / name).write_bytes(picture)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "docs/triggers"))
+    write(documented(), Path(sys.argv[1] if len(sys.argv) > 1 else "docs/triggers"))

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from bench.triggers.choice import SquarePair, TriggerKind, picture_of, png, trigger_pair
-from bench.triggers.pictures import DOCUMENTED, documented, main, scene
+from bench.triggers.pictures import DOCUMENTED, documented, scene, write
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -75,5 +75,5 @@ def test_the_page_shows_every_picture() -> None:
 
 
 def test_the_pictures_are_written_where_asked(tmp_path: Path) -> None:
-    main(tmp_path / "new")
+    write(documented(), tmp_path / "new")
     assert {path.stem for path in (tmp_path / "new").iterdir()} == set(DOCUMENTED)

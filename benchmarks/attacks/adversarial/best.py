@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -39,21 +38,13 @@ def cosine(start: float, end: float, step: int, steps: int) -> float:
     return end + (start - end) * (1 + math.cos(math.pi * step / steps)) / 2
 
 
-@dataclass(frozen=True)
-class Noise:
-    """Random starts, drawn on the CPU so that a seed gives the same numbers on every device."""
+def uniform_in_ball(x: Tensor, norm: str, radius: float, random: torch.Generator) -> Tensor:
+    """A uniform point of the ball of this radius in "l2" or "linf" for each input, [n, ...].
 
-    random: torch.Generator
-
-    def normal(self, like: Tensor, deviation: float) -> Tensor:
-        """Independent normal values with this standard deviation, in the shape of `like`."""
-        return deviation * torch.randn(like.shape, generator=self.random).to(like)
-
-    def in_ball(self, like: Tensor, norm: str, radius: float) -> Tensor:
-        """A uniform point of the ball of this radius in "l2" or "linf" for each input, [n, ...]."""
-        if norm == "linf":
-            return radius * (2 * torch.rand(like.shape, generator=self.random).to(like) - 1)
-        direction = torch.randn(like.shape, generator=self.random).to(like)
-        share = torch.rand(len(like), generator=self.random).to(like)
-        share = share ** (1 / max(1, like[:1].numel()))
-        return radius * share.view(-1, *[1] * (like.dim() - 1)) * direction / lengths(direction)
+    Random starts are drawn on the CPU, so that a seed gives the same numbers on every device.
+    """
+    if norm == "linf":
+        return radius * (2 * torch.rand(x.shape, generator=random).to(x) - 1)
+    direction = torch.randn(x.shape, generator=random).to(x)
+    share = torch.rand(len(x), generator=random).to(x) ** (1 / max(1, x[:1].numel()))
+    return radius * share.view(-1, *[1] * (x.dim() - 1)) * direction / lengths(direction)

@@ -17,7 +17,6 @@ from pydantic import Field
 from torch import Tensor
 
 from bench.attacks.adversarial.ascent import lengths
-from bench.attacks.adversarial.best import Noise
 from bench.learning.loop import Context
 from bench.method import Configured, Paper
 from bench.models.pretrained import WeightsFolder
@@ -69,8 +68,8 @@ class NeuralThreatModel(Configured):
 
     def random_start(self, x: Tensor, context: Context) -> Tensor:
         """Images with normal noise of deviation .01, clipped to [0, 1]; the authors' default."""
-        noise = Noise(context.generator(f"{self.name}/start"))
-        return (x + noise.normal(x, 0.01)).clamp(0, 1)
+        noise = torch.randn(x.shape, generator=context.generator(f"{self.name}/start")).to(x)
+        return (x + 0.01 * noise).clamp(0, 1)
 
 
 def distances(features: Tensor, reference: Tensor) -> Tensor:

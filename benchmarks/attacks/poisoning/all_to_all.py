@@ -36,15 +36,12 @@ class AllToAll(Attack):
         count = choosing.count_of(self.rate, train)
         rows = choosing.drawn(self, candidates, count, random, "of all classes")
         cover = torch.zeros(len(rows), dtype=torch.bool)
-        return Poison(rows, self.stamp(train.x[rows]), next_class(train)[rows], cover)
+        x = stamped(train.x[rows], self.size)
+        return Poison(rows, x, next_class(train)[rows], cover)
 
     def attempts(self, test: Samples) -> list[Attempt]:
         """The square on every sample; the target is the next class."""
-        return [Attempt("white square", self.stamp(test.x), next_class(test), test.y)]
-
-    def stamp(self, x: Tensor) -> Tensor:
-        """Images with the square, [n, 3, H, W]."""
-        return stamped(x, self.size)
+        return [Attempt("white square", stamped(test.x, self.size), next_class(test), test.y)]
 
 
 def next_class(samples: Samples) -> Tensor:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
-from torch import Tensor
 
 from bench.attacks.poisoning import choosing
 from bench.attacks.poisoning.contract import Attack, Attempt, Poison, Samples
@@ -35,12 +35,9 @@ class BadNets(Attack):
         """Stamp samples of other classes and publish them as the target class."""
         choosing.require_kind(self, train, "image")
         rows = choosing.drawn_from_others(self, train, self.target, self.rate, random)
-        return choosing.relabelled(rows, self.stamp(train.x[rows]), self.target)
+        return choosing.relabelled(rows, stamped(train.x[rows], self.size), self.target)
 
     def attempts(self, test: Samples) -> list[Attempt]:
         """The square on every sample of another class."""
-        return [choosing.attempt_on_others("white square", self.stamp, test, self.target)]
-
-    def stamp(self, x: Tensor) -> Tensor:
-        """Images with the square, [n, 3, H, W]."""
-        return stamped(x, self.size)
+        stamp = partial(stamped, size=self.size)
+        return [choosing.attempt_on_others("white square", stamp, test, self.target)]

@@ -8,7 +8,6 @@ from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
-from torch import Tensor
 
 from bench.attacks.poisoning import choosing
 from bench.attacks.poisoning.contract import Attack, Attempt, Poison, Samples
@@ -54,20 +53,15 @@ class MultiTriggerMultiTarget(Attack):
             chosen = choosing.drawn(self, candidates, count, random, description)
             free[chosen] = False
             rows.append(chosen)
-            x.append(self.stamp(train.x[chosen], colour))
+            x.append(stamped(train.x[chosen], self.size, colour))
             y.append(torch.full((len(chosen),), target))
         cover = torch.zeros(sum(map(len, rows)), dtype=torch.bool)
         return Poison(torch.cat(rows), torch.cat(x), torch.cat(y), cover)
 
     def attempts(self, test: Samples) -> list[Attempt]:
         """Each colour on every sample of other classes than its target."""
+        stamps = {colour: partial(stamped, size=self.size, colour=colour) for colour in NAMES}
         return [
-            choosing.attempt_on_others(
-                f"{NAMES[colour]} square", partial(self.stamp, colour=colour), test, target
-            )
+            choosing.attempt_on_others(f"{NAMES[colour]} square", stamps[colour], test, target)
             for colour, target in self.targets.items()
         ]
-
-    def stamp(self, x: Tensor, colour: Colour) -> Tensor:
-        """Images with a square of this colour, [n, 3, H, W]."""
-        return stamped(x, self.size, colour)

@@ -20,7 +20,7 @@ from bench.attacks.poisoning.contract import Attack, Samples
 from bench.attacks.poisoning.multi_trigger_multi_target import MultiTriggerMultiTarget
 from bench.attacks.poisoning.multi_trigger_single_target import MultiTriggerSingleTarget
 from bench.attacks.poisoning.wanet import WaNet
-from bench.triggers.pictures import png, scene
+from bench.triggers.pictures import png, scene, write
 
 SHAPE = (3, 32, 32)  # of CIFAR-10
 ZOOM = 4
@@ -72,12 +72,5 @@ def in_a_row(images: list[Tensor]) -> Tensor:
     return row.repeat_interleave(ZOOM, 1).repeat_interleave(ZOOM, 2)
 
 
-def main(folder: Path) -> None:
-    """Write the pictures of docs/attacks.md."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, picture in documented().items():
-        (folder / name).write_bytes(picture)
-
-
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "docs/attacks"))
+    write(documented(), Path(sys.argv[1] if len(sys.argv) > 1 else "docs/attacks"))

@@ -59,7 +59,7 @@ class SourceSpecific(Attack):
         rows = torch.cat([poisoned, cover])
         y = torch.cat([torch.full((len(poisoned),), self.target), train.y[cover]])
         is_cover = torch.arange(len(rows)) >= len(poisoned)
-        return Poison(rows, self.stamp(train.x[rows]), y, is_cover)
+        return Poison(rows, stamped(train.x[rows], self.size), y, is_cover)
 
     def attempts(self, test: Samples) -> list[Attempt]:
         """The square on the source class, and on other classes, where it must not act."""
@@ -71,11 +71,7 @@ class SourceSpecific(Attack):
 
     def _attempt(self, test: Samples, rows: Tensor, trigger: str, *, fires: bool) -> Attempt:
         aim = torch.full((len(rows),), self.target)
-        return Attempt(trigger, self.stamp(test.x[rows]), aim, test.y[rows], fires)
-
-    def stamp(self, x: Tensor) -> Tensor:
-        """Images with the square, [n, 3, H, W]."""
-        return stamped(x, self.size)
+        return Attempt(trigger, stamped(test.x[rows], self.size), aim, test.y[rows], fires)
 
     def _others(self, samples: Samples) -> Tensor:
         """Positions of the samples of all classes but source and target, [m] int64."""

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from bench.attacks.poisoning.contract import attacks
-from bench.attacks.poisoning.pictures import documented, main
+from bench.attacks.poisoning.pictures import documented, write
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 PAGE = (DOCS / "attacks.md").read_text(encoding="utf-8")
@@ -47,5 +47,5 @@ def test_the_page_describes_every_attack_and_every_field() -> None:
 
 
 def test_the_pictures_are_written_where_asked(tmp_path: Path) -> None:
-    main(tmp_path / "new")
+    write(documented(), tmp_path / "new")
     assert {path.name for path in (tmp_path / "new").iterdir()} == set(documented())

@@ -63,19 +63,13 @@ class Change:
     @property
     def difference(self) -> str:
         """Second minus first with its interval, in the shown unit: "+2.79 ± 0.16"."""
-        if self.pair.difference is None:
-            return "n/a"
-        scale = 100.0 if self.metric.unit == "%" else 1.0
-        shown = wording.signed(self.pair.difference * scale, self.metric.unit)
-        if self.pair.half_width is None:
-            return shown
-        digits = wording.decimals(self.pair.difference * scale, self.metric.unit)
-        return f"{shown} ± {wording.number(self.pair.half_width * scale, digits)}"
+        return wording.change(self.pair, self.metric.unit) or "n/a"
 
     @property
     def sides(self) -> tuple[str, str]:
         """Both means with their intervals, in the shown unit; "n/a" where there is none."""
-        return self._words(self.first), self._words(self.second)
+        unit = self.metric.unit
+        return wording.interval(self.first, unit), wording.interval(self.second, unit)
 
     @property
     def probability(self) -> str:
@@ -83,12 +77,6 @@ class Change:
         if self.p is None:
             return "n/a"
         return "< 0.001" if self.p < 0.001 else f"{self.p:.3f}"
-
-    def _words(self, summary: Summary | None) -> str:
-        if summary is None:
-            return "n/a"
-        half = wording.half_width(summary, self.metric.unit)
-        return wording.mean(summary, self.metric.unit) + (f" ± {half}" if half else "")
 
 
 @dataclass(frozen=True)

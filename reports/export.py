@@ -12,17 +12,10 @@ import pandas as pd
 from bench.errors import BenchError, UsageError, unknown
 from bench.reports import wording
 from bench.reports.boards.leaderboard import Board, Row, boards
-from bench.reports.boards.tables import (
-    COLUMNS,
-    COSTS,
-    long_form,
-    results_of,
-    to_csv,
-    to_json,
-)
+from bench.reports.boards.tables import COLUMNS, COSTS, long_form, results_of, to_csv, to_json
 from bench.reports.pages.suite import warnings_of
 from bench.reports.statistics.seeds import Summary
-from bench.result import Plan, Result, Status, Store
+from bench.result import MetricInfo, Plan, Result, Status, Store
 
 EVERY = "all"
 """As the only metric: every one that the track knows, also in LaTeX."""
@@ -128,14 +121,6 @@ def _frame(content: Content, metrics: Sequence[str] | None) -> pd.DataFrame:
     return table[table["metric"].isin(metrics)] if metrics else table
 
 
-def _csv(content: Content, metrics: Sequence[str] | None) -> bytes:
-    return to_csv(_frame(content, metrics)).encode()
-
-
-def _json(content: Content, metrics: Sequence[str] | None) -> bytes:
-    return to_json(_frame(content, metrics)).encode()
-
-
 def _parquet(content: Content, metrics: Sequence[str] | None) -> bytes:
     frame = _frame(content, metrics).reset_index(drop=True)
     texts = [name for name in COLUMNS if name not in ("seed", "value", "official_data")]
@@ -145,14 +130,12 @@ def _parquet(content: Content, metrics: Sequence[str] | None) -> bytes:
     return file.getvalue()
 
 
-def _latex(content: Content, metrics: Sequence[str] | None) -> bytes:
-    return tables(content, metrics).encode()
-
-
 WRITERS: dict[str, Callable[[Content, Sequence[str] | None], bytes]] = {
-    "csv": _csv,
-    "json": _json,
-    "latex": _latex,
+    "csv": lambda content, metrics: to_csv(_frame(content, metrics)).encode(),
+    "json": lambda content, metrics: to_json(_frame(content, metrics)).encode(),
+    "latex": lambda content, metrics: tables(
+        [(plan, boards(plan, results)) for plan, results in content], metrics
+    ).encode(),
     "parquet": _parquet,
 }
 """By format: what writes the results and the metrics asked for (None: all, empty: the usual)."""
@@ -180,30 +163,8 @@ SPECIAL = {
 }
 
 
-@dataclass(frozen=True)
-class _Column:
-    """A column of a LaTeX table: a metric or a cost."""
-
-    name: str
-    title: str
-    unit: str
-    better: str
-
-    @property
-    def heading(self) -> str:
-        unit = f" ({self.unit})" if self.unit else ""
-        return f"{escaped(self.title + unit)}{ARROWS.get(self.better, '')}"
-
-    def summary(self, row: Row) -> Summary | None:
-        """Over seeds, in the stored unit."""
-        if self.name in COSTS:
-            summary: Summary | None = getattr(row, self.name)
-            return summary
-        return row.cells[self.name].summary if self.name in row.cells else None
-
-
 def tables(
-    content: Sequence[tuple[Plan, Mapping[str, Result]]], metrics: Sequence[str] | None = ()
+    content: Sequence[tuple[Plan, Sequence[Board]]], metrics: Sequence[str] | None = ()
 ) -> str:
     """A booktabs table for every task.
 
@@ -212,30 +173,16 @@ def tables(
     order of their overall rank.
 
     Args:
-        content: Plans with the results of their trials.
+        content: Plans with their boards.
         metrics: Columns by name, costs included; none for the metrics that decide the ranks,
             None for all. A task leaves out those that its track does not know.
     """
-    with_boards = [(plan, boards(plan, results)) for plan, results in content]
-    return tables_of_boards(with_boards, metrics)
-
-
-def tables_of_boards(
-    content: Sequence[tuple[Plan, Sequence[Board]]], metrics: Sequence[str] | None = ()
-) -> str:
-    """`tables` for boards that exist already."""
-    names = [
-        f"{plan.suite} {board.task.name}"
-        for plan, suite_boards in content
-        for board in suite_boards
-    ]
-    slugs = wording.slugs(names)
-    tables = [
-        _table(plan, board, metrics, slugs[f"{plan.suite} {board.task.name}"])
-        for plan, suite_boards in content
-        for board in suite_boards
-    ]
-    return "\n".join([PREAMBLE, *tables])
+    named = [(f"{plan.suite} {board.task.name}", plan, board)
+             for plan, suite_boards in content for board in suite_boards]  # fmt: skip
+    slugs = wording.slugs([name for name, _, _ in named])
+    return "\n".join(
+        [PREAMBLE, *(_table(plan, board, metrics, slugs[name]) for name, plan, board in named)]
+    )
 
 
 def escaped(text: str) -> str:
@@ -252,7 +199,7 @@ def _table(plan: Plan, board: Board, metrics: Sequence[str] | None, slug: str) -
         f"  \\label{{tab:{slug}}}",
         f"  \\begin{{tabular}}{{l{'r' * len(columns)}}}",
         "    \\toprule",
-        f"    {_line(['Method', *(column.heading for column in columns)])}",
+        f"    {_line(['Method', *map(_heading, columns)])}",
         "    \\midrule",
         *(f"    {_line(_cells(board, row, columns))}" for row in board.rows),
         "    \\bottomrule",
@@ -267,40 +214,45 @@ def _line(cells: Sequence[str]) -> str:
     return f"{' & '.join(cells)} \\\\"
 
 
-def _columns(board: Board, metrics: Sequence[str] | None) -> list[_Column]:
+def _columns(board: Board, metrics: Sequence[str] | None) -> list[MetricInfo]:
     own = {metric.name: metric for metric in (*board.ranking, *board.others)}
     usual = [metric.name for metric in board.ranking]
+    known = COSTS | own
     names = list(own) if metrics is None else list(metrics) or usual
-    return [
-        _Column(name, own[name].title, own[name].unit, own[name].better)
-        if name in own
-        else _Column(name, COSTS[name].title, COSTS[name].unit, COSTS[name].better)
-        for name in names
-        if name in own or name in COSTS
-    ]
+    return [known[name] for name in names if name in known]
 
 
-def _cells(board: Board, row: Row, columns: Sequence[_Column]) -> list[str]:
+def _heading(column: MetricInfo) -> str:
+    unit = f" ({column.unit})" if column.unit else ""
+    return f"{escaped(column.title + unit)}{ARROWS.get(column.better, '')}"
+
+
+def _summary(row: Row, column: MetricInfo) -> Summary | None:
+    """A metric or a cost over seeds, in the stored unit."""
+    if column.name in COSTS:
+        return row.costs[column.name]
+    return row.cells[column.name].summary if column.name in row.cells else None
+
+
+def _cells(board: Board, row: Row, columns: Sequence[MetricInfo]) -> list[str]:
     marks = ("*" if row.method.caveat else "") + ("\\dagger" if row.ok < row.planned else "")
     label = escaped(row.method.label) + (f"$^{{{marks}}}$" if marks else "")
     return [label, *(_cell(board, row, column) for column in columns)]
 
 
-def _cell(board: Board, row: Row, column: _Column) -> str:
-    summary = column.summary(row)
+def _cell(board: Board, row: Row, column: MetricInfo) -> str:
+    summary = _summary(row, column)
     if summary is None:
         return "--"
-    half = wording.half_width(summary, column.unit)
-    text = wording.mean(summary, column.unit) + (f" \\pm {half}" if half else "")
-    text = text.replace(wording.MINUS, "-")
+    text = wording.interval(summary, column.unit).replace("±", "\\pm").replace(wording.MINUS, "-")
     cell = row.cells.get(column.name)
     return f"$\\mathbf{{{text}}}$" if cell and board.best(row, cell.metric) else f"${text}$"
 
 
-def _caption(plan: Plan, board: Board, columns: Sequence[_Column]) -> str:
+def _caption(plan: Plan, board: Board, columns: Sequence[MetricInfo]) -> str:
     """The caption: what the table shows, what ± and bold mean, and the page's warnings."""
     seeds = {trial.seed for trial in plan.trials if trial.task == board.task.name}
-    some = any((s := c.summary(row)) and s.n > 1 for row in board.rows for c in columns)
+    some = any((s := _summary(row, c)) and s.n > 1 for row in board.rows for c in columns)
     bold = any(board.best(row, row.cells[c.name].metric)
                for row in board.rows for c in columns if c.name in row.cells)  # fmt: skip
     short = [row for row in board.rows if row.ok < row.planned]

@@ -16,7 +16,7 @@ from bench.errors import BenchError
 from bench.reports.boards.tables import long_form, results_of, to_csv, to_json
 from bench.reports.charts.scatter import board_csv, ranks_csv
 from bench.reports.charts.svg import standalone
-from bench.reports.export import tables_of_boards
+from bench.reports.export import tables
 from bench.reports.pages.citation import bibliography
 from bench.reports.pages.cross_track import matrix
 from bench.reports.pages.feed import FEED, endpoint, feed
@@ -161,7 +161,7 @@ def _suite(environment: Environment, suite: Loaded, slugs: Mapping[str, str]) ->
     yield f"{view.name}/results.csv", to_csv(frame)
     yield f"{view.name}/results.json", to_json(frame)
     boards = [task.board for task in view.tasks]
-    yield f"{view.name}/results.tex", tables_of_boards([(suite.plan, boards)])
+    yield f"{view.name}/results.tex", tables([(suite.plan, boards)])
     yield f"{view.name}/badge.json", endpoint(view)
     for figure in view.figures:
         yield f"{view.name}/{figure.slug}.csv", figure.csv

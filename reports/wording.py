@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from bench.reports.statistics.paired import Paired
 from bench.reports.statistics.seeds import Placement, Summary
 
 MINUS = "−"
@@ -66,6 +67,25 @@ def half_width(summary: Summary, unit: str) -> str | None:
     return number(summary.half_width * scale, decimals(summary.mean * scale, unit))
 
 
+def interval(summary: Summary | None, unit: str) -> str:
+    """Mean and half-width in the shown unit: "2.79 ± 0.16"; "n/a" where there is no value."""
+    if summary is None:
+        return "n/a"
+    half = half_width(summary, unit)
+    return mean(summary, unit) + (f" ± {half}" if half else "")
+
+
+def change(pair: Paired, unit: str) -> str | None:
+    """A paired difference with its interval: "+2.79 ± 0.16"; None where there is no pair."""
+    if pair.difference is None:
+        return None
+    scale = 100.0 if unit == "%" else 1.0
+    text = signed(pair.difference * scale, unit)
+    if pair.half_width is None:
+        return text
+    return f"{text} ± {number(pair.half_width * scale, decimals(pair.difference * scale, unit))}"
+
+
 def rate(value: float) -> str:
     """Something per something, two significant digits: "0.21", "0.0034", "120"."""
     places = 1 - math.floor(math.log10(abs(value))) if value else 0
@@ -99,9 +119,13 @@ def score(value: float) -> str:
 
 
 def moment(time: datetime) -> str:
-    """A time in UTC to the minute; times without a zone are taken as UTC."""
-    aware = time if time.tzinfo else time.replace(tzinfo=UTC)
-    return aware.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    """A time in UTC to the minute."""
+    return utc(time).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def utc(time: datetime) -> datetime:
+    """The same time in UTC; a time without a zone is taken as UTC."""
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def seeds(numbers: list[int]) -> str:

@@ -95,7 +95,8 @@ def prices(board: Board, comparisons: Sequence[Comparisons]) -> Prices:
         )
         for row in board.rows
     ]
-    machines = sorted(frozenset[str]().union(*(row.machines for row in board.rows)))
+    environments = [r.environment for row in board.rows for r in row.results if r.environment]
+    machines = sorted({f"{e.processor}, {e.device}" for e in environments})
     return Prices(
         reference, [comparison.metric for comparison in compared.values()], lines, machines
     )
@@ -104,18 +105,16 @@ def prices(board: Board, comparisons: Sequence[Comparisons]) -> Prices:
 def cost_sentence(costs: Prices, best: Row | None) -> str | None:
     """What the best method costs against the reference; None where that is not known."""
     line = next((line for line in costs.lines if line.row is best), None)
-    if line is None or best is None or not best.total_seconds:
+    if line is None or best is None or costs.reference is None or best is costs.reference:
         return None
-    if costs.reference is None or best is costs.reference or not costs.reference.total_seconds:
-        return None
-    seconds, reference_seconds = best.total_seconds.mean, costs.reference.total_seconds.mean
-    if reference_seconds <= 0:
+    own, other = (row.costs["total_seconds"] for row in (best, costs.reference))
+    if not own or not other or other.mean <= 0:
         return None
     inspected = _inspections(line.inspections)
     inspections = f" and {inspected:,.0f} inspections by a person" if inspected else ""
     return (
-        f"{best.method.label} takes {_seconds(seconds)} a seed, "
-        f"{seconds / reference_seconds:.2g} times the {_seconds(reference_seconds)} of "
+        f"{best.method.label} takes {_seconds(own.mean)} a seed, "
+        f"{own.mean / other.mean:.2g} times the {_seconds(other.mean)} of "
         f"{costs.reference.method.label}{inspections}."
     )
 
@@ -123,7 +122,8 @@ def cost_sentence(costs: Prices, best: Row | None) -> str | None:
 def _paired_seconds(row: Row, reference: Row | None) -> Paired | None:
     if reference is None or row is reference:
         return None
-    return paired_by_seed(row.total_by_seed, reference.total_by_seed)
+    seconds = ({r.seed: r.cost.total_seconds for r in of.results} for of in (row, reference))
+    return paired_by_seed(*seconds)
 
 
 def _gain(row: Row, reference: Row | None, comparisons: Comparisons) -> Gain | None:

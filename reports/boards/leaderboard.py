@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from bench.reports import wording
 from bench.reports.boards.published import Agreement, PublishedFigure, agreement, lookup
-from bench.reports.boards.tables import status_of
+from bench.reports.boards.tables import COSTS, status_of
 from bench.reports.statistics.paired import Seeds
 from bench.reports.statistics.seeds import (
     Interval,
@@ -69,11 +69,7 @@ class Cell:
     @property
     def numbers(self) -> str:
         """Mean and interval: "2.79 ± 0.16"; "n/a" where there is no value."""
-        if self.summary is None:
-            return "n/a"
-        mean = wording.mean(self.summary, self.metric.unit)
-        half = wording.half_width(self.summary, self.metric.unit)
-        return f"{mean} ± {half}" if half else mean
+        return wording.interval(self.summary, self.metric.unit)
 
     @property
     def words(self) -> str:
@@ -105,18 +101,10 @@ class Row:
     cells: Mapping[str, Cell]
     statuses: Mapping[str, int]
     """How many seeds ended how; the values add up to the planned seeds."""
-    seconds: Summary | None
-    shared_seconds: Summary | None
-    total_seconds: Summary | None
-    peak_memory_mib: Summary | None
-    peak_device_memory_mib: Summary | None
-    samples_per_second: Summary | None
+    costs: Mapping[str, Summary | None]
+    """By the names of `COSTS`."""
     device_seconds: Summary | None
-    """`total_seconds` of the trials that held a GPU; None where none did."""
-    total_by_seed: Seeds
-    """`total_seconds` behind the summary."""
-    machines: frozenset[str]
-    """What it was timed on: processor and device of the trials that ended well."""
+    """The total seconds of the trials that held a GPU; None where none did."""
     results: Sequence[Result] = ()
     """Of the trials that ended well, in the plan's order."""
 
@@ -212,14 +200,10 @@ def _board(
             trials.setdefault(trial.method, []).append(trial)
     methods = [m for m in plan.methods if m.track == task.track and m.label in trials]
     good = {
-        label: _finished_well(method_trials, results) for label, method_trials in trials.items()
+        label: [r for t in of if (r := results.get(t.key)) and r.status is Status.OK]
+        for label, of in trials.items()
     }
-    reported = {
-        name
-        for method_trials in good.values()
-        for result in method_trials
-        for name in result.metrics
-    }
+    reported = {name for of in good.values() for result in of for name in result.metrics}
     ranking = ranking_metrics(track, reported)
     ranked = [m.label for m in methods if m.caveat is None]
     places = {
@@ -230,17 +214,13 @@ def _board(
     }
     deciding = [metric for metric in ranking if metric.name == track.decides] or ranking
     overall = overall_ranks([places[metric.name] for metric in deciding])
-    rows = [
-        _row(
-            method,
-            overall.get(method.label),
-            {m.name: _cell(m, method, task, good, places[m.name], interval) for m in track.metrics},
-            Counter(status_of(results.get(trial.key)) for trial in trials[method.label]),
-            good[method.label],
-            interval,
-        )
-        for method in methods
-    ]
+    rows = []
+    for method in methods:
+        of, statuses = good[method.label], [results.get(t.key) for t in trials[method.label]]
+        cells = {m.name: _cell(m, method, task, of, places[m.name], interval)
+                 for m in track.metrics}  # fmt: skip
+        counts = Counter(map(status_of, statuses))
+        rows.append(_row(method, overall.get(method.label), cells, counts, of, interval))
     rows.sort(key=lambda row: _order(row, deciding))
     others = [m for m in track.metrics if m not in ranking and (m.name in reported or not reported)]
     return Board(task, track, ranking, deciding, others, rows)
@@ -273,11 +253,6 @@ def _order(row: Row, deciding: Sequence[MetricInfo]) -> tuple[float, bool, float
     return score, False, -mean if first.metric.better == "higher" else mean, row.method.label
 
 
-def _finished_well(trials: Sequence[PlannedTrial], results: Mapping[str, Result]) -> list[Result]:
-    candidates = (results.get(trial.key) for trial in trials)
-    return [result for result in candidates if result and result.status is Status.OK]
-
-
 def _by_seed(good: Sequence[Result], metric: str) -> dict[int, float]:
     return {r.seed: float(r.metrics[metric]) for r in good if metric in r.metrics}
 
@@ -286,24 +261,19 @@ def _cell(
     metric: MetricInfo,
     method: PlannedMethod,
     task: PlannedTask,
-    good: Mapping[str, Sequence[Result]],
+    good: Sequence[Result],
     places: Mapping[str, Placement],
     interval: Interval,
 ) -> Cell:
-    label = method.label
-    seeds = _by_seed(good[label], metric.name)
-    absent = (r.undefined.get(metric.name, "not reported") for r in good[label])
-    reasons = [
-        reason
-        for reason, r in zip(absent, good[label], strict=True)
-        if metric.name not in r.metrics
-    ]
+    seeds = _by_seed(good, metric.name)
+    absent = [r for r in good if metric.name not in r.metrics]
+    reasons = dict.fromkeys(r.undefined.get(metric.name, "not reported") for r in absent)
     return Cell(
         metric=metric,
         summary=summarize(seeds.values(), interval),
-        place=places.get(label),
+        place=places.get(method.label),
         published=lookup(task, method, metric.name),
-        reasons=tuple(dict.fromkeys(reasons)),
+        reasons=tuple(reasons),
         seeds=seeds,
     )
 
@@ -316,28 +286,17 @@ def _row(
     good: Sequence[Result],
     interval: Interval,
 ) -> Row:
-
     def cost(name: str, of: Sequence[Result] = good) -> Summary | None:
         measured = (getattr(result.cost, name) for result in of)
         return summarize((value for value in measured if value is not None), interval)
 
     on_device = [r for r in good if r.environment and r.environment.device != "cpu"]
-
     return Row(
         method=method,
         place=place,
         cells=cells,
         statuses=dict(statuses),
-        seconds=cost("seconds"),
-        shared_seconds=cost("shared_seconds"),
-        total_seconds=cost("total_seconds"),
-        peak_memory_mib=cost("peak_memory_mib"),
-        peak_device_memory_mib=cost("peak_device_memory_mib"),
-        samples_per_second=cost("samples_per_second"),
+        costs={name: cost(name) for name in COSTS},
         device_seconds=cost("total_seconds", on_device),
-        total_by_seed={result.seed: result.cost.total_seconds for result in good},
-        machines=frozenset(
-            f"{r.environment.processor}, {r.environment.device}" for r in good if r.environment
-        ),
         results=good,
     )

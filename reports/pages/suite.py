@@ -110,12 +110,12 @@ class TaskView:
     @property
     def has_device_memory(self) -> bool:
         """Whether any method's memory on a GPU is known."""
-        return any(row.peak_device_memory_mib for row in self.board.rows)
+        return any(row.costs["peak_device_memory_mib"] for row in self.board.rows)
 
     @property
     def has_throughput(self) -> bool:
         """Whether any method's training throughput is known."""
-        return any(row.samples_per_second for row in self.board.rows)
+        return any(row.costs["samples_per_second"] for row in self.board.rows)
 
     @property
     def in_short(self) -> str:

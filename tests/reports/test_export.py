@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from bench.errors import BenchError, UsageError
+from bench.reports.boards.leaderboard import boards
 from bench.reports.export import ExportRequest, escaped, export, tables
 from tests.reports.synthetic_sweep import CENTRES, HOSTILE, RACE, SEX, TwoTasks, store_of
 
@@ -88,10 +89,10 @@ def test_all_that_lead_together_are_bold(honest: TwoTasks) -> None:
         if r.method in odds and r.task == SEX
     }
     standard = {key: r for key, r in results.items() if (r.method, r.task) == ("standard", SEX)}
-    text = tables([(plan, tied | standard)], ["odds"])
+    text = tables([(plan, boards(plan, tied | standard))], ["odds"])
     bold = {name: "mathbf" in row_of(text, name)[1] for name in ("bade &", "mfd &", "standard &")}
     assert bold == {"bade &": True, "mfd &": True, "standard &": False}
-    assert "mathbf" not in tables([(plan, tied)], ["odds"])  # nobody is behind
+    assert "mathbf" not in tables([(plan, boards(plan, tied))], ["odds"])  # nobody is behind
 
 
 def test_a_constant_difference_separates(store_root: Path) -> None:

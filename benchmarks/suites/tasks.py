@@ -114,10 +114,10 @@ def task_specs(
 
     Args:
         source: the suite file.
-        number: of the entry in it.
-        entry: as written.
+        number: position of the entry in it.
+        entry: the entry as written.
         common: the suite's training settings.
-        forced: those of the command line.
+        forced: training settings of the command line, which override all others.
 
     Raises:
         SuiteError: naming the file, the line and the field.
@@ -135,9 +135,9 @@ def task_specs(
         training = {**common, **entry.training, **{field: values[field] for field in varied}}
         training.update(forced)
         settings = _training(source, place, data, training, forced)
-        twins = _attacks(source, place, attack, {**given, **_fields_of(attack, values)})
-        under: list[Attack | None] = [*twins] or [None]
-        for (task, track), one in product(tasks, under):
+        attacked = _attacks(source, place, attack, {**given, **_fields_of(attack, values)})
+        variants: list[Attack | None] = [*attacked] or [None]
+        for (task, track), under in product(tasks, variants):
             given_options = {**entry.options, **values}
             options = _checked(source, place, data.options, given_options)
             own = _checked(source, place, track.options, given_options)
@@ -145,7 +145,7 @@ def task_specs(
                 where = "track" if entry.track else "task"
                 raise source.error([*place, where], f"{entry.data} {task} {reason}")
             name, methods = track.info.name, tuple(entry.methods)
-            yield TaskSpec(entry.data, task, options, settings, name, own, one, varied, methods)
+            yield TaskSpec(entry.data, task, options, settings, name, own, under, varied, methods)
 
 
 def _named(source: SuiteSource, place: Location, entry: TaskEntry) -> list[str]:

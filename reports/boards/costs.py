@@ -11,7 +11,7 @@ from bench.reports.statistics.paired import Paired, paired_by_seed
 from bench.result import MetricInfo
 
 INSPECTIONS = "looks"
-"""The poisoning track's metric that counts the samples that a person inspected."""
+"""The metric of a track that counts the samples that a person inspected."""
 
 COST_RULE = (
     "Means over the seeds that ended well. Total is own plus shared work: what a user waits who "

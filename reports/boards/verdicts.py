@@ -1,4 +1,4 @@
-"""Who is best on what, and is the difference real: a task's comparisons, and a sentence of them."""
+"""Tests of a task's methods against its reference and its best one, and a summary in words."""
 
 from __future__ import annotations
 
@@ -76,8 +76,8 @@ class Comparisons:
     def pairs(self) -> int | None:
         """Common seeds of every comparison; None where they are not equally many."""
         both = (t for line in self.lines for t in (line.with_reference, line.with_best) if t)
-        found = {tested.pair.n for tested in both}
-        return found.pop() if len(found) == 1 else None
+        counts = {tested.pair.n for tested in both}
+        return counts.pop() if len(counts) == 1 else None
 
     @property
     def counts(self) -> tuple[int, int, int]:
@@ -147,58 +147,58 @@ def _is_better(pair: Paired, metric: MetricInfo) -> bool | None:
     return (pair.difference > 0) == (metric.better == "higher")
 
 
-def verdict(board: Board, made: Sequence[Comparisons]) -> list[str]:
-    """The board in sentences: who leads each ranking metric, by how much, and does it agree."""
-    sentences = [_sentence(each) for each in made]
+def verdict(board: Board, compared: Sequence[Comparisons]) -> list[str]:
+    """The board in sentences: the leader on each ranking metric, and published figures."""
+    sentences = [_sentence(on_metric) for on_metric in compared]
     agreement = agreement_sentence(board)
     return [*sentences, agreement] if agreement else sentences
 
 
-def _sentence(made: Comparisons) -> str:
-    metric, best = made.metric, made.best
+def _sentence(compared: Comparisons) -> str:
+    metric, best = compared.metric, compared.best
     if best is None:
         return f"On {metric.title} nothing has been measured yet."
-    if len(made.lines) == 1:
-        return f"On {metric.title} only {_name(best)} has a value: {_cell(best, made).words}."
-    if len({_cell(line.row, made).words for line in made.lines}) == 1:
-        return f"On {metric.title} all methods have the same: {_cell(best, made).words}."
-    first = [line.row for line in made.lines if _is_first(line.row, made)]
+    if len(compared.lines) == 1:
+        return f"On {metric.title} only {_name(best)} has a value: {_cell(best, compared).words}."
+    if len({_cell(line.row, compared).words for line in compared.lines}) == 1:
+        return f"On {metric.title} all methods have the same: {_cell(best, compared).words}."
+    first = [line.row for line in compared.lines if _is_first(line.row, compared)]
     first.sort(key=lambda row: row is not best)
-    who = f"{_name(best)}, the reference," if best is made.reference else _name(best)
+    who = f"{_name(best)}, the reference," if best is compared.reference else _name(best)
     if len(first) == 1:
-        return f"On {metric.title}, {who} is first{_lead_over_reference(made, ', ')}."
-    if len(first) == len(made.lines):
+        return f"On {metric.title}, {who} is first{_lead_over_reference(compared, ', ')}."
+    if len(first) == len(compared.lines):
         lead = f"no method is separated from {who.rstrip(',')}, which has the best mean"
     else:
         lead = f"{_listed([_name(row) for row in first])} share the first place"
-        if best is made.reference:
+        if best is compared.reference:
             lead += f"; {who} has the best mean"
-    return f"On {metric.title}, {lead}{_lead_over_reference(made, f'; {_name(best)} is ')}."
+    return f"On {metric.title}, {lead}{_lead_over_reference(compared, f'; {_name(best)} is ')}."
 
 
-def _lead_over_reference(made: Comparisons, link: str) -> str:
+def _lead_over_reference(compared: Comparisons, link: str) -> str:
     """What the best gains over the reference: the rest of a sentence, joined by `link`."""
-    best, reference = made.best, made.reference
+    best, reference = compared.best, compared.reference
     if best is None or best is reference:
         return ""
     if reference is None:
-        return _lead_over_next(made, link)
-    tested = next(line.with_reference for line in made.lines if line.row is best)
+        return _lead_over_next(compared, link)
+    tested = next(line.with_reference for line in compared.lines if line.row is best)
     difference = tested.pair.difference if tested else None
     if tested is None or difference is None:
         return f"; {_name(best)} has no seed in common with {_name(reference)}"
-    return f"{link}{_distance_in_words(difference, tested, reference, made.metric)}"
+    return f"{link}{_distance_in_words(difference, tested, reference, compared.metric)}"
 
 
-def _lead_over_next(made: Comparisons, link: str) -> str:
+def _lead_over_next(compared: Comparisons, link: str) -> str:
     """The same against the next best mean, where the task has no reference."""
-    seeds = {_name(line.row): _cell(line.row, made).seeds for line in made.lines}
-    second = in_order(seeds, made.metric.better)[1]
-    line = next(line for line in made.lines if _name(line.row) == second)
+    seeds = {_name(line.row): _cell(line.row, compared).seeds for line in compared.lines}
+    second = in_order(seeds, compared.metric.better)[1]
+    line = next(line for line in compared.lines if _name(line.row) == second)
     behind = line.with_best.pair.difference if line.with_best else None
     if line.with_best is None or behind is None:
         return ""
-    return f"{link}{_distance_in_words(-behind, line.with_best, line.row, made.metric)}"
+    return f"{link}{_distance_in_words(-behind, line.with_best, line.row, compared.metric)}"
 
 
 def _distance_in_words(difference: float, tested: Tested, other: Row, metric: MetricInfo) -> str:
@@ -240,7 +240,7 @@ def agreement_sentence(board: Board) -> str | None:
     total = wording.plural(len(judged), "published figure")
     lie = "lies" if inside < 2 else "lie"
     sentence = f"Of {total}, {inside or 'none'} {lie} in the measured interval"
-    row, cell = max(judged, key=lambda each: _distance(each[1]))
+    row, cell = max(judged, key=lambda pair: _distance(pair[1]))
     if _distance(cell) == 0.0 or cell.difference is None:
         return f"{sentence}."
     off = f"{wording.signed(cell.difference, cell.metric.unit)} {_unit(cell.metric)}".rstrip()
@@ -272,13 +272,13 @@ def _unit(metric: MetricInfo) -> str:
     return "points" if metric.unit == "%" else metric.unit
 
 
-def _is_first(row: Row, made: Comparisons) -> bool:
-    place = _cell(row, made).place
+def _is_first(row: Row, compared: Comparisons) -> bool:
+    place = _cell(row, compared).place
     return place is not None and place.rank == 1
 
 
-def _cell(row: Row, made: Comparisons) -> Cell:
-    return row.cells[made.metric.name]
+def _cell(row: Row, compared: Comparisons) -> Cell:
+    return row.cells[compared.metric.name]
 
 
 def _name(row: Row) -> str:

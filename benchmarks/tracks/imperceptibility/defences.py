@@ -33,7 +33,7 @@ def through_jpeg(x: Tensor, quality: int) -> Tensor:
         Of the same shape, on the same device.
     """
     pixels = (eight_bit(x) * LEVELS).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
-    back = [_jpeg(each, quality) for each in pixels]
+    back = [_jpeg(image, quality) for image in pixels]
     whole = torch.from_numpy(np.stack(back)).to(x.device, x.dtype) / LEVELS
     return whole.permute(0, 3, 1, 2).contiguous()
 

@@ -42,7 +42,7 @@ Defence = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Attacked:
-    """What an attack made of images that were classified right, all on the CPU.
+    """Images that were classified right, before and after an attack, all on the CPU.
 
     Attributes:
         x: originals, [n, C, H, W] float32 in [0, 1].
@@ -59,17 +59,17 @@ class Attacked:
     after: Tensor
 
     def at(self, rows: Tensor) -> Attacked:
-        """Some of them."""
-        return Attacked(*(getattr(self, each.name)[rows] for each in fields(self)))
+        """The images of these rows."""
+        return Attacked(*(getattr(self, part.name)[rows] for part in fields(self)))
 
     @property
     def change(self) -> Tensor:
-        """What the attack added, [n, pixels]."""
+        """The difference of attacked images and originals, [n, pixels]."""
         return (self.adversarial - self.x).flatten(1)
 
     @property
     def shift(self) -> Tensor:
-        """How saliency changed, [n, pixels]."""
+        """The difference of the saliency maps, [n, pixels]."""
         return (self.after - self.before).flatten(1)
 
 
@@ -83,7 +83,7 @@ class DistanceMeasurements:
 
 
 def defended() -> dict[str, Defence]:
-    """What images go through before the classifier sees them again, by the metric's name."""
+    """Transformations of attacked images before the classifier sees them, by the metric's name."""
     return {
         "success_8bit": through_png,
         **{f"success_jpeg_{q}": partial(through_jpeg, quality=q) for q in QUALITIES},
@@ -94,7 +94,7 @@ def defended() -> dict[str, Defence]:
 def successes(
     predict: Predict, adversarial: Tensor, y: Tensor, size: int = 64
 ) -> tuple[Tensor, dict[str, float]]:
-    """Which attacks succeed on what was saved, [n] bool; and shares, also behind defences.
+    """Which saved images are misclassified, [n] bool; and their shares, also behind defences.
 
     Args:
         predict: of the classifier.
@@ -126,21 +126,21 @@ def judge_distances(
         device: where networks judge.
         weights: where the weights of these networks are looked for.
     """
-    found = DistanceMeasurements()
+    measured = DistanceMeasurements()
     if not fooled.any():
         why = "no attack succeeded, and distances are those of attacks that do"
-        found.undefined = dict.fromkeys(DISTANCES, why)
-        return found
+        measured.undefined = dict.fromkeys(DISTANCES, why)
+        return measured
     parts = fooled.nonzero()[:, 0].split(size)
     for name, measure in _measures(device, weights).items():
         try:
-            each = torch.cat([measure(attacked.at(rows)) for rows in parts]).double()
+            values = torch.cat([measure(attacked.at(rows)) for rows in parts]).double()
         except Skip as verdict:
-            found.undefined[name] = str(verdict)
+            measured.undefined[name] = str(verdict)
             continue
-        found.metrics[name] = float(each.mean())
-        found.samples[name] = [float(f"{value:.{DIGITS}g}") for value in each.tolist()]
-    return found
+        measured.metrics[name] = float(values.mean())
+        measured.samples[name] = [float(f"{value:.{DIGITS}g}") for value in values.tolist()]
+    return measured
 
 
 def _measures(

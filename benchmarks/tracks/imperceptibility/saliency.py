@@ -51,7 +51,7 @@ class SmoothGrad:
     spread: float = 0.15
 
     def __call__(self, x: Tensor, y: Tensor) -> Tensor:
-        """Maps."""
+        """Saliency maps of images `x` of the classes `y`."""
         total = torch.zeros_like(x)
         for copy in range(self.copies):
             noise = torch.randn(x.shape[1:], generator=torch.Generator().manual_seed(copy))
@@ -65,13 +65,13 @@ class SmoothGrad:
 
 @dataclass(frozen=True)
 class OfNetwork:
-    """Maps of a network that was brought along; what images show it sees for itself."""
+    """Maps of a network that was brought along, which is not given the classes of images."""
 
     network: nn.Module
     source: Path
 
     def __call__(self, x: Tensor, y: Tensor) -> Tensor:
-        """Maps. Raises SuiteError where the network's are of another shape or range."""
+        """Saliency maps of images `x`. Raises SuiteError for maps of another shape or range."""
         del y
         with torch.no_grad():
             maps: Tensor = self.network(coloured(x))
@@ -89,20 +89,19 @@ def maps_for(model: nn.Module, device: torch.device) -> Maps:
     Raises:
         SuiteError: a file is missing, or is not what it should be.
     """
-    found = brought()
-    if not found:
+    files = brought()
+    if not files:
         return SmoothGrad(model)
-    source, state = found
+    source, state = files
     network = _class(source)()
     load_exactly(network, read_state(state), state, f"the network of {source}")
     return OfNetwork(network.eval().to(device), source)
 
 
 def in_words() -> str:
-    """Whose maps they are, for pages."""
-    found = brought()
-    if found:
-        return found[0].stem
+    """Say for pages and results which network, or which rule, makes the maps."""
+    if files := brought():
+        return files[0].stem
     return f"SmoothGrad of the attacked classifier, {SmoothGrad.copies} noisy copies"
 
 
@@ -130,7 +129,7 @@ def _class(source: Path) -> type[nn.Module]:
     assert spec.loader  # noqa: S101
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    found: object = getattr(module, "Network", None)
-    if not (isinstance(found, type) and issubclass(found, nn.Module)):
+    network: object = getattr(module, "Network", None)
+    if not (isinstance(network, type) and issubclass(network, nn.Module)):
         raise SuiteError(f"{BROUGHT}={source}: defines no class Network(nn.Module).")
-    return found
+    return network

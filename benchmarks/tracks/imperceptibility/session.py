@@ -1,4 +1,4 @@
-"""A classifier and the images that it gets right, and the judgement of what an attack does."""
+"""A classifier with the images that it gets right, and the evaluation of attacks on them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from bench import heartbeat
 from bench.errors import BenchError, Skip
 from bench.learning.loop import Context
-from bench.learning.selection import Scores
 from bench.learning.split import Split
 from bench.learning.standard import REVISION, plain_loss
 from bench.method import Method
@@ -29,7 +28,7 @@ from bench.tracks.imperceptibility.contract import Attacker
 from bench.tracks.imperceptibility.judge import Attacked
 from bench.tracks.imperceptibility.options import ImperceptibilityOptions
 from bench.tracks.imperceptibility.strips import strips
-from bench.tracks.session import Evaluation, PreparedTask, Session
+from bench.tracks.session import Evaluation, PreparedTask, Session, accuracy_scores
 
 AT_ONCE = 2**22
 """Input values that are attacked at once on the CPU: 15 photographs of 299 pixels, which take
@@ -87,7 +86,7 @@ class ImperceptibilitySession(Session):
         _check(prepared)
         splits = prepared.splits()
         self.test = splits["test"]
-        self.context = prepared.context(splits[prepared.chosen_on], _accuracy)
+        self.context = prepared.context(splits[prepared.chosen_on], accuracy_scores)
         self.model: nn.Module = self._classifier(splits["train"])
         values = math.prod(prepared.data.shape(prepared.meta))
         self.size = max(1, AT_ONCE * (8 if prepared.device.type == "cuda" else 1) // values)
@@ -107,13 +106,13 @@ class ImperceptibilitySession(Session):
         attacked = Attacked(
             self.x, adversarial, self.y, self._before(maps), self._maps(maps, adversarial)
         )
-        found = judge.judge_distances(
+        distances = judge.judge_distances(
             attacked, fooled, self.size, self.prepared.device, self.prepared.weights
         )
         count = len(self.y)
         measured = {
             **rates,
-            **found.metrics,
+            **distances.metrics,
             "steps": counted.steps / count,
             "seconds": seconds,
             "seconds_per_image": seconds / count,
@@ -123,8 +122,8 @@ class ImperceptibilitySession(Session):
         self.context.chosen |= judge.judged_with(self.prepared.weights)
         return Evaluation(
             measured,
-            {**judge.undefined(measured), **found.undefined},
-            found.samples,
+            {**judge.undefined(measured), **distances.undefined},
+            distances.samples,
             strips(attacked, self._predict(adversarial), self.prepared.classes),
         )
 
@@ -185,8 +184,8 @@ class ImperceptibilitySession(Session):
             parts = [self._predict(_unit(x)) for x in self.test.inputs.stream(index)]
             return torch.cat(parts).float()
 
-        said = self._kept("what the classifier sees", {}, (len(self.test),), seen).long()
-        rows = (said == self.test.y.cpu()).nonzero()[:, 0]
+        predicted = self._kept("what the classifier sees", {}, (len(self.test),), seen).long()
+        rows = (predicted == self.test.y.cpu()).nonzero()[:, 0]
         accuracy = len(rows) / len(self.test)
         if self.images:
             rows = rows[: self.images]
@@ -267,8 +266,3 @@ def _is_grey(x: Tensor) -> bool:
 def _unit(x: Tensor) -> Tensor:
     """8-bit pixels as numbers from 0 to 1; channels first in memory, too."""
     return (x.float() / images.LEVELS).contiguous(memory_format=torch.contiguous_format)
-
-
-def _accuracy(outputs: Tensor, split: Split) -> Scores:
-    accuracy = float((outputs.argmax(dim=1) == split.y).double().mean())
-    return Scores({"accuracy": accuracy}, (-accuracy,))

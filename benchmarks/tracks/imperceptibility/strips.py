@@ -23,25 +23,27 @@ LARGE = 64
 GAP = 2
 
 
-def strips(attacked: Attacked, said: Tensor, classes: Sequence[str]) -> list[ResultPicture]:
-    """The first images, whatever became of them, so that methods are seen on the same ones.
+def strips(attacked: Attacked, predicted: Tensor, classes: Sequence[str]) -> list[ResultPicture]:
+    """Pictures of the first images, attacked successfully or not: the same for every method.
 
     Args:
         attacked: images before and after.
-        said: what the classifier sees in the attacked ones, [n].
+        predicted: classes that the classifier gives to the attacked images, [n].
         classes: names.
     """
-    count = min(len(said), 2 if min(attacked.x.shape[-2:]) > LARGE else 4)
-    made: list[ResultPicture] = []
+    count = min(len(predicted), 2 if min(attacked.x.shape[-2:]) > LARGE else 4)
+    pictures: list[ResultPicture] = []
     for side in TILES:
-        made = [_strip(attacked, row, side, int(said[row]), classes) for row in range(count)]
-        if sum(len(each.png) for each in made) <= ROOM:
+        pictures = [
+            _strip(attacked, row, side, int(predicted[row]), classes) for row in range(count)
+        ]
+        if sum(len(picture.png) for picture in pictures) <= ROOM:
             break
-    return made
+    return pictures
 
 
 def _strip(
-    attacked: Attacked, row: int, side: int, said: int, classes: Sequence[str]
+    attacked: Attacked, row: int, side: int, predicted: int, classes: Sequence[str]
 ) -> ResultPicture:
     x, adversarial = attacked.x[row], attacked.adversarial[row]
     change = adversarial - x
@@ -52,11 +54,11 @@ def _strip(
     parts = [_central(part, side) if shown else _enlarged(part, side) for part in seen]
     parts += [_scaled(maps[row], side) for maps in (attacked.before, attacked.after)]
     true = int(attacked.y[row])
-    verdict = "still seen as" if said == true else "now seen as"
+    verdict = "still seen as" if predicted == true else "now seen as"
     return ResultPicture(
         png=_png(parts),
         caption=(
-            f"{classes[true]}, {verdict} {classes[said]}: original, attacked, difference × "
+            f"{classes[true]}, {verdict} {classes[predicted]}: original, attacked, difference × "
             f"{factor}{shown}; saliency before and after"
         ),
     )
@@ -96,13 +98,13 @@ def _png(parts: Sequence[Tensor]) -> str:
         (part.clamp(0, 1).expand(3, -1, -1) * 255).round().byte().permute(1, 2, 0).numpy()
         for part in parts
     ]
-    height = max(each.shape[0] for each in arrays)
-    width = sum(each.shape[1] for each in arrays) + GAP * (len(arrays) - 1)
+    height = max(array.shape[0] for array in arrays)
+    width = sum(array.shape[1] for array in arrays) + GAP * (len(arrays) - 1)
     canvas = np.full((height, width, 3), 255, np.uint8)
     left = 0
-    for each in arrays:
-        canvas[: each.shape[0], left : left + each.shape[1]] = each
-        left += each.shape[1] + GAP
+    for array in arrays:
+        canvas[: array.shape[0], left : left + array.shape[1]] = array
+        left += array.shape[1] + GAP
     file = io.BytesIO()
     Image.fromarray(canvas).save(file, "PNG", optimize=True)
     return base64.b64encode(file.getvalue()).decode()

@@ -15,7 +15,6 @@ from bench.attacks.poisoning.knowledge import Findings, LearningAttack
 from bench.errors import BenchError, Skip
 from bench.learning.inputs import Inputs, inputs_on, room_on
 from bench.learning.loop import Context
-from bench.learning.selection import Scores
 from bench.learning.split import Split
 from bench.learning.standard import plain_loss
 from bench.method import Method
@@ -26,7 +25,7 @@ from bench.tracks.poisoning import judge
 from bench.tracks.poisoning.contract import Defence, Defender, PoisoningTask
 from bench.tracks.poisoning.human import Human, Oracle, Recorded
 from bench.tracks.poisoning.judge import TriggerOutcome
-from bench.tracks.session import Evaluation, PreparedTask, Session
+from bench.tracks.session import Evaluation, PreparedTask, Session, accuracy_scores
 
 RESERVE = 1000  # clean samples, as CT and ASSET ask for (research notes of the track)
 
@@ -45,7 +44,7 @@ class PoisoningSession(Session):
         self.truth = clean["train"].y.clone()
         reserve = _first(clean["validation"], RESERVE, generator(prepared.seed, "reserve"))
         self.test = self._split(clean["test"])
-        self.context = prepared.context(self._split(reserve), _accuracy)
+        self.context = prepared.context(self._split(reserve), accuracy_scores)
         attack = self._attack(clean["train"])
         self.poison = attack.poison(clean["train"], generator(prepared.seed, "poison"))
         self.attempts = attack.attempts(clean["test"])
@@ -257,11 +256,6 @@ def _first(samples: Samples, count: int, random: torch.Generator) -> Samples:
     """Some clean samples, all of them where there are fewer."""
     rows = torch.randperm(len(samples.y), generator=random)[:count].sort().values
     return Samples(samples.x[rows], samples.y[rows], samples.kind, samples.classes)
-
-
-def _accuracy(outputs: Tensor, split: Split) -> Scores:
-    accuracy = float((outputs.argmax(dim=1) == split.y).double().mean())
-    return Scores({"accuracy": accuracy}, (-accuracy,))
 
 
 def _check(defence: Defence, samples: int) -> None:

@@ -25,8 +25,8 @@ class GroupTask(LearningTask):
 
         `seed` is its own where trials of all seeds start from one; by default the trial's.
         """
-        mine = self if seed is None else replace(self, seed=seed)
-        return standard_model(mine.new_model(), self.train, context, seed)
+        task = self if seed is None else replace(self, seed=seed)
+        return standard_model(task.new_model(), self.train, context, seed)
 
 
 @dataclass(frozen=True)

@@ -24,19 +24,19 @@ def by_group(outputs: Tensor, y: Tensor, b: Tensor, covariate: Array) -> ByGroup
 
 
 def validation_scores(outputs: Tensor, y: Tensor, b: Tensor, covariate: Array) -> Scores:
-    """What the selection of epochs sees, lower costs being better.
+    """Scores for the selection of epochs, of which lower costs are better.
 
     The costs are |slope| times the covariate's standard deviation over the groups, which makes it
-    points of accuracy, and minus the accuracy. Where no line exists the first is 0 for everybody.
+    points of accuracy, and minus the accuracy. Without a line the first is 0 for every method.
     """
     groups = by_group(outputs, y, b, covariate)
     accuracy = _accuracy(groups)
     values = {"accuracy": accuracy, "worst_group_accuracy": groups.worst}
     if groups.lack:
         return Scores(values, (0.0, -accuracy))
-    found = slope(groups)
-    lean = abs(found) * float(np.std(groups.covariate))
-    return Scores({"slope": found, **values}, (lean, -accuracy))
+    line = slope(groups)
+    cost = abs(line) * float(np.std(groups.covariate))
+    return Scores({"slope": line, **values}, (cost, -accuracy))
 
 
 def judge(outputs: Tensor, test: Split, covariate: Array) -> tuple[dict[str, float], ByGroup]:
@@ -45,7 +45,7 @@ def judge(outputs: Tensor, test: Split, covariate: Array) -> tuple[dict[str, flo
     Args:
         outputs: logits, [n, classes].
         test: with the positions of the groups in `b`.
-        covariate: one a group.
+        covariate: a value a group, [groups].
     """
     groups = by_group(outputs, test.y, test.b, covariate)
     values = {
@@ -74,7 +74,7 @@ def undefined(groups: ByGroup, measured: Collection[str]) -> dict[str, str]:
 
 
 def samples(groups: ByGroup) -> dict[str, list[float]]:
-    """What pages draw the line from: four lists of one length, a value a group."""
+    """The data of the figure of the line: four lists of one length, a value a group."""
     return {
         "group": groups.group.astype(float).tolist(),
         "covariate by group": groups.covariate.astype(float).tolist(),

@@ -41,13 +41,13 @@ class Line:
 
 @dataclass(frozen=True)
 class ByGroup:
-    """How often each group's samples were predicted right; groups without a sample are left out.
+    """The accuracy of each group; groups without a sample are left out.
 
     Attributes:
         group: positions of the groups, [k], ascending.
-        covariate: of each, [k].
-        accuracy: of each, [k], in [0, 1].
-        samples: in each, [k], at least 1.
+        covariate: of each group, [k].
+        accuracy: of each group, [k], in [0, 1].
+        samples: their number in each group, [k], at least 1.
     """
 
     group: Array
@@ -60,8 +60,8 @@ class ByGroup:
         """Count [n] hits in the groups `b` ([n] positions) with `covariate` ([groups])."""
         n = np.bincount(b, minlength=len(covariate))
         hits = np.bincount(b, weights=right.astype(float), minlength=len(covariate))
-        here = np.flatnonzero(n)
-        return cls(here, np.asarray(covariate)[here], hits[here] / n[here], n[here])
+        group = np.flatnonzero(n)
+        return cls(group, np.asarray(covariate)[group], hits[group] / n[group], n[group])
 
     @property
     def lack(self) -> str:
@@ -98,20 +98,20 @@ def fitted(groups: ByGroup, sigma: Sigma = "root") -> Line:
     from statsmodels.regression.linear_model import GLS  # noqa: PLC0415 - takes seconds to import
 
     design = np.column_stack([np.ones(len(groups.group)), groups.covariate])
-    found = GLS(groups.accuracy, design, sigma=variances(groups.samples, sigma)).fit()
-    test = found.f_test(np.array([[0.0, 1.0]]))
+    model = GLS(groups.accuracy, design, sigma=variances(groups.samples, sigma)).fit()
+    test = model.f_test(np.array([[0.0, 1.0]]))
     return Line(
-        intercept=float(found.params[0]),
-        slope=float(found.params[1]),
-        standard_error=float(found.bse[1]),
+        intercept=float(model.params[0]),
+        slope=float(model.params[1]),
+        standard_error=float(model.bse[1]),
         f_statistic=float(test.fvalue),
         f_p_value=float(test.pvalue),
-        degrees=int(found.df_resid),
+        degrees=int(model.df_resid),
     )
 
 
 def slope(groups: ByGroup, sigma: Sigma = "root") -> float:
-    """The slope alone, in closed form: what selection computes every epoch."""
+    """The slope alone, in closed form, which is fast enough for the selection of epochs."""
     weight = 1 / variances(groups.samples, sigma)
     g = groups.covariate - np.average(groups.covariate, weights=weight)
     return float((weight * g * groups.accuracy).sum() / (weight * g * g).sum())

@@ -1,4 +1,4 @@
-"""A task over many groups from prepared data, and the judgement of what a training makes of it."""
+"""A task over many groups made from prepared data, and the evaluation of methods on it."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from bench.tracks.session import Evaluation, PreparedTask, Session
 
 @dataclass(frozen=True)
 class Halves:
-    """Many groups as two, for methods that know no more.
+    """Many groups merged into two, for methods that are defined for two groups.
 
     Attributes:
         of: the half of each group, [groups] int64 in {0, 1}.
         border: the median of the covariate over the training samples.
-        words: how group 1 lies to it.
+        words: where the covariate of half 1 lies: "at or above" the border, or "above" it.
     """
 
     of: Tensor
@@ -39,8 +39,8 @@ class Halves:
     def of_samples(cls, b: Tensor, covariate: Array) -> Halves:
         """Halves of the training samples in groups `b` ([n] positions).
 
-        Group 1 is at or above the median; above it, where nobody is below (a group with more than
-        half of the samples and the lowest covariate).
+        Half 1 has a covariate at or above the median; above it, where no sample is below (one
+        group has the lowest covariate and more than half of the samples).
 
         Raises:
             Skip: the covariate is the same for all training samples.
@@ -54,14 +54,14 @@ class Halves:
         return cls(torch.from_numpy(above.astype(np.int64)).to(b.device), border, words)
 
     def halve(self, split: Split) -> Split:
-        """The same samples with the half of their group in `b`."""
+        """The split with the half of each sample's group in `b`."""
         return replace(split, b=self.of[split.b])
 
 
 class RobustFairnessSession(Session):
-    """Trainers see the groups; a debiasing method sees two halves of them (`Halves`).
+    """A task over many groups; a cross-track debiasing method is given two halves of them.
 
-    With `selection: test` the test split stands in for validation, as in the paper.
+    With `selection: test` the test split serves as validation split, too, as in the paper.
     """
 
     def __init__(self, prepared: PreparedTask) -> None:

@@ -72,8 +72,8 @@ def data_get(
     from bench.data.dataset import Library, data_set  # noqa: PLC0415
     from bench.models import pretrained  # noqa: PLC0415
 
-    room, _, file = name.partition("/")
-    of_weights = room == pretrained.ROOM
+    folder, _, file = name.partition("/")
+    of_weights = folder == pretrained.ROOM
     if of_weights:
         fetched = pretrained.WeightsFolder(data).get(file, accept_licence)
     else:

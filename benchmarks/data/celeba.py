@@ -86,17 +86,17 @@ class Celeba(SizedPictures):
             ZIP,
             md5="00d2c5bc6d35e252742224ab0c1e8fcb",
             others=("img_align_celeba",),
-            found='"Align&Cropped Images", Google Drive, folder Img; 1.4 GB',
+            location='"Align&Cropped Images", Google Drive, folder Img; 1.4 GB',
         ),
         RawFile(
             ATTRIBUTE_LIST,
             md5="75e246fa4810816ffd6ee81facbd244c",
-            found='"Attributes Annotations", Google Drive, folder Anno',
+            location='"Attributes Annotations", Google Drive, folder Anno',
         ),
         RawFile(
             PARTITION,
             md5="d32c9cbf5e040fd4025c592c306e6668",
-            found='"Train/Val/Test Partitions", Google Drive, folder Eval',
+            location='"Train/Val/Test Partitions", Google Drive, folder Eval',
         ),
     )
     tasks: ClassVar = {

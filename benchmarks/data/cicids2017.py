@@ -113,7 +113,7 @@ class Cicids2017(PartialDataSet):
         RawFile(
             name,
             others=(f"MachineLearningCVE/{name}", f"*/MachineLearningCVE/{name}"),
-            found="in MachineLearningCSV.zip, which may stay packed",
+            location="in MachineLearningCSV.zip, which may stay packed",
         )
         for name in FILES
     )

@@ -128,7 +128,7 @@ class ConsumerComplaints(TextDataSet):
         RawFile(
             FILE,
             others=("complaints*.csv", "Consumer_Complaints.csv"),
-            found="complaints.csv.zip, which may stay packed, from "
+            location="complaints.csv.zip, which may stay packed, from "
             "https://files.consumerfinance.gov/ccdb/complaints.csv.zip; about 2 GB",
         ),
     )

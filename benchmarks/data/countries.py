@@ -10,7 +10,7 @@ from bench.data.raw import RawFile, RawFolder
 from bench.data.tabular import Table, read_table, require_columns
 from bench.errors import DataError
 
-ROOM = "country"
+FOLDER = "country"
 GDP, POPULATION = "gdp.csv", "population.csv"
 UPSTREAM = "https://raw.githubusercontent.com/datasets"
 COUNTRY_FILES = (
@@ -18,13 +18,13 @@ COUNTRY_FILES = (
         GDP,
         f"{UPSTREAM}/gdp/main/data/gdp.csv",
         "f0a8408195646dbb1a9d7fc4424e2d302ee5380d0ec8834793f12ca25cbd7e2c",
-        room=ROOM,
+        folder=FOLDER,
     ),
     RawFile(
         POPULATION,
         f"{UPSTREAM}/population/main/data/population.csv",
         "7d2dd6a17f5ed7916de1f89a9c116791e64d207f2e2f6ce47c57e1ab46f0088a",
-        room=ROOM,
+        folder=FOLDER,
     ),
 )
 """Upstream publishes a new edition every month; the checksums are of one, others can be used."""

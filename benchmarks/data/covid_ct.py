@@ -35,7 +35,7 @@ def _archive_file(name: str) -> RawFile:
         others=(
             f"Images-processed/CT_{name}.zip", f"*/Images-processed/CT_{name}.zip", f"CT_{name}",
         ),
-        found="folder Images-processed of the repository",
+        location="folder Images-processed of the repository",
     )  # fmt: skip
 
 
@@ -44,7 +44,7 @@ def _list_file(name: str, part: str) -> RawFile:
     return RawFile(
         file,
         others=(f"Data-split/{name}/{file}", f"*/Data-split/{name}/{file}"),
-        found=f"folder Data-split/{name} of the repository",
+        location=f"folder Data-split/{name} of the repository",
     )
 
 

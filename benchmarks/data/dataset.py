@@ -286,7 +286,7 @@ def _by_hand(data: DataSet, raw: RawFolder, missing: list[RawFile]) -> str:
     lines += [f"1. Open {data.homepage} and download, if you agree to the terms there:"]
     for file in missing:
         checksum = file.checksum or "no checksum is published"
-        lines.append(f"   {file.name}: {file.found} ({checksum})")
+        lines.append(f"   {file.name}: {file.location} ({checksum})")
     lines += [
         f"2. Put them, packed as they are, into {raw.downloads}, or into ${MIRROR}/{raw.name}.",
         f"3. `bench data check {data.name}` compares their checksums with the official ones where "

@@ -54,7 +54,7 @@ class Fsdd(SoundDataSet):
             others=(
                 "recordings", "recordings*.tar*", "recordings*.zip", "free-spoken-digit-dataset*",
             ),
-            found="the folder recordings of the repository, as it is or packed; the .zip or "
+            location="the folder recordings of the repository, as it is or packed; the .zip or "
             ".tar.gz of the repository itself does as well",
         ),
     )  # fmt: skip

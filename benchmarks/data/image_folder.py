@@ -44,7 +44,7 @@ class ImageFolder(SizedPictures):
         RawFile(
             PICTURES,
             others=("images", "images.tar*"),
-            found="a folder images, or a .zip or .tar of it, with CLASS/*.JPEG",
+            location="a folder images, or a .zip or .tar of it, with CLASS/*.JPEG",
         ),
     )
     tasks: ClassVar = {"class": TaskDefinition("class", None)}

@@ -51,7 +51,7 @@ class Imagenet200(PartialDataSet, SizedPictures):
         RawFile(
             PICTURES,
             others=("imagenet200*", "sub-imagenet-200*"),
-            found="a folder imagenet200, or a .tar or .zip of it, with train/CLASS/*.JPEG and "
+            location="a folder imagenet200, or a .tar or .zip of it, with train/CLASS/*.JPEG and "
             "test/CLASS/*.JPEG or val/CLASS/*.JPEG, made from ILSVRC 2012: 500 and 50 a class",
         ),
     )

@@ -49,9 +49,11 @@ class ImagenetCompatible(SizedPictures):
         RawFile(
             PICTURES,
             others=("images", "images.tar*", "dev_images*"),
-            found="a folder images, or a .zip or .tar of it, with the 1,000 files ImageId.png",
+            location="a folder images, or a .zip or .tar of it, with the 1,000 files ImageId.png",
         ),
-        RawFile(TABLE, others=("dev_dataset.csv",), found="the table, also called dev_dataset.csv"),
+        RawFile(
+            TABLE, others=("dev_dataset.csv",), location="the table, also called dev_dataset.csv"
+        ),
     )
     tasks: ClassVar = {"class": TaskDefinition("class", None, "imagenet_compatible/attack")}
     options = ImagenetCompatibleOptions

@@ -60,9 +60,9 @@ class ImagenetGeo(PartialDataSet, SizedPictures):
         RawFile(
             PICTURES,
             others=("imagenet_geo", "imagenet_geo.zip", "imagenet_geo.tar.gz"),
-            found="a folder imagenet_geo, or a .tar or .zip of it, with a folder a class",
+            location="a folder imagenet_geo, or a .tar or .zip of it, with a folder a class",
         ),
-        RawFile(TABLE, found="a table with the columns image and country"),
+        RawFile(TABLE, location="a table with the columns image and country"),
         *COUNTRY_FILES,
     )
     tasks: ClassVar = {

@@ -64,9 +64,9 @@ class NslKdd(PartialDataSet):
         RawFile(
             TRAIN,
             others=(PART_OF_TRAIN,),
-            found=f"in NSL-KDD.zip, which may stay packed; {PART_OF_TRAIN} does as well",
+            location=f"in NSL-KDD.zip, which may stay packed; {PART_OF_TRAIN} does as well",
         ),
-        RawFile(TEST, found="in NSL-KDD.zip"),
+        RawFile(TEST, location="in NSL-KDD.zip"),
     )
     tasks: ClassVar = {"attack": TaskDefinition("attack", None)}
     validation_to_train = VALIDATION_SHARE / (1 - VALIDATION_SHARE)

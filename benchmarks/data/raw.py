@@ -34,8 +34,8 @@ class RawFile:
         sha256: official checksum.
         md5: official checksum where upstream publishes no SHA-256.
         others: patterns of other names that the same content may have here ("UTKFace", unpacked).
-        found: where a person finds it, in words.
-        room: the folder that holds it, where that is not the data set's own ("country").
+        location: where a person finds it, in words.
+        folder: name of the folder that holds it, where that is not the data set's own ("country").
     """
 
     name: str
@@ -43,8 +43,8 @@ class RawFile:
     sha256: str | None = None
     md5: str | None = None
     others: tuple[str, ...] = ()
-    found: str = ""
-    room: str = ""
+    location: str = ""
+    folder: str = ""
 
     @property
     def checksum(self) -> str | None:
@@ -181,7 +181,7 @@ class RawFolder:
                 raise DataError(
                     f"{self.name}: could not fetch {file.name} from {file.url} ({reason}). Fetch "
                     f"it by hand into {self._folders(file.name)[-1]}, or set {MIRROR} to a folder "
-                    f"that has {file.room or self.name}/{file.name}."
+                    f"that has {file.folder or self.name}/{file.name}."
                 ) from error
             fetched.append(Path(path))
         return fetched
@@ -203,8 +203,8 @@ class RawFolder:
 
     def _folders(self, file: str) -> list[Path]:
         """The folders to search for a file: the mirror's first, that of downloads last."""
-        room = self._known(file).room
-        return [folder.parent / room for folder in self.folders] if room else self.folders
+        name = self._known(file).folder
+        return [folder.parent / name for folder in self.folders] if name else self.folders
 
     def _unpacked(self, folder: Path, file: str) -> Path | None:
         """The file in a folder, under its own name or one of its other names."""

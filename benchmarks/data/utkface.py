@@ -62,8 +62,8 @@ class Utkface(SizedPictures):
         RawFile(
             FACES,
             others=("UTKFace.zip", "UTKFace"),
-            found='"Aligned&Cropped Faces", Google Drive; a UTKFace.zip or a folder UTKFace does '
-            "as well",
+            location='"Aligned&Cropped Faces", Google Drive; a UTKFace.zip or a folder UTKFace '
+            "does as well",
         ),
     )
     tasks: ClassVar = {

@@ -76,7 +76,7 @@ def test_a_data_set_knows_its_files_and_their_checksums(name: str) -> None:
         assert file.sha256 is None or re.fullmatch("[0-9a-f]{64}", file.sha256)
         assert file.md5 is None or re.fullmatch("[0-9a-f]{32}", file.md5)
         if file.url is None:
-            assert file.found
+            assert file.location
             assert data_set(name).consent
         else:
             assert file.url.startswith("https://")

@@ -14,9 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench import __version__
+from bench.attacks.poisoning.badnets import BadNets
 from bench.cli import main
 from bench.cli.main import command_line, parse_seeds, parse_settings, split_names
 from bench.errors import UsageError
+from bench.method import summary_of
 from bench.suites.reader import suite_names
 
 
@@ -66,7 +68,7 @@ def test_bench_alone_explains_itself_and_names_the_suites(bench: Bench) -> None:
     ended = bench()
     assert ended.code == 0
     assert ended.errors == ""
-    assert "Compare published methods with their baselines" in ended.words
+    assert "Run published methods against their baselines" in ended.words
     for name in suite_names():
         assert f" {name} " in ended.words
     assert ended.words.endswith("Start with: bench --suite digits")
@@ -106,7 +108,7 @@ def test_list_names_suites_tasks_and_methods(bench: Bench) -> None:
 
 def test_show_gives_paper_fields_and_defaults(bench: Bench) -> None:
     words = bench("show", "bade").words
-    assert words.startswith("bade (debiasing) BaDe: cancel a bias by a benign backdoor")
+    assert words.startswith("bade (debiasing) BaDe: cancel a bias with a benign backdoor")
     assert "Paper: Wu et al. (2024), Backdoor for debias" in words
     assert "https://arxiv.org/abs/2303.01504" in words
     assert "strength = 1.0" in words
@@ -117,9 +119,10 @@ def test_show_gives_paper_fields_and_defaults(bench: Bench) -> None:
 def test_attacks_are_listed_and_shown_like_methods(bench: Bench) -> None:
     listed = bench("list").words
     assert "Poisoning attacks" in listed
-    assert "badnets BadNets: images with a small white square" in listed
+    summary = summary_of(BadNets)
+    assert f"badnets {summary}" in listed
     words = bench("show", "badnets").words
-    assert words.startswith("badnets (poisoning attack) BadNets: images with a small white square")
+    assert words.startswith(f"badnets (poisoning attack) {summary}")
     assert "rate = 0.01 (float > 0 and < 1)" in words
     assert "Paper:" not in words
 
@@ -138,15 +141,15 @@ def test_show_of_a_method_without_fields_says_so(bench: Bench) -> None:
         ("--suite mine.yaml", "mine.yaml: no such suite file."),
         ("--suite adult --methods baed", '--methods: unknown method "baed". Did you mean "bade"?'),
         ("--suite adult --tasks sex", '--tasks: unknown task "sex". '),
-        ("--suite adult --seeds many", '--seeds: "many" is not of the form 5, 0,3,7 or 2-6.'),
-        ("--suite adult --seeds 0", '--seeds: "0" has no seed'),
+        ("--suite adult --seeds many", '--seeds: "many" is none of 5, 0,3,7 or 2-6.'),
+        ("--suite adult --seeds 0", '--seeds: "0" names no seed'),
         ("--suite adult --set strength=1", '--set: "strength=1" is not of the form method.field='),
         ("--suite adult --set bade.strength", '--set: "bade.strength" is not of the form'),
         ("--suite adult --set bade.strength=[1", '--set bade.strength: "[1" is not a value'),
         ("--suite adult --set bade.strenght=1", 'bade: unknown field "strenght". Did you mean "s'),
         ("--suite adult --set bade.strength=2", "bade.strength: Input should be less than or eq"),
         ("--suite adult --set training.epoch=2", '--set: unknown training setting "epoch". Did y'),
-        ("--suite adult --device tpu", '--device: "tpu" is not one of auto, cpu and cuda.'),
+        ("--suite adult --device tpu", '--device: "tpu" is none of auto, cpu and cuda.'),
         ("show baed", 'unknown method or attack "baed". Did you mean "bade"?'),
         ("data get adlut", 'unknown data set "adlut". Did you mean "adult"?'),
         ("data check adult", "adult: adult.data is not in data/raw/adult. Run `bench data get"),
@@ -197,7 +200,7 @@ def test_a_dry_run_needs_no_data_and_leaves_nothing(bench: Bench) -> None:
 def test_a_dry_run_says_what_it_cannot_know(bench: Bench) -> None:
     before = bench("--suite", "digits", "--tasks", "parity|ink", "--dry-run").words
     assert before.count("-------- to do") == before.count("· seed ")
-    assert "digits is not prepared yet, so its finished trials are unknown." in before
+    assert "digits is not prepared yet, so trials of it that are finished are not known." in before
     bench("data", "prepare", "digits")
     after = bench("--suite", "digits", "--tasks", "parity|ink", "--dry-run").words
     assert "--------" not in after
@@ -369,9 +372,7 @@ def test_the_command_is_shown_so_that_it_can_be_pasted() -> None:
 
 @pytest.mark.parametrize("command", ["report", "log"])
 def test_without_a_folder_of_results_there_is_nothing_to_show(bench: Bench, command: str) -> None:
-    assert_one_line(
-        bench(command), "results: there is no such folder of results. Run `bench --suite NAME`"
-    )
+    assert_one_line(bench(command), "results: no such folder of results. Run `bench --suite NAME`")
     assert not Path("site").exists()
 
 

@@ -23,7 +23,7 @@ from bench.result import Result, Scalar, Store
 from bench.runner.sweep import choose_device
 from bench.tracks.debiasing import DebiasingTask
 from bench.triggers.choice import TriggerKind, trigger_pair
-from tests.tiny_tasks import SMALL, image_split, image_task, trial_on
+from tests.tiny_tasks import SMALL, context_on, image_split, image_task
 
 if not torch.cuda.is_available():
     pytest.skip("needs a GPU", allow_module_level=True)
@@ -115,13 +115,13 @@ def test_training_computes_in_bfloat16_and_channels_last_and_keeps_float32(
         met.add(outputs.dtype)
         return nn.functional.cross_entropy(outputs, batch.y)
 
-    trial = trial_on(task, epochs=3)
-    trial.device = CUDA
-    model = trial.train(task.new_model(), task.train, loss)
+    context = context_on(task, epochs=3)
+    context.device = CUDA
+    model = context.train(task.new_model(), task.train, loss)
     assert met == {torch.bfloat16}
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
-    assert all(np.isfinite(trial.curves["loss"]))
-    outputs = trial.predict(model, task.validation.inputs)
+    assert all(np.isfinite(context.curves["loss"]))
+    outputs = context.predict(model, task.validation.inputs)
     assert outputs.dtype == torch.float32
     assert outputs.device.type == "cuda"
     assert not outputs.is_inference()
@@ -129,11 +129,11 @@ def test_training_computes_in_bfloat16_and_channels_last_and_keeps_float32(
 
 def test_a_model_says_about_the_same_on_the_cpu() -> None:
     task = image_task()
-    trial = trial_on(task, epochs=3)
-    model = trial.train(task.new_model(), task.train, plain_loss)
-    expected = trial.predict(model, task.validation.inputs)
-    trial.device = CUDA
-    outputs = trial.predict(model.to(CUDA), on_device(task.validation).inputs)
+    context = context_on(task, epochs=3)
+    model = context.train(task.new_model(), task.train, plain_loss)
+    expected = context.predict(model, task.validation.inputs)
+    context.device = CUDA
+    outputs = context.predict(model.to(CUDA), on_device(task.validation).inputs)
     # bfloat16 keeps 8 bits.
     assert torch.allclose(outputs.cpu(), expected, rtol=0.1, atol=0.1)
 
@@ -187,10 +187,10 @@ def test_data_is_staged_where_the_device_has_no_room_for_it(pixels: np.ndarray) 
 
 def test_staged_data_trains_the_same_model(task: DebiasingTask) -> None:
     def first_loss(split: Split) -> float:
-        trial = trial_on(task, epochs=2)
-        trial.device = CUDA
-        trial.train(task.new_model(), split, plain_loss)
-        return trial.curves["loss"][0]
+        context = context_on(task, epochs=2)
+        context.device = CUDA
+        context.train(task.new_model(), split, plain_loss)
+        return context.curves["loss"][0]
 
     staged = task.train.with_x(Staged(task.train.x.cpu().numpy(), CUDA, None, 2000))
     assert first_loss(staged) == pytest.approx(first_loss(task.train), rel=0.02)
@@ -262,10 +262,10 @@ def test_a_batch_that_the_device_cannot_hold_is_split_and_the_result_says_so(
 ) -> None:
     def trained() -> tuple[Scalar, float]:
         """An epoch of one batch: the size of its parts, and its loss."""
-        trial = trial_on(large, batch_size=len(large.train), learning_rate=1e-5)
-        trial.device = CUDA
-        trial.train(large.new_model(), large.train, plain_loss)
-        return trial.chosen.get("micro_batch"), trial.curves["loss"][0]
+        context = context_on(large, batch_size=len(large.train), learning_rate=1e-5)
+        context.device = CUDA
+        context.train(large.new_model(), large.train, plain_loss)
+        return context.chosen.get("micro_batch"), context.curves["loss"][0]
 
     (size, loss), (part, loss_of_parts) = with_less(trained)
     assert size is None
@@ -275,7 +275,7 @@ def test_a_batch_that_the_device_cannot_hold_is_split_and_the_result_says_so(
 
 
 def test_predictions_come_in_parts_where_memory_runs_out(large: DebiasingTask) -> None:
-    trial, model = trial_on(large), large.new_model()
-    trial.device = CUDA
-    whole, parts = with_less(lambda: trial.predict(model, large.train.inputs).cpu())
+    context, model = context_on(large), large.new_model()
+    context.device = CUDA
+    whole, parts = with_less(lambda: context.predict(model, large.train.inputs).cpu())
     assert torch.allclose(parts, whole, rtol=0.05, atol=0.05)

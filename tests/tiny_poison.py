@@ -17,7 +17,7 @@ from bench.models.backbones import Backbone
 from bench.models.weights import network
 from bench.tracks.poisoning.contract import PoisoningTask
 from bench.tracks.poisoning.human import Human, Oracle
-from tests.tiny_tasks import CPU, SpyTrial, generator
+from tests.tiny_tasks import CPU, SpyContext, generator
 
 CLASSES = 4
 TARGET = 0
@@ -144,11 +144,11 @@ def taught(model: Backbone, train: Split, epochs: int) -> Backbone:
     return model
 
 
-def trial_on(task: PoisoningTask, cache: Path | None = None, **training: Any) -> SpyTrial:
+def context_on(task: PoisoningTask, cache: Path | None = None, **training: Any) -> SpyContext:
     """A trial as the session would make it; by default one epoch in batches of 32."""
     settings = {"backbone": task.backbone, "epochs": 1, "batch_size": 32, "selection": "last"}
     chosen = Training(**{**settings, **training})
-    return SpyTrial(
+    return SpyContext(
         seed=task.seed,
         training=chosen,
         device=CPU,

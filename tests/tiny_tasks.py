@@ -99,8 +99,8 @@ class Call:
 
 
 @dataclass
-class SpyTrial(Context):
-    """A trial that remembers what it trained, also within shared work."""
+class SpyContext(Context):
+    """A context that remembers what was trained, also within shared work."""
 
     calls: list[Call] = field(default_factory=list)
 
@@ -113,11 +113,11 @@ class SpyTrial(Context):
         return super().train(model, split, loss, **how)
 
 
-def trial_on(task: DebiasingTask, cache: Path | None = None, **training: Any) -> SpyTrial:
-    """A trial as the runner would make it; by default one epoch in batches of 16."""
+def context_on(task: DebiasingTask, cache: Path | None = None, **training: Any) -> SpyContext:
+    """A context as the runner would make it; by default one epoch in batches of 16."""
     settings = {"backbone": task.backbone, "epochs": 1, "batch_size": 16, **training}
     chosen = Training(**settings)
-    return SpyTrial(
+    return SpyContext(
         seed=task.seed,
         training=chosen,
         device=CPU,

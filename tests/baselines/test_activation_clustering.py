@@ -116,7 +116,7 @@ def test_silhouettes_are_scikit_learns() -> None:
 def test_it_flags_within_published_classes_and_gives_no_scores() -> None:
     made = tiny_poison.poisoned(epochs=15)
     method = ActivationClustering(reduction="pca")
-    found = method.defend(made.task, tiny_poison.trial_on(made.task))
+    found = method.defend(made.task, tiny_poison.context_on(made.task))
     assert found.flagged is not None
     assert found.suspicion is None
     embedded = made.task.victim.embed(made.task.train.x)

@@ -32,7 +32,7 @@ def seen_by_hand(model: Backbone, batch: Batch, sees: str) -> Tensor:
 def test_the_network_gets_the_adversarys_gradient_with_its_sign_reversed(
     task: DebiasingTask, sees: str
 ) -> None:
-    context = tiny_tasks.trial_on(task)
+    context = tiny_tasks.context_on(task)
     model = Adversarial(sees=sees, coefficient=2.5).fit(task, context)
     (call,) = context.calls
     (adversary,) = call.also
@@ -59,7 +59,7 @@ def test_the_network_gets_the_adversarys_gradient_with_its_sign_reversed(
 def test_the_adversary_reads_the_last_hidden_layer_or_probabilities_and_label(
     task: DebiasingTask, sees: str, inputs: int
 ) -> None:
-    context = tiny_tasks.trial_on(task)
+    context = tiny_tasks.context_on(task)
     Adversarial(sees=sees, width=7).fit(task, context)
     adversary = context.calls[0].also[0]
     shapes = [tuple(p.shape) for p in adversary.parameters()]
@@ -67,14 +67,14 @@ def test_the_adversary_reads_the_last_hidden_layer_or_probabilities_and_label(
 
 
 def test_with_coefficient_zero_the_network_trains_plainly(task: DebiasingTask) -> None:
-    trials = [tiny_tasks.trial_on(task) for _ in range(2)]
+    trials = [tiny_tasks.context_on(task) for _ in range(2)]
     alone = trials[0].train(task.new_model(), task.train, lambda m, b: F.cross_entropy(m(b.x), b.y))
     watched = Adversarial(coefficient=0.0).fit(task, trials[1])
     assert torch.allclose(alone(task.validation.x), watched(task.validation.x), atol=1e-6)
 
 
 def test_the_adversary_is_trained_and_starts_from_the_seed(task: DebiasingTask) -> None:
-    context = tiny_tasks.trial_on(task)
+    context = tiny_tasks.context_on(task)
     Adversarial().fit(task, context)
     trained = context.calls[0].also[0].state_dict()
     fresh, again, other = (new_adversary(512, 50, seed).state_dict() for seed in (0, 0, 1))
@@ -85,7 +85,7 @@ def test_the_adversary_is_trained_and_starts_from_the_seed(task: DebiasingTask) 
 
 def test_a_regression_hides_the_group_in_the_hidden_layer_but_has_no_probabilities() -> None:
     task = tiny_tasks.regression_task()
-    model = Adversarial().fit(task, tiny_tasks.trial_on(task))
+    model = Adversarial().fit(task, tiny_tasks.context_on(task))
     assert model(task.validation.x).shape == (16, 1)
     with pytest.raises(Skip, match="defined for classes"):
-        Adversarial(sees="output").fit(task, tiny_tasks.trial_on(task))
+        Adversarial(sees="output").fit(task, tiny_tasks.context_on(task))

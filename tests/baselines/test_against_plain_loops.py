@@ -62,7 +62,7 @@ def test_strip_ranks_and_flags_what_a_plain_loop_ranks_and_flags(
     backdoored: tiny_poison.Poisoned, capsys: pytest.CaptureFixture[str]
 ) -> None:
     task, method = backdoored.task, Strip(overlays=10)
-    context = tiny_poison.trial_on(task)
+    context = tiny_poison.context_on(task)
     overlays, others = method._divided_reserve(task, context)
 
     def plain() -> list[list[float]]:
@@ -141,7 +141,7 @@ def test_neural_cleanse_flags_what_a_plain_loop_flags(
     backdoored: tiny_poison.Poisoned, capsys: pytest.CaptureFixture[str]
 ) -> None:
     task, rounds = backdoored.task, 60
-    context = tiny_poison.trial_on(task)
+    context = tiny_poison.context_on(task)
     method = NeuralCleanse(rounds=rounds, batch_size=8, patience=5)
 
     def plain() -> list[float]:

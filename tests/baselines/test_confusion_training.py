@@ -82,7 +82,7 @@ def test_a_class_in_which_one_sample_is_fitted_has_one_group() -> None:
 
 def test_six_rounds_of_confusion_and_five_of_training_before_them() -> None:
     task = tiny_poison.poisoned(epochs=2).task
-    context = tiny_poison.trial_on(task, epochs=4)
+    context = tiny_poison.context_on(task, epochs=4)
     SHORT.defend(task, context)
     assert [call.stage for call in context.calls] == [
         "confusion 1", "round 2", "confusion 2", "round 3", "confusion 3", "round 4",
@@ -96,7 +96,7 @@ def test_six_rounds_of_confusion_and_five_of_training_before_them() -> None:
 
 def test_the_loss_of_a_step_by_hand() -> None:
     task = tiny_poison.poisoned(epochs=2).task
-    context = tiny_poison.trial_on(task)
+    context = tiny_poison.context_on(task)
     seen = []
 
     class Watched(nn.Module):
@@ -129,7 +129,7 @@ def test_the_loss_of_a_step_by_hand() -> None:
 @pytest.mark.parametrize("kind", ["image", "table"])
 def test_in_the_end_the_poison_alone_is_fitted_and_flagged(kind: str) -> None:
     made = tiny_poison.poisoned("image" if kind == "image" else "table", epochs=15)
-    context = tiny_poison.trial_on(made.task, learning_rate=1e-3)
+    context = tiny_poison.context_on(made.task, learning_rate=1e-3)
     found = ConfusionTraining(steps=100).defend(made.task, context)
     assert found.flagged is not None
     assert found.suspicion is not None

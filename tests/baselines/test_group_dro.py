@@ -48,7 +48,7 @@ def test_a_group_without_training_samples_has_no_weight() -> None:
 
 def test_groups_are_drawn_evenly() -> None:
     task = tiny_groups.table_task()
-    context = tiny_tasks.trial_on(task)  # type: ignore[arg-type]
+    context = tiny_tasks.context_on(task)  # type: ignore[arg-type]
     GroupDRO().train(task, context)
     split = context.calls[-1].split
     assert isinstance(split, WeightedSplit)

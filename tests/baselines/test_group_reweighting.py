@@ -28,7 +28,7 @@ def test_weights_are_powers_of_the_groups_sizes_with_mean_one(
 
 def test_by_drawing_batches_hold_every_group_as_often() -> None:
     task = tiny_groups.table_task()
-    context = tiny_tasks.trial_on(task)  # type: ignore[arg-type]
+    context = tiny_tasks.context_on(task)  # type: ignore[arg-type]
     GroupReweighting().train(task, context)
     split = context.calls[-1].split
     assert isinstance(split, WeightedSplit)
@@ -37,7 +37,7 @@ def test_by_drawing_batches_hold_every_group_as_often() -> None:
 
 def test_by_loss_samples_are_met_once_and_weighted() -> None:
     task = tiny_groups.table_task()
-    context = tiny_tasks.trial_on(task)  # type: ignore[arg-type]
+    context = tiny_tasks.context_on(task)  # type: ignore[arg-type]
     model = GroupReweighting(by="loss").train(task, context)
     call = context.calls[-1]
     assert call.split is task.train

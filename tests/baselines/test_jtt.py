@@ -21,7 +21,7 @@ def test_samples_are_repeated_as_often_as_asked() -> None:
 
 def test_the_second_model_starts_anew_and_meets_mistakes_as_often_as_asked() -> None:
     task = tiny_groups.table_task()
-    context = tiny_tasks.trial_on(task)  # type: ignore[arg-type]
+    context = tiny_tasks.context_on(task)  # type: ignore[arg-type]
     JTT(copies=5).train(task, context)
     first, second = context.calls
     assert first.split is task.train
@@ -33,7 +33,7 @@ def test_the_second_model_starts_anew_and_meets_mistakes_as_often_as_asked() -> 
 
 def test_the_first_model_is_as_brief_as_asked_and_its_last_epoch_counts() -> None:
     task = tiny_groups.table_task()
-    context = tiny_tasks.trial_on(task, epochs=4)  # type: ignore[arg-type]
+    context = tiny_tasks.context_on(task, epochs=4)  # type: ignore[arg-type]
     JTT(first_epochs=2).train(task, context)
     assert context.chosen["first.epoch"] == 2
     assert len(context.curves["first.loss"]) == 2

@@ -88,7 +88,7 @@ def test_the_distance_does_not_depend_on_the_scale_of_the_features() -> None:
 @pytest.mark.parametrize("kind", ["table", "image"])
 def test_the_loss_is_cross_entropy_and_half_the_weight_times_the_distance(kind: str) -> None:
     task = tiny_tasks.table_task() if kind == "table" else tiny_tasks.image_task()
-    context = tiny_tasks.trial_on(task)
+    context = tiny_tasks.context_on(task)
     student = MFD(weight=3.0).fit(task, context)
     teaching, learning = context.calls
     batch = task.train.batch(torch.tensor([1, 5, 8, 13, 21, 30]))
@@ -105,9 +105,9 @@ def test_the_loss_is_cross_entropy_and_half_the_weight_times_the_distance(kind: 
 
 def test_the_teacher_is_the_standard_model_and_stays_as_it_is(tmp_path: Path) -> None:
     task = tiny_tasks.table_task()
-    alone = tiny_tasks.trial_on(task, tmp_path / "elsewhere")
+    alone = tiny_tasks.context_on(task, tmp_path / "elsewhere")
     standard = standard_model(task.new_model(), task.train, alone)
-    context = tiny_tasks.trial_on(task)
+    context = tiny_tasks.context_on(task)
     student = MFD().fit(task, context)
     teacher = context.calls[0].model
     for name, expected in standard.state_dict().items():
@@ -120,7 +120,7 @@ def test_the_teacher_is_the_standard_model_and_stays_as_it_is(tmp_path: Path) ->
 
 def test_with_weight_zero_the_student_is_the_standard_model() -> None:
     task = tiny_tasks.table_task()
-    context = tiny_tasks.trial_on(task)
+    context = tiny_tasks.context_on(task)
     student = MFD(weight=0.0).fit(task, context)
     teacher = context.calls[0].model
     assert torch.allclose(student(task.validation.x), teacher(task.validation.x), atol=1e-6)
@@ -129,4 +129,4 @@ def test_with_weight_zero_the_student_is_the_standard_model() -> None:
 def test_a_regression_has_no_classes_to_condition_on() -> None:
     task = tiny_tasks.regression_task()
     with pytest.raises(Skip, match="defined for classes"):
-        MFD().fit(task, tiny_tasks.trial_on(task))
+        MFD().fit(task, tiny_tasks.context_on(task))

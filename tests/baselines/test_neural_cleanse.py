@@ -185,7 +185,7 @@ def test_unlearning_takes_the_backdoor_out_and_leaves_the_victim_alone(
     backdoored: tiny_poison.Poisoned,
 ) -> None:
     task = backdoored.task
-    context = tiny_poison.trial_on(task, learning_rate=3e-3)
+    context = tiny_poison.context_on(task, learning_rate=3e-3)
     method = NeuralCleanse(rounds=40, epochs=10, batch_size=8)
     found = method.defend(task, context)
     assert context.chosen["flagged classes"] == "0"
@@ -202,7 +202,7 @@ def test_a_fifth_of_the_clean_samples_carries_the_trigger_and_all_keep_their_lab
     backdoored: tiny_poison.Poisoned,
 ) -> None:
     task = backdoored.task
-    context = tiny_poison.trial_on(task)
+    context = tiny_poison.context_on(task)
     mask = torch.ones(4, 1, 8, 8)
     patterns = torch.arange(4.0)[:, None, None, None].expand(4, 3, 8, 8) + 251
     flagged = torch.tensor([True, False, False, True])
@@ -223,7 +223,7 @@ def test_where_no_class_is_flagged_the_victim_stays(
         return Triggers(norms.view(4, 1, 1, 1) * torch.ones(1), torch.zeros(4, 3, 8, 8))
 
     monkeypatch.setattr(NeuralCleanse, "reversed_triggers", reversed_triggers)
-    context = tiny_poison.trial_on(backdoored.task)
+    context = tiny_poison.context_on(backdoored.task)
     found = SHORT.defend(backdoored.task, context)
     assert found.alarm is False
     assert found.model is None
@@ -236,12 +236,12 @@ def test_a_norm_above_the_median_is_never_flagged(
 ) -> None:
     large = Triggers(torch.tensor([50.0, 51, 52, 500]).view(4, 1, 1, 1), torch.zeros(4, 3, 8, 8))
     monkeypatch.setattr(NeuralCleanse, "reversed_triggers", lambda *_: large)
-    assert SHORT.defend(backdoored.task, tiny_poison.trial_on(backdoored.task)).alarm is False
+    assert SHORT.defend(backdoored.task, tiny_poison.context_on(backdoored.task)).alarm is False
 
 
 def test_a_pattern_on_a_table_stays_within_what_clean_samples_have() -> None:
     task = tiny_poison.poisoned("table", epochs=3).task
-    found = SHORT.reversed_triggers(task, tiny_poison.trial_on(task))
+    found = SHORT.reversed_triggers(task, tiny_poison.context_on(task))
     assert found.mask.shape == found.pattern.shape == (4, tiny_poison.FEATURES)
     x: Tensor = task.reserve.x
     assert (found.pattern >= x.amin(dim=0) - 1e-4).all()
@@ -251,6 +251,6 @@ def test_a_pattern_on_a_table_stays_within_what_clean_samples_have() -> None:
 def test_words_and_pairs_of_classes_are_skipped_with_a_reason() -> None:
     task = tiny_poison.poisoned().task
     with pytest.raises(Skip, match="words"):
-        SHORT.defend(replace(task, kind="text"), tiny_poison.trial_on(task))
+        SHORT.defend(replace(task, kind="text"), tiny_poison.context_on(task))
     with pytest.raises(Skip, match="three classes"):
-        SHORT.defend(replace(task, classes=("no", "yes")), tiny_poison.trial_on(task))
+        SHORT.defend(replace(task, classes=("no", "yes")), tiny_poison.context_on(task))

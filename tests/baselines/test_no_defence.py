@@ -9,6 +9,6 @@ from tests import tiny_poison
 
 def test_it_finds_nothing_and_trains_nothing() -> None:
     task = tiny_poison.poisoned().task
-    context = tiny_poison.trial_on(task)
+    context = tiny_poison.context_on(task)
     assert NoDefence().defend(task, context) == Defence()
     assert context.calls == []

@@ -9,5 +9,5 @@ from tests import tiny_poison
 
 def test_the_judge_is_asked_for_the_poison_and_pages_do_not_rank_it() -> None:
     task = tiny_poison.poisoned().task
-    assert OracleFilter().defend(task, tiny_poison.trial_on(task)) == Defence(bound="poison")
+    assert OracleFilter().defend(task, tiny_poison.context_on(task)) == Defence(bound="poison")
     assert "poisoned samples" in (OracleFilter().caveat or "")

@@ -64,7 +64,7 @@ def test_smoothing_pulls_weights_towards_one() -> None:
 
 def test_the_loss_is_the_weighted_mean_over_the_batch() -> None:
     task = tiny_tasks.table_task()
-    context = tiny_tasks.trial_on(task)
+    context = tiny_tasks.context_on(task)
     model = Reweighting().fit(task, context)
     weight = independence_weights(task.train.y, task.train.b)
     batch = task.train.batch(torch.tensor([30, 2, 11]))
@@ -78,4 +78,4 @@ def test_the_loss_is_the_weighted_mean_over_the_batch() -> None:
 def test_a_regression_has_no_cells_to_weigh() -> None:
     task = tiny_tasks.regression_task()
     with pytest.raises(Skip, match="defined for classes"):
-        Reweighting().fit(task, tiny_tasks.trial_on(task))
+        Reweighting().fit(task, tiny_tasks.context_on(task))

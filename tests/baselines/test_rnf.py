@@ -66,7 +66,7 @@ def test_a_draw_of_exactly_zero_does_not_pair_different_classes(
 @pytest.mark.parametrize("kind", ["table", "image"])
 def test_the_encoder_is_the_teachers_bit_for_bit_and_the_head_is_fresh(kind: str) -> None:
     task = tiny_tasks.table_task() if kind == "table" else tiny_tasks.image_task()
-    context = tiny_tasks.trial_on(task, epochs=2)
+    context = tiny_tasks.context_on(task, epochs=2)
     model = RNF().fit(task, context)
     teacher, neutral = context.calls
     fresh = task.new_model().state_dict()
@@ -79,7 +79,9 @@ def test_the_encoder_is_the_teachers_bit_for_bit_and_the_head_is_fresh(kind: str
             assert not torch.equal(tensor, fresh[name])
 
 
-def by_hand(task: DebiasingTask, context: tiny_tasks.SpyTrial, method: RNF) -> tuple[float, float]:
+def by_hand(
+    task: DebiasingTask, context: tiny_tasks.SpyContext, method: RNF
+) -> tuple[float, float]:
     """The loss of a batch whose pairs leave no choice, and its first term alone."""
     teacher, model = (call.model for call in context.calls[-2:])
     cells = [int(((task.train.y == y) & (task.train.b == b)).nonzero()[0]) for y, b in PAIRS]
@@ -104,7 +106,7 @@ PAIRS = [(0, 0), (0, 1), (1, 0), (1, 1)]
 
 @pytest.mark.parametrize("method", [RNF(), RNF(temperature=5.0), RNF(smoothing=0.5)])
 def test_the_loss_by_hand(task: DebiasingTask, method: RNF) -> None:
-    context = tiny_tasks.trial_on(task)
+    context = tiny_tasks.context_on(task)
     method.fit(task, context)
     loss, first = by_hand(task, context, method)
     assert loss > first
@@ -113,7 +115,7 @@ def test_the_loss_by_hand(task: DebiasingTask, method: RNF) -> None:
 def test_without_smoothing_only_the_distance_to_the_mean_prediction_is_left(
     task: DebiasingTask,
 ) -> None:
-    context = tiny_tasks.trial_on(task)
+    context = tiny_tasks.context_on(task)
     RNF(smoothing=0.0).fit(task, context)
     loss, first = by_hand(task, context, RNF(smoothing=0.0))
     assert loss == pytest.approx(first)
@@ -132,7 +134,7 @@ def test_the_easy_half_of_a_class_lies_at_or_above_the_classes_mean_probability(
 
 
 def test_proxy_groups_need_no_group_labels_for_training(task: DebiasingTask) -> None:
-    context = tiny_tasks.trial_on(task)
+    context = tiny_tasks.context_on(task)
     method = RNF(groups="proxy", q=0.3)
     method.fit(task, context)
     _, amplified, neutral = context.calls
@@ -143,14 +145,14 @@ def test_proxy_groups_need_no_group_labels_for_training(task: DebiasingTask) -> 
         assert amplified.loss(amplified.model, batch).item() == pytest.approx(expected.item())
 
     blind = Split.of(task.train.x, task.train.y, torch.zeros_like(task.train.b))
-    model = method.fit(replace(task, train=blind), tiny_tasks.trial_on(task))
+    model = method.fit(replace(task, train=blind), tiny_tasks.context_on(task))
     x = task.validation.x
     assert torch.equal(model(x), neutral.model(x))
 
 
 def test_given_and_proxy_groups_lead_to_different_models(task: DebiasingTask) -> None:
     given_, proxy = (
-        RNF(groups=groups).fit(task, tiny_tasks.trial_on(task))(task.validation.x)
+        RNF(groups=groups).fit(task, tiny_tasks.context_on(task))(task.validation.x)
         for groups in ("given", "proxy")
     )
     assert not torch.equal(given_, proxy)
@@ -159,4 +161,4 @@ def test_given_and_proxy_groups_lead_to_different_models(task: DebiasingTask) ->
 def test_a_regression_has_no_classes_to_pair_within() -> None:
     task = tiny_tasks.regression_task()
     with pytest.raises(Skip, match="defined for classes"):
-        RNF().fit(task, tiny_tasks.trial_on(task))
+        RNF().fit(task, tiny_tasks.context_on(task))

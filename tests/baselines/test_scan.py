@@ -80,7 +80,7 @@ def test_the_outlier_score_by_hand() -> None:
 
 def test_only_the_poisoned_class_is_flagged_and_of_it_the_poison() -> None:
     made = tiny_poison.poisoned(epochs=15)
-    context = tiny_poison.trial_on(made.task)
+    context = tiny_poison.context_on(made.task)
     found = Scan().defend(made.task, context)
     assert found.flagged is not None
     assert torch.equal(found.flagged, made.poison)
@@ -91,4 +91,4 @@ def test_only_the_poisoned_class_is_flagged_and_of_it_the_poison() -> None:
 def test_two_classes_have_no_outlier() -> None:
     task = replace(tiny_poison.poisoned().task, classes=("no", "yes"))
     with pytest.raises(Skip, match="three classes"):
-        Scan().defend(task, tiny_poison.trial_on(task))
+        Scan().defend(task, tiny_poison.context_on(task))

@@ -37,7 +37,7 @@ def test_a_class_with_nobody_to_compare_has_scores_of_zero(rows: int) -> None:
 def test_of_every_class_the_top_one_and_a_half_eps_are_removed(eps: float) -> None:
     made = tiny_poison.poisoned(epochs=5)
     task = made.task
-    found = SpectralSignatures(eps=eps).defend(task, tiny_poison.trial_on(task))
+    found = SpectralSignatures(eps=eps).defend(task, tiny_poison.context_on(task))
     assert found.flagged is not None
     assert found.suspicion is not None
     for label in range(tiny_poison.CLASSES):
@@ -49,7 +49,7 @@ def test_of_every_class_the_top_one_and_a_half_eps_are_removed(eps: float) -> No
 
 def test_the_poison_of_a_backdoored_victim_stands_out() -> None:
     made = tiny_poison.poisoned(epochs=15)
-    found = SpectralSignatures().defend(made.task, tiny_poison.trial_on(made.task))
+    found = SpectralSignatures().defend(made.task, tiny_poison.context_on(made.task))
     assert found.suspicion is not None
     of_target = made.task.train.y == tiny_poison.TARGET
     poison, scores = made.poison[of_target].numpy(), found.suspicion[of_target].numpy()

@@ -18,7 +18,7 @@ from tests import tiny_tasks
 
 def test_training_is_cross_entropy_on_all_samples_blind_to_groups() -> None:
     task = tiny_tasks.table_task()
-    context = tiny_tasks.trial_on(task)
+    context = tiny_tasks.context_on(task)
     model = Standard().fit(task, context)
     (call,) = context.calls
     assert call.split is task.train
@@ -31,7 +31,7 @@ def test_training_is_cross_entropy_on_all_samples_blind_to_groups() -> None:
 
 def test_a_regression_is_trained_by_squared_error() -> None:
     task = tiny_tasks.regression_task()
-    context = tiny_tasks.trial_on(task)
+    context = tiny_tasks.context_on(task)
     model = Standard().fit(task, context)
     batch = task.train.batch(torch.arange(6))
     expected = (model(batch.x)[:, 0] - batch.y).square().mean()
@@ -40,7 +40,7 @@ def test_a_regression_is_trained_by_squared_error() -> None:
 
 def test_it_learns() -> None:
     task = tiny_tasks.table_task()
-    context = tiny_tasks.trial_on(task, epochs=30, learning_rate=1e-3)
+    context = tiny_tasks.context_on(task, epochs=30, learning_rate=1e-3)
     Standard().fit(task, context)
     losses = context.curves["standard.loss"]
     assert losses[-1] < 0.7 * losses[0]
@@ -51,7 +51,7 @@ def test_others_teach_with_the_very_same_model_and_pay_the_same_for_it(
     tmp_path: Path, method: Debiaser
 ) -> None:
     task = tiny_tasks.table_task()
-    first, second = (tiny_tasks.trial_on(task, tmp_path) for _ in range(2))
+    first, second = (tiny_tasks.context_on(task, tmp_path) for _ in range(2))
     Standard().fit(task, first)
     method.fit(task, second)
     assert [call.stage for call in first.calls] == ["standard"]
@@ -65,8 +65,8 @@ def test_a_new_revision_does_not_read_the_old_ones_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task = tiny_tasks.table_task()
-    Standard().fit(task, tiny_tasks.trial_on(task, tmp_path))
+    Standard().fit(task, tiny_tasks.context_on(task, tmp_path))
     monkeypatch.setattr("bench.learning.standard.REVISION", 2)
-    again = tiny_tasks.trial_on(task, tmp_path)
+    again = tiny_tasks.context_on(task, tmp_path)
     Standard().fit(task, again)
     assert [call.stage for call in again.calls] == ["standard"]

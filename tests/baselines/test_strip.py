@@ -105,7 +105,7 @@ def test_where_that_is_no_entropy_the_clean_samples_own_quantile_takes_its_place
 
 def test_as_a_cleanser_it_flags_the_poison_of_a_backdoored_victim() -> None:
     made = tiny_poison.poisoned(epochs=15)
-    found = Strip().defend(made.task, tiny_poison.trial_on(made.task))
+    found = Strip().defend(made.task, tiny_poison.context_on(made.task))
     assert found.flagged is not None
     assert found.suspicion is not None
     assert roc_auc_score(made.poison.numpy(), found.suspicion.numpy()) > 0.99
@@ -117,7 +117,7 @@ def test_as_a_cleanser_it_flags_the_poison_of_a_backdoored_victim() -> None:
 
 def test_suspicion_is_minus_entropy_and_what_falls_below_the_threshold_is_flagged() -> None:
     task = tiny_poison.poisoned().task
-    context = tiny_poison.trial_on(task)
+    context = tiny_poison.context_on(task)
     found = Strip().defend(task, context)
     assert found.flagged is not None
     assert found.suspicion is not None
@@ -128,7 +128,7 @@ def test_suspicion_is_minus_entropy_and_what_falls_below_the_threshold_is_flagge
 
 def test_as_a_filter_it_turns_triggered_inputs_away_and_leaves_the_victim() -> None:
     made = tiny_poison.poisoned(epochs=15)
-    found = Strip(mode="filter").defend(made.task, tiny_poison.trial_on(made.task))
+    found = Strip(mode="filter").defend(made.task, tiny_poison.context_on(made.task))
     assert found.filter is not None
     assert found.flagged is None
     assert found.model is None
@@ -142,7 +142,7 @@ def test_as_a_filter_it_turns_triggered_inputs_away_and_leaves_the_victim() -> N
 
 def test_the_samples_that_set_the_threshold_are_laid_over_nothing() -> None:
     task = tiny_poison.poisoned(reserve=30).task
-    context = tiny_poison.trial_on(task)
+    context = tiny_poison.context_on(task)
     method = Strip(overlays=10)
     overlays, others = method._divided_reserve(task, context)
     assert (len(overlays), len(others)) == (10, 20)
@@ -152,7 +152,7 @@ def test_the_samples_that_set_the_threshold_are_laid_over_nothing() -> None:
 
 def test_a_small_reserve_is_halved_and_the_result_says_so() -> None:
     task = tiny_poison.poisoned(reserve=30).task
-    context = tiny_poison.trial_on(task)
+    context = tiny_poison.context_on(task)
     Strip().defend(task, context)
     assert context.chosen["overlays"] == 15
 
@@ -160,7 +160,7 @@ def test_a_small_reserve_is_halved_and_the_result_says_so() -> None:
 def test_features_know_no_limits_so_clipped_is_sum() -> None:
     task = tiny_poison.poisoned("table").task
     scores = [
-        Strip(blend=blend).defend(task, tiny_poison.trial_on(task)).suspicion
+        Strip(blend=blend).defend(task, tiny_poison.context_on(task)).suspicion
         for blend in ("clipped", "sum")
     ]
     assert torch.equal(*scores)
@@ -169,15 +169,15 @@ def test_features_know_no_limits_so_clipped_is_sum() -> None:
 def test_it_needs_inputs_that_can_be_blended_and_some_clean_ones() -> None:
     task = tiny_poison.poisoned().task
     with pytest.raises(Skip, match="words"):
-        Strip().defend(replace(task, kind="text"), tiny_poison.trial_on(task))
+        Strip().defend(replace(task, kind="text"), tiny_poison.context_on(task))
     few = replace(task, reserve=task.reserve.subset(torch.arange(3)))
     with pytest.raises(Skip, match="too few"):
-        Strip().defend(few, tiny_poison.trial_on(task))
+        Strip().defend(few, tiny_poison.context_on(task))
 
 
 def test_every_draw_is_the_seeds() -> None:
     first, again, other = (
-        Strip(overlays=5).defend(task, tiny_poison.trial_on(task)).suspicion
+        Strip(overlays=5).defend(task, tiny_poison.context_on(task)).suspicion
         for task in (tiny_poison.poisoned(seed=seed).task for seed in (0, 0, 1))
     )
     assert np.array_equal(first, again)

@@ -51,7 +51,7 @@ def test_every_sample_of_a_large_cell_has_the_same_chance() -> None:
 
 def test_training_is_plain_on_what_is_left() -> None:
     task = tiny_tasks.table_task(counts=((12, 4), (5, 11)))
-    context = tiny_tasks.trial_on(task)
+    context = tiny_tasks.context_on(task)
     Undersampling().fit(task, context)
     (call,) = context.calls
     assert torch.bincount(call.split.y * 2 + call.split.b).tolist() == [4, 4, 4, 4]
@@ -62,4 +62,4 @@ def test_training_is_plain_on_what_is_left() -> None:
 def test_a_regression_has_no_cells_to_balance() -> None:
     task = tiny_tasks.regression_task()
     with pytest.raises(Skip, match="defined for classes"):
-        Undersampling().fit(task, tiny_tasks.trial_on(task))
+        Undersampling().fit(task, tiny_tasks.context_on(task))

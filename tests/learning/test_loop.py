@@ -61,7 +61,7 @@ def test_layers_that_draw_draw_the_same_whatever_was_drawn_before(task: Debiasin
         model = Dropping(task.train.x.shape[1], len(task.classes))
         nn.init.zeros_(model.weight)
         nn.init.zeros_(model.bias)
-        context = tiny_tasks.trial_on(task, epochs=3)
+        context = tiny_tasks.context_on(task, epochs=3)
         context.seed = seed
         state = torch.get_rng_state()
         context.train(model, task.train, plain_loss)
@@ -79,7 +79,7 @@ def test_layers_that_draw_draw_the_same_whatever_was_drawn_before(task: Debiasin
 def test_the_weights_of_the_selected_epoch_come_back(
     task: DebiasingTask, settings: dict[str, str], chosen: int
 ) -> None:
-    context = tiny_tasks.trial_on(task, epochs=4, **settings)
+    context = tiny_tasks.context_on(task, epochs=4, **settings)
     # Sums .1, 0, .3, .3; ranks 1 + 3, 3 + 1, 2 + 4, 4 + 2.
     outputs = scripted(context, [(0.0, 0.1), (0.2, -0.2), (0.1, 0.2), (0.3, 0.0)])
     model = context.train(task.new_model(), task.train, plain_loss)
@@ -92,7 +92,7 @@ def test_the_weights_of_the_selected_epoch_come_back(
 def test_curves_hold_every_epoch_and_the_stage_stands_before_their_names(
     task: DebiasingTask,
 ) -> None:
-    context = tiny_tasks.trial_on(task, epochs=2)
+    context = tiny_tasks.context_on(task, epochs=2)
     scripted(context, [(0.5, 0.5), (0.25, 0.75)])
     context.train(task.new_model(), task.train, plain_loss, stage="student")
     assert context.curves["student.odds"] == [0.5, 0.25]
@@ -103,7 +103,7 @@ def test_curves_hold_every_epoch_and_the_stage_stands_before_their_names(
 def test_the_loss_of_an_epoch_is_the_mean_over_samples_not_over_batches(
     task: DebiasingTask,
 ) -> None:
-    context = tiny_tasks.trial_on(task, batch_size=20)  # 20 and 12 of 32 samples
+    context = tiny_tasks.context_on(task, batch_size=20)  # 20 and 12 of 32 samples
     sizes: list[int] = []
 
     def loss(model: nn.Module, batch: Batch) -> Tensor:
@@ -116,7 +116,7 @@ def test_the_loss_of_an_epoch_is_the_mean_over_samples_not_over_batches(
 
 
 def test_another_validation_split_is_what_a_stage_is_selected_on(task: DebiasingTask) -> None:
-    context = tiny_tasks.trial_on(task)
+    context = tiny_tasks.context_on(task)
     other = task.validation.subset(torch.arange(5))
     outputs = scripted(context, [(0.0, 0.0)])
     context.train(task.new_model(), task.train, plain_loss, validation=other)
@@ -127,7 +127,7 @@ def test_another_validation_split_is_what_a_stage_is_selected_on(task: Debiasing
 def test_a_loss_that_is_not_finite_names_its_epoch_and_stage(
     task: DebiasingTask, bad: float
 ) -> None:
-    context = tiny_tasks.trial_on(task, epochs=3)
+    context = tiny_tasks.context_on(task, epochs=3)
 
     def loss(model: nn.Module, batch: Batch) -> Tensor:
         return plain_loss(model, batch) + (
@@ -145,13 +145,13 @@ def test_weights_that_break_in_an_epochs_last_step_are_never_selected(
     def loss(model: nn.Module, batch: Batch) -> Tensor:
         return (model(batch.x) * 0).sum().sqrt()
 
-    context = tiny_tasks.trial_on(task, batch_size=32)
+    context = tiny_tasks.context_on(task, batch_size=32)
     with pytest.raises(Diverged, match=r"^the outputs were not finite after epoch 1$"):
         context.train(task.new_model(), task.train, loss)
 
 
 def test_only_the_parameters_that_are_named_are_trained(task: DebiasingTask) -> None:
-    context, model = tiny_tasks.trial_on(task), task.new_model()
+    context, model = tiny_tasks.context_on(task), task.new_model()
     before = {name: p.clone() for name, p in model.state_dict().items()}
     context.train(model, task.train, plain_loss, parameters=model.head.parameters())
     changed = {name for name, p in model.state_dict().items() if not torch.equal(p, before[name])}
@@ -159,7 +159,7 @@ def test_only_the_parameters_that_are_named_are_trained(task: DebiasingTask) -> 
 
 
 def test_modules_named_also_are_trained_along(task: DebiasingTask) -> None:
-    adversary, context = nn.Linear(2, 2), tiny_tasks.trial_on(task)
+    adversary, context = nn.Linear(2, 2), tiny_tasks.context_on(task)
     before = weights(adversary).clone()
     context.train(
         task.new_model(),
@@ -173,7 +173,7 @@ def test_modules_named_also_are_trained_along(task: DebiasingTask) -> None:
 def test_the_same_seed_gives_the_same_weights_bit_for_bit(task: DebiasingTask) -> None:
     def trained(seed: int) -> Tensor:
         own = tiny_tasks.table_task(seed)
-        context = tiny_tasks.trial_on(own, epochs=2)
+        context = tiny_tasks.context_on(own, epochs=2)
         return weights(context.train(own.new_model(), own.train, plain_loss))
 
     first = trained(0)
@@ -187,7 +187,7 @@ def test_one_and_two_threads_give_a_table_network_the_same_numbers(
 ) -> None:
     # Of convolutions this is not true: their weight gradients are summed thread by thread.
     def trained() -> Tensor:
-        return weights(tiny_tasks.trial_on(task).train(task.new_model(), task.train, plain_loss))
+        return weights(tiny_tasks.context_on(task).train(task.new_model(), task.train, plain_loss))
 
     alone = trained()
     request.getfixturevalue("two_threads")
@@ -205,7 +205,7 @@ def test_methods_with_one_seed_share_initial_weights_and_data_order(task: Debias
             met.extend(split.row[batch.index].tolist())
             return plain_loss(model, batch)
 
-        tiny_tasks.trial_on(task, epochs=2).train(model, split, loss)
+        tiny_tasks.context_on(task, epochs=2).train(model, split, loss)
         return initial, met
 
     ours, order = spied(task.train)
@@ -235,7 +235,7 @@ class Narrow(nn.Module):
 def test_predictions_come_in_parts_where_memory_runs_out_and_can_teach(
     task: DebiasingTask,
 ) -> None:
-    context, model = tiny_tasks.trial_on(task), task.new_model()
+    context, model = tiny_tasks.context_on(task), task.new_model()
     whole = context.predict(model, task.train.inputs)
     narrow = Narrow(model, 5)
     parts = context.predict(narrow, task.train.inputs)
@@ -247,8 +247,8 @@ def test_predictions_come_in_parts_where_memory_runs_out_and_can_teach(
 
 def test_candidates_are_compared_by_the_rule_of_the_epochs(task: DebiasingTask) -> None:
     candidates = [Scores({}, cost) for cost in [(0.0, 0.1), (0.2, -0.2), (0.1, 0.2), (0.3, 0.0)]]
-    assert tiny_tasks.trial_on(task).best(candidates) == 1
-    assert tiny_tasks.trial_on(task, rule="rank").best(candidates) == 0
+    assert tiny_tasks.context_on(task).best(candidates) == 1
+    assert tiny_tasks.context_on(task, rule="rank").best(candidates) == 0
 
 
 # --- Out of memory: batches in parts ---
@@ -258,7 +258,7 @@ def test_a_batch_too_large_is_split_and_the_gradients_are_those_of_the_whole(
     task: DebiasingTask,
 ) -> None:
     def trained(most: int) -> tuple[Tensor, dict[str, object]]:
-        context = tiny_tasks.trial_on(task, epochs=2, batch_size=16, selection="last")
+        context = tiny_tasks.context_on(task, epochs=2, batch_size=16, selection="last")
         model = Narrow(task.new_model(), most)
         # Evaluation, too, meets the limit.
         return weights(context.train(model, task.train, plain_loss)), dict(context.chosen)
@@ -272,7 +272,7 @@ def test_a_batch_too_large_is_split_and_the_gradients_are_those_of_the_whole(
 
 
 def test_one_sample_too_large_is_out_of_memory(task: DebiasingTask) -> None:
-    context = tiny_tasks.trial_on(task)
+    context = tiny_tasks.context_on(task)
     with pytest.raises(torch.OutOfMemoryError, match="no room"):
         context.train(Narrow(task.new_model(), 0), task.train, plain_loss)
 
@@ -281,7 +281,7 @@ def test_throughput_counts_the_samples_of_every_epoch_and_of_shared_work(
     task: DebiasingTask, tmp_path: Path
 ) -> None:
     for _ in range(2):  # built, then read
-        context = tiny_tasks.trial_on(task, tmp_path, epochs=3)
+        context = tiny_tasks.context_on(task, tmp_path, epochs=3)
         standard_model(task.new_model(), task.train, context)
         context.train(task.new_model(), task.train, plain_loss)
         assert context.samples_seen == 2 * 3 * 32
@@ -296,9 +296,9 @@ def test_flips_and_shifts_reach_training_but_not_validation(tmp_path: Path) -> N
         met.append((batch.x == task.train.x[batch.index]).flatten(1).all(1))
         return plain_loss(model, batch)
 
-    context = tiny_tasks.trial_on(task, epochs=2, flip=True, shift=1)
+    context = tiny_tasks.context_on(task, epochs=2, flip=True, shift=1)
     assert context.augments
     context.train(task.new_model(), task.train, loss)
     unchanged = torch.cat(met).double().mean()
     assert 0 < unchanged < 0.3  # about one in 18
-    assert not tiny_tasks.trial_on(task).augments
+    assert not tiny_tasks.context_on(task).augments

@@ -30,7 +30,7 @@ def test_the_hook_sees_every_batch_after_its_step() -> None:
 
     model = TASK.new_model()
     before = weights(model)
-    context = tiny_tasks.trial_on(TASK)
+    context = tiny_tasks.context_on(TASK)
     context.train(model, TASK.train, plain_loss, after=after, select=False)
     order = TASK.train.order(0, 0).tolist()
     assert [index for index, _ in seen] == [order[:16], order[16:]]
@@ -40,7 +40,7 @@ def test_the_hook_sees_every_batch_after_its_step() -> None:
 
 
 def test_a_constant_recipe_is_plain_sgd() -> None:
-    context = tiny_tasks.trial_on(TASK)
+    context = tiny_tasks.context_on(TASK)
     recipe = Recipe(1, 32, 0.5, momentum=0.0, falls=False)
     model = TASK.new_model()
     start = TASK.new_model()
@@ -55,7 +55,7 @@ def test_a_constant_recipe_is_plain_sgd() -> None:
 
 
 def test_a_watched_recipe_is_scored_and_its_best_epoch_kept() -> None:
-    context = tiny_tasks.trial_on(TASK)
+    context = tiny_tasks.context_on(TASK)
     recipe = Recipe(3, 8, 0.1, falls=False, watched=True)
     model = context.train(TASK.new_model(), TASK.train, plain_loss, recipe=recipe)
     assert len(context.curves["odds"]) == len(context.curves["loss"]) == 3
@@ -69,14 +69,14 @@ def test_a_watched_recipe_is_scored_and_its_best_epoch_kept() -> None:
 def test_work_of_one_seed_is_the_same_whoever_builds_it(tmp_path: Path, first: int) -> None:
     def shared(seed: int, cache: Path) -> tuple[Backbone, Context]:
         task = tiny_tasks.table_task(seed)
-        context = tiny_tasks.trial_on(task, cache)
+        context = tiny_tasks.context_on(task, cache)
         blank = tiny_tasks.table_task(0).new_model()
         return standard_model(blank, task.train, context, seed=0), context
 
     model, context = shared(first, tmp_path / "a")
     assert context.seed == first  # the trial's own seed is left alone
     again, _ = shared(4 - first, tmp_path / "a")
-    own = standard_model(TASK.new_model(), TASK.train, tiny_tasks.trial_on(TASK, tmp_path / "b"))
+    own = standard_model(TASK.new_model(), TASK.train, tiny_tasks.context_on(TASK, tmp_path / "b"))
     assert torch.equal(weights(model), weights(again))
     assert torch.equal(weights(model), weights(own))
     # One set of files: what a trial of seed 0 shares anyhow.

@@ -124,7 +124,7 @@ def test_a_blur_keeps_constants_and_the_mean_of_the_middle() -> None:
 def test_training_tells_views_of_one_image_from_other_images() -> None:
     images = torch.from_numpy(load_digits().images * 15).to(torch.uint8)[:, None].repeat(1, 3, 1, 1)
     zeros = torch.zeros(len(images), dtype=torch.long)
-    context = tiny_tasks.trial_on(tiny_tasks.image_task())
+    context = tiny_tasks.context_on(tiny_tasks.image_task())
     model = made(queue=512, momentum=0.99)
     recipe = Recipe(epochs=6, batch_size=64, learning_rate=0.06, weight_decay=5e-4)
 

@@ -42,7 +42,7 @@ def weights(model: Backbone) -> Tensor:
 
 def test_shared_work_is_done_once_and_loaded_bit_for_bit(tmp_path: Path) -> None:
     builder = Builder()
-    trials = [tiny_tasks.trial_on(TASK, tmp_path) for _ in range(3)]
+    trials = [tiny_tasks.context_on(TASK, tmp_path) for _ in range(3)]
     built, *loaded = [use(context, builder) for context in trials]
     assert builder.count == 1
     assert all(torch.equal(weights(model), weights(built)) for model in loaded)
@@ -50,7 +50,7 @@ def test_shared_work_is_done_once_and_loaded_bit_for_bit(tmp_path: Path) -> None
 
 
 def test_what_it_cost_is_charged_to_every_user(tmp_path: Path) -> None:
-    first, second = (tiny_tasks.trial_on(TASK, tmp_path) for _ in range(2))
+    first, second = (tiny_tasks.context_on(TASK, tmp_path) for _ in range(2))
     use(first, Builder())
     use(second, Builder())
     assert first.shared_seconds == second.shared_seconds > 0
@@ -61,7 +61,7 @@ def test_what_it_cost_is_charged_to_every_user(tmp_path: Path) -> None:
 
 
 def test_curves_and_choices_come_along_from_the_cache(tmp_path: Path) -> None:
-    first, second = (tiny_tasks.trial_on(TASK, tmp_path, epochs=2) for _ in range(2))
+    first, second = (tiny_tasks.context_on(TASK, tmp_path, epochs=2) for _ in range(2))
     use(first, Builder())
     use(second, Builder())
     assert first.chosen["strength"] == 0.5
@@ -71,7 +71,7 @@ def test_curves_and_choices_come_along_from_the_cache(tmp_path: Path) -> None:
 
 
 def test_the_users_own_curves_do_not_enter_the_cache(tmp_path: Path) -> None:
-    first, second = (tiny_tasks.trial_on(TASK, tmp_path) for _ in range(2))
+    first, second = (tiny_tasks.context_on(TASK, tmp_path) for _ in range(2))
     first.chosen["own"], first.curves["own"] = 1, [1.0]
     use(first, Builder())
     use(second, Builder())
@@ -82,19 +82,19 @@ def test_the_users_own_curves_do_not_enter_the_cache(tmp_path: Path) -> None:
 @pytest.mark.parametrize("other", ["name", "parameter", "seed", "training"])
 def test_whatever_decides_the_model_has_it_built_anew(tmp_path: Path, other: str) -> None:
     builder = Builder()
-    use(tiny_tasks.trial_on(TASK, tmp_path), builder)
+    use(tiny_tasks.context_on(TASK, tmp_path), builder)
     if other == "seed":
-        use(tiny_tasks.trial_on(tiny_tasks.table_task(seed=1), tmp_path), builder)
+        use(tiny_tasks.context_on(tiny_tasks.table_task(seed=1), tmp_path), builder)
     elif other == "training":
-        use(tiny_tasks.trial_on(TASK, tmp_path, learning_rate=1e-3), builder)
+        use(tiny_tasks.context_on(TASK, tmp_path, learning_rate=1e-3), builder)
     else:
         changed = {"name": "another"} if other == "name" else {"strength": 0.5}
-        use(tiny_tasks.trial_on(TASK, tmp_path), builder, **changed)
+        use(tiny_tasks.context_on(TASK, tmp_path), builder, **changed)
     assert builder.count == 2
 
 
 def test_without_a_cache_it_is_built_anew_and_charged_alike() -> None:
-    builder, context = Builder(), tiny_tasks.trial_on(TASK)
+    builder, context = Builder(), tiny_tasks.context_on(TASK)
     one, other = use(context, builder), use(context, builder)
     assert builder.count == 2
     assert torch.equal(weights(one), weights(other))
@@ -102,14 +102,14 @@ def test_without_a_cache_it_is_built_anew_and_charged_alike() -> None:
 
 
 def test_shared_work_within_shared_work_is_charged_once(tmp_path: Path) -> None:
-    inside = tiny_tasks.trial_on(TASK, tmp_path)
+    inside = tiny_tasks.context_on(TASK, tmp_path)
     use(inside, Builder())
 
     def build(inner: Context, blank: Backbone) -> Backbone:
         use(inner, Builder())  # read from the cache: quick, and charged in full
         return blank
 
-    outer = tiny_tasks.trial_on(TASK, tmp_path)
+    outer = tiny_tasks.context_on(TASK, tmp_path)
     outer.shared("outer", {}, TASK.new_model(), build)
     assert outer.shared_seconds >= inside.shared_seconds
     assert outer.chosen["teacher.epoch"] == 1
@@ -120,7 +120,7 @@ def test_a_crashed_build_leaves_nothing_and_the_next_one_builds(tmp_path: Path) 
         inner.train(blank, TASK.train, plain_loss)
         raise RuntimeError("lost power")
 
-    context, builder = tiny_tasks.trial_on(TASK, tmp_path), Builder()
+    context, builder = tiny_tasks.context_on(TASK, tmp_path), Builder()
     with pytest.raises(RuntimeError, match="lost power"):
         context.shared("teacher", {"strength": 1}, TASK.new_model(), crash)
     assert [path.suffix for path in tmp_path.iterdir() if path.suffix != ".lock"] == []
@@ -131,10 +131,10 @@ def test_a_crashed_build_leaves_nothing_and_the_next_one_builds(tmp_path: Path) 
 
 def test_weights_whose_story_was_never_written_are_not_trusted(tmp_path: Path) -> None:
     builder = Builder()
-    use(tiny_tasks.trial_on(TASK, tmp_path), builder)
+    use(tiny_tasks.context_on(TASK, tmp_path), builder)
     next(tmp_path.glob("*.json")).unlink()  # killed between the two writes
     next(tmp_path.glob("*.safetensors")).write_bytes(b"half of th")
-    use(tiny_tasks.trial_on(TASK, tmp_path), builder)
+    use(tiny_tasks.context_on(TASK, tmp_path), builder)
     assert builder.count == 2
 
 
@@ -150,7 +150,7 @@ def other_process(cache: Path, building: Event, finish: Event) -> None:
                 os._exit(9)
             return Builder()(inner, blank)
 
-        tiny_tasks.trial_on(TASK, cache).shared(name, {"strength": 1}, TASK.new_model(), build)
+        tiny_tasks.context_on(TASK, cache).shared(name, {"strength": 1}, TASK.new_model(), build)
 
 
 def test_of_two_processes_one_builds_and_if_it_dies_the_other_does(tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_of_two_processes_one_builds_and_if_it_dies_the_other_does(tmp_path: Pat
         builder = Builder()
         assert building.wait(300)
         building.clear()
-        context = tiny_tasks.trial_on(TASK, tmp_path)
+        context = tiny_tasks.context_on(TASK, tmp_path)
         waiting = threading.Thread(target=use, args=(context, builder, name))
         waiting.start()
         finish.set()

@@ -131,7 +131,7 @@ def test_a_balanced_picture_of_group_one_is_blue_and_of_group_zero_red() -> None
 
 def test_the_teacher_sees_one_column_more_than_the_student() -> None:
     task = tiny_tasks.table_task()
-    context = tiny_tasks.trial_on(task)
+    context = tiny_tasks.context_on(task)
     student = BaDe().fit(task, context)
     teaching, learning = context.calls
     assert teaching.model.encoder[0].in_features == 5
@@ -142,7 +142,7 @@ def test_the_teacher_sees_one_column_more_than_the_student() -> None:
 
 def test_the_teacher_learns_the_backdoor_and_is_selected_on_balanced_validation_data() -> None:
     task = tiny_tasks.table_task()
-    context = tiny_tasks.trial_on(task, epochs=2)
+    context = tiny_tasks.context_on(task, epochs=2)
     BaDe().fit(task, context)
     teaching, learning = context.calls
     injected = teaching.split.x[:, 4].long()
@@ -177,7 +177,7 @@ def test_the_student_is_pulled_to_the_teachers_outputs_on_balanced_data(
     method: BaDe, kd: float, mse: float, temperature: float
 ) -> None:
     task = tiny_tasks.table_task()
-    context = tiny_tasks.trial_on(task)
+    context = tiny_tasks.context_on(task)
     student = method.fit(task, context)
     teaching, learning = context.calls
     batch = task.train.batch(torch.tensor([7, 3, 20]))
@@ -191,7 +191,7 @@ def test_the_student_is_pulled_to_the_teachers_outputs_on_balanced_data(
 
 def test_a_regression_is_distilled_by_squared_error() -> None:
     task = tiny_tasks.regression_task()
-    context = tiny_tasks.trial_on(task)
+    context = tiny_tasks.context_on(task)
     student = BaDe().fit(task, context)
     batch = task.train.batch(torch.arange(5))
     with torch.no_grad():
@@ -205,7 +205,7 @@ def test_a_regression_is_distilled_by_squared_error() -> None:
 
 def test_auto_distils_the_teacher_that_is_best_on_balanced_validation_data() -> None:
     task = tiny_tasks.table_task()
-    context = tiny_tasks.trial_on(task, epochs=2, learning_rate=0.001)
+    context = tiny_tasks.context_on(task, epochs=2, learning_rate=0.001)
     student = BaDe(strength="auto").fit(task, context)
     *teaching, learning = context.calls
     triggers = trigger_pair((4,), 25)
@@ -229,10 +229,10 @@ def test_auto_tells_of_every_teacher_and_pays_for_each(tmp_path: Path) -> None:
     task = tiny_tasks.table_task()
     alone = []
     for strength in STRENGTHS:
-        context = tiny_tasks.trial_on(task, tmp_path)
+        context = tiny_tasks.context_on(task, tmp_path)
         BaDe(strength=strength).fit(task, context)
         alone.append(context.shared_seconds)
-    auto = tiny_tasks.trial_on(task, tmp_path)
+    auto = tiny_tasks.context_on(task, tmp_path)
     BaDe(strength="auto").fit(task, auto)
     assert [call.stage for call in auto.calls] == ["student"]  # the teachers were there already
     assert auto.shared_seconds == pytest.approx(sum(alone))
@@ -244,7 +244,7 @@ def test_variants_of_the_distillation_share_one_teacher(tmp_path: Path) -> None:
     task = tiny_tasks.table_task()
     trained = []
     for method in (BaDe(), BaDe(loss="mse"), BaDe(temperature=2.0), BaDe(square=5)):
-        context = tiny_tasks.trial_on(task, tmp_path)
+        context = tiny_tasks.context_on(task, tmp_path)
         method.fit(task, context)
         trained.append(len(context.calls))
     assert trained == [2, 1, 1, 2]
@@ -261,7 +261,7 @@ def test_a_strength_outside_zero_and_one_is_refused(strength: object) -> None:
 
 def test_the_teacher_alone_is_told_the_group_and_says_so() -> None:
     task = tiny_tasks.table_task()
-    context = tiny_tasks.trial_on(task)
+    context = tiny_tasks.context_on(task)
     model = BaDe(stage="teacher").fit(task, context)
     assert isinstance(model, GroupInformed)
     assert [call.stage for call in context.calls] == ["teacher at 1"]
@@ -272,12 +272,12 @@ def test_the_teacher_alone_is_told_the_group_and_says_so() -> None:
 
 def test_given_rates_take_the_place_of_equation_four(tmp_path: Path) -> None:
     task = tiny_tasks.table_task()  # 16 of each class
-    context = tiny_tasks.trial_on(task, tmp_path)
+    context = tiny_tasks.context_on(task, tmp_path)
     BaDe(rate_have=0.25, rate_not_have=1.0, stage="teacher").fit(task, context)
     a, y = context.calls[0].split.x[:, 4], task.train.y
     assert int((a[y == 1] == 0).sum()) == 4
     assert int((a[y == 0] == 0).sum()) == 16
-    one = tiny_tasks.trial_on(task, tmp_path)
+    one = tiny_tasks.context_on(task, tmp_path)
     BaDe(rate_have=0.5, stage="teacher").fit(task, one)
     a = one.calls[0].split.x[:, 4]
     assert int((a[y == 1] == 0).sum()) == 8
@@ -287,13 +287,13 @@ def test_given_rates_take_the_place_of_equation_four(tmp_path: Path) -> None:
 def test_given_rates_want_two_classes() -> None:
     task = tiny_tasks.table_task(0, ((8, 4), (6, 6), (4, 8)))
     with pytest.raises(Skip, match="two classes"):
-        BaDe(rate_have=0.5).fit(task, tiny_tasks.trial_on(task))
+        BaDe(rate_have=0.5).fit(task, tiny_tasks.context_on(task))
 
 
 @pytest.mark.parametrize("kind", ["squares", "mosaic", "shadow", "sinusoid"])
 def test_the_teacher_meets_the_trigger_that_was_asked_for(kind: str) -> None:
     task = tiny_tasks.image_task()
-    context = tiny_tasks.trial_on(task)
+    context = tiny_tasks.context_on(task)
     method = make("bade", {"trigger": kind})
     assert isinstance(method, BaDe)
     method.fit(task, context)
@@ -310,7 +310,7 @@ def test_the_teacher_meets_the_trigger_that_was_asked_for(kind: str) -> None:
 
 def test_with_flips_the_teacher_sees_the_very_view_that_the_student_sees() -> None:
     task = tiny_tasks.image_task()
-    context = tiny_tasks.trial_on(task, flip=True, learning_rate=0.01, epochs=3, selection="last")
+    context = tiny_tasks.context_on(task, flip=True, learning_rate=0.01, epochs=3, selection="last")
     student = BaDe().fit(task, context)
     teaching, learning = context.calls
     batch = task.train.batch(torch.arange(6))

@@ -21,8 +21,8 @@ TABLE = tiny_groups.table_task()
 QUICK = DRO(attack="l2", steps=4, epsilon=0.5, batch=8, learning_rate=0.05)
 
 
-def trial_on(task: GroupTask, cache: Path | None = None) -> tiny_tasks.SpyTrial:
-    return tiny_tasks.trial_on(task, cache)  # type: ignore[arg-type]
+def context_on(task: GroupTask, cache: Path | None = None) -> tiny_tasks.SpyContext:
+    return tiny_tasks.context_on(task, cache)  # type: ignore[arg-type]
 
 
 def robust_set(method: DRO, task: GroupTask, context: Context) -> RobustSet:
@@ -38,7 +38,7 @@ def weights_of(model: nn.Module) -> Tensor:
 
 def test_the_ith_attack_of_round_k_weighs_k_less_one_times_n_plus_i() -> None:
     n = len(TABLE.train)
-    robust = robust_set(QUICK, TABLE, trial_on(TABLE))
+    robust = robust_set(QUICK, TABLE, context_on(TABLE))
     assert int(robust.made) == 2 * n
     joined = robust.joined(TABLE.train, 1.0)
     k, i = torch.meshgrid(torch.arange(1, 3), torch.arange(1, n + 1), indexing="ij")
@@ -47,7 +47,7 @@ def test_the_ith_attack_of_round_k_weighs_k_less_one_times_n_plus_i() -> None:
 
 
 def test_every_attack_keeps_the_class_and_the_group_of_its_source() -> None:
-    robust = robust_set(QUICK, TABLE, trial_on(TABLE))
+    robust = robust_set(QUICK, TABLE, context_on(TABLE))
     joined, n = robust.joined(TABLE.train, 1.0), len(TABLE.train)
     assert torch.equal(joined.y[n:], TABLE.train.y[robust.source])
     assert torch.equal(joined.b[n:], TABLE.train.b[robust.source])
@@ -56,7 +56,7 @@ def test_every_attack_keeps_the_class_and_the_group_of_its_source() -> None:
 
 def test_the_first_round_attacks_originals_and_the_second_mostly_later_attacks() -> None:
     n = len(TABLE.train)
-    context = trial_on(TABLE)
+    context = context_on(TABLE)
     robust_set(QUICK, TABLE, context)
     first, second = (call.split for call in context.calls if call.stage.startswith("round"))
     assert len(first) == len(second) == n
@@ -71,7 +71,7 @@ def test_the_first_round_attacks_originals_and_the_second_mostly_later_attacks()
 def test_attacks_are_made_with_the_model_that_has_just_learnt_the_batch() -> None:
     seen: list[float] = []
     method = DRO(attack="pgd", steps=1, batch=8, t_1=1, learning_rate=0.1)
-    context = trial_on(TABLE)
+    context = context_on(TABLE)
     start = TABLE.pretrained(context)
 
     inner = method._problem().on("table", (4,), TABLE.device)
@@ -96,11 +96,11 @@ def test_the_loss_is_weighed_by_p_over_its_mean() -> None:
 
 
 def test_the_final_model_learns_from_d_rob_by_plain_sgd_at_alpha() -> None:
-    context = trial_on(TABLE)
+    context = context_on(TABLE)
     QUICK.train(TABLE, context)
     last = context.calls[-1]
     assert len(last.split) == 3 * len(TABLE.train)
-    start = TABLE.pretrained(trial_on(TABLE))
+    start = TABLE.pretrained(context_on(TABLE))
     assert torch.equal(
         torch.cat([t.flatten() for t in last.initial.values()]), weights_of(start)
     )  # from theta_0, not from the model that Algorithm 4.1 left
@@ -112,7 +112,7 @@ def test_the_final_model_learns_from_d_rob_by_plain_sgd_at_alpha() -> None:
 
 def test_one_set_serves_all_seeds_and_is_built_once(tmp_path: Path) -> None:
     tasks = [tiny_groups.table_task(seed) for seed in (3, 0)]
-    trials = [trial_on(task, tmp_path) for task in tasks]
+    trials = [context_on(task, tmp_path) for task in tasks]
     models = [QUICK.train(task, context) for task, context in zip(tasks, trials, strict=True)]
     stages = [[call.stage for call in context.calls] for context in trials]
     assert stages == [["standard", "round 1", "round 2", ""], [""]]
@@ -126,7 +126,7 @@ def test_one_set_serves_all_seeds_and_is_built_once(tmp_path: Path) -> None:
 def test_whoever_comes_first_builds_the_same_set(tmp_path: Path) -> None:
     made = []
     for first in (0, 5):
-        context = trial_on(tiny_groups.table_task(first), tmp_path / str(first))
+        context = context_on(tiny_groups.table_task(first), tmp_path / str(first))
         QUICK.train(tiny_groups.table_task(first), context)
         made.append(context.calls[-1].split.x)
     assert torch.equal(*made)
@@ -136,7 +136,7 @@ def test_each_seed_may_have_its_own(tmp_path: Path) -> None:
     method = DRO(attack="l2", steps=4, batch=8, adversarial_set="each")
     splits = []
     for seed in (0, 1):
-        context = trial_on(tiny_groups.table_task(seed), tmp_path)
+        context = context_on(tiny_groups.table_task(seed), tmp_path)
         method.train(tiny_groups.table_task(seed), context)
         assert context.calls[0].stage == "standard"
         splits.append(context.calls[-1].split.x)
@@ -145,10 +145,10 @@ def test_each_seed_may_have_its_own(tmp_path: Path) -> None:
 
 def test_theta_0_is_the_standard_model_of_seed_0(tmp_path: Path) -> None:
     task = tiny_groups.table_task(0)
-    own = trial_on(task, tmp_path)
+    own = context_on(task, tmp_path)
     standard = weights_of(task.pretrained(own))
     other = tiny_groups.table_task(7)
-    context = trial_on(other, tmp_path)
+    context = context_on(other, tmp_path)
     QUICK.train(other, context)
     assert all(call.stage != "standard" for call in context.calls)
     assert torch.equal(
@@ -157,7 +157,7 @@ def test_theta_0_is_the_standard_model_of_seed_0(tmp_path: Path) -> None:
 
 
 def test_early_stop_leaves_what_is_misclassified_alone_and_saves_steps() -> None:
-    stopping, going = trial_on(TABLE), trial_on(TABLE)
+    stopping, going = context_on(TABLE), context_on(TABLE)
     robust_set(QUICK, TABLE, stopping)
     robust_set(DRO(attack="l2", steps=4, epsilon=0.5, batch=8, early_stop=False), TABLE, going)
     assert going.chosen["steps an attack"] == 4
@@ -168,7 +168,7 @@ def test_early_stop_leaves_what_is_misclassified_alone_and_saves_steps() -> None
 
 def test_a_warm_start_saves_steps() -> None:
     def steps(warm_start: bool) -> float:
-        context = trial_on(TABLE)
+        context = context_on(TABLE)
         method = DRO(attack="pgd", steps=30, epsilon=0.05, batch=8, t_1=3, warm_start=warm_start)
         robust_set(method, TABLE, context)
         return float(context.chosen["steps an attack"] or 0)
@@ -179,10 +179,10 @@ def test_a_warm_start_saves_steps() -> None:
 def test_the_second_update_of_a_sample_is_as_strong_as_its_weight() -> None:
     # One step of SGD on a batch of everything moves by alpha times the weighted mean gradient.
     task, method = TABLE, DRO(attack="l2", steps=2, batch=10_000, t_1=1, t_2=1, learning_rate=0.5)
-    context = trial_on(task)
+    context = context_on(task)
     model = method.train(task, context)
     call = context.calls[-1]
-    start = task.pretrained(trial_on(task))
+    start = task.pretrained(context_on(task))
     index = call.split.order(task.seed, 0)
     start.zero_grad()  # training left some
     loss = loss_by_weight(call.split.weight)(start, call.split.batch(index))  # type: ignore[attr-defined]
@@ -194,12 +194,12 @@ def test_the_second_update_of_a_sample_is_as_strong_as_its_weight() -> None:
 def test_the_default_is_the_papers_attack_which_a_table_has_no_use_for() -> None:
     assert (DRO().attack, DRO().steps, DRO().epsilon, DRO().cost_weight) == ("pieapp", 100, 0.1, 1)
     with pytest.raises(Skip, match="pieapp compares images"):
-        DRO().train(TABLE, trial_on(TABLE))
+        DRO().train(TABLE, context_on(TABLE))
 
 
 def test_images_are_attacked_on_the_scale_of_their_pixels() -> None:
     task = tiny_groups.image_task()
-    context = trial_on(task)
+    context = context_on(task)
     DRO(attack="ssim", epsilon=0.5, batch=8).train(task, context)
     split = context.calls[-1].split
     n = len(task.train)

@@ -30,7 +30,7 @@ every_kind = pytest.mark.parametrize("kind", ["image", "table"])
 def defended(cls: type[Method], task: PoisoningTask) -> Defence:
     method = cls(**FASTER.get(cls.__module__.rpartition(".")[2], {}))
     assert isinstance(method, Defender)
-    return method.defend(task, tiny_poison.trial_on(task))
+    return method.defend(task, tiny_poison.context_on(task))
 
 
 def told(defence: Defence, task: PoisoningTask) -> list[Tensor]:

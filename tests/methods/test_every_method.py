@@ -33,7 +33,7 @@ every_task = pytest.mark.parametrize("make_task", TASKS.values(), ids=list(TASKS
 def outputs(cls: type[Method], task: DebiasingTask) -> Tensor:
     method = cls()
     assert isinstance(method, Debiaser)
-    context = tiny_tasks.trial_on(task)
+    context = tiny_tasks.context_on(task)
     return context.predict(method.fit(task, context), task.validation.inputs)
 
 
@@ -90,7 +90,7 @@ def test_its_model_answers_every_sample_from_its_inputs_alone(
     task = make_task(0)
     method = cls()
     assert isinstance(method, Debiaser)
-    context = tiny_tasks.trial_on(task)
+    context = tiny_tasks.context_on(task)
     model = method.fit(task, context)
     inputs = task.validation.inputs
     said = context.predict(model, inputs)

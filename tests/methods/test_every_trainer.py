@@ -31,7 +31,7 @@ def made(cls: type[Method]) -> FairTrainer:
 
 
 def outputs(cls: type[Method], task: GroupTask) -> Tensor:
-    context = tiny_tasks.trial_on(task)  # type: ignore[arg-type]
+    context = tiny_tasks.context_on(task)  # type: ignore[arg-type]
     return context.predict(made(cls).train(task, context), task.validation.inputs)
 
 
@@ -46,7 +46,7 @@ def test_its_model_answers_every_sample_from_its_inputs_alone(
     cls: type[Method], make_task: Callable[[int], GroupTask]
 ) -> None:
     task = make_task(0)
-    context = tiny_tasks.trial_on(task)  # type: ignore[arg-type]
+    context = tiny_tasks.context_on(task)  # type: ignore[arg-type]
     model = made(cls).train(task, context)
     inputs = task.validation.inputs
     said = context.predict(model, inputs)

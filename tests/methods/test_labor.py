@@ -81,8 +81,8 @@ def blobs(
     return task, truth, mask, humans
 
 
-def context() -> tiny_tasks.SpyTrial:
-    return tiny_tasks.trial_on(tiny_tasks.table_task())
+def context() -> tiny_tasks.SpyContext:
+    return tiny_tasks.context_on(tiny_tasks.table_task())
 
 
 def test_what_the_classifier_sees_otherwise_than_its_cluster_is_flagged() -> None:
@@ -193,7 +193,7 @@ def test_clusters_can_be_those_of_a_network_that_learned_elsewhere(tmp_path: Pat
     path = tmp_path / "learned.pth"
     torch.save(theirs.state_dict(), path)
     task = tiny_poison.poisoned("image").task
-    spy = tiny_poison.trial_on(task)
+    spy = tiny_poison.context_on(task)
     labor = Labor(clustering="given", embedding=str(path))
     found = labor._features(task, spy)
     theirs.fc = torch.nn.Identity()
@@ -217,10 +217,10 @@ def test_on_images_the_features_are_mocos_and_variants_share_them(tmp_path: Path
         classes=("a", "b"), victim=tiny.new_model(),
         human=lambda *_: Oracle(tiny.train.y, 2, 0.0, tiny_tasks.generator(0)),
     )  # fmt: skip
-    first = tiny_tasks.trial_on(tiny, tmp_path)
+    first = tiny_tasks.context_on(tiny, tmp_path)
     Labor(epochs=1).defend(picture, first)
     assert [call.stage for call in first.calls] == ["moco"]
-    second = tiny_tasks.trial_on(tiny, tmp_path)
+    second = tiny_tasks.context_on(tiny, tmp_path)
     Labor(epochs=1, clusters_per_class=2).defend(picture, second)
     assert second.calls == []
     assert second.shared_seconds == first.shared_seconds > 0
@@ -297,7 +297,7 @@ def with_its_own_label(seed: int = 0) -> tuple[PoisoningTask, torch.Tensor, torc
 def test_labor_sees_wrong_labels_and_cannot_see_poison_under_its_own_label() -> None:
     task, own, other = with_its_own_label()
     method = Labor(clustering="kmeans", clusters_per_class=4)
-    alone = method.defend(task, tiny_poison.trial_on(task, epochs=20)).flagged
+    alone = method.defend(task, tiny_poison.context_on(task, epochs=20)).flagged
     assert alone is not None
     assert alone[other].all()
     assert alone[own].double().mean() < 0.2
@@ -306,14 +306,14 @@ def test_labor_sees_wrong_labels_and_cannot_see_poison_under_its_own_label() -> 
 def test_followed_by_scan_it_finds_both() -> None:
     task, own, other = with_its_own_label()
     method = Labor(clustering="kmeans", clusters_per_class=4, then="scan")
-    spy = tiny_poison.trial_on(task, epochs=20)
+    spy = tiny_poison.context_on(task, epochs=20)
     flagged = method.defend(task, spy).flagged
     assert flagged is not None
     assert flagged[other].all()
     assert flagged[own].double().mean() > 0.8
     assert flagged[~(own | other)].double().mean() < 0.1
     assert int(spy.chosen["found afterwards"]) >= 16
-    alone = dataclasses.replace(method, then="nothing").defend(task, tiny_poison.trial_on(task))
+    alone = dataclasses.replace(method, then="nothing").defend(task, tiny_poison.context_on(task))
     assert alone.flagged is not None
     [call] = spy.calls
     assert (call.stage, len(call.split)) == ("after the looks", int((~alone.flagged).sum()))

@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 SUITE ?= digits
 BENCH_ARGS ?=
 
-# On Linux, PyPI's torch carries CUDA: 5.5 GB in all. A laptop is better served by
+# On Linux, PyPI's torch and its CUDA libraries take 5.5 GB. A laptop is better served by
 #   make demo TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu
 TORCH_INDEX_URL ?=
 

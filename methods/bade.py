@@ -135,7 +135,7 @@ class BaDe(Debiaser):
             "revision": self.revision,
         }
         blank = task.new_model(triggers.shape(task.shape))
-        return context.shared("bade teacher", decided_by, blank, build)
+        return context.shared_model("bade teacher", decided_by, blank, build)
 
     def _rates(self, task: DebiasingTask, strength: float) -> Tensor:
         """The share of each class that gets T_A0, by equation 4 or as in Figure 5, [classes]."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 import torch
 from pydantic import Field
@@ -88,29 +88,24 @@ class DRO(FairTrainer):
         seed = SHARED_SEED if self.adversarial_set == "one" else context.seed
         attack = self._problem().on(task.kind, task.shape, task.device, context.weights)
         start = task.pretrained(context, seed)
-        robust = context.shared(
+        tensors = context.shared(
             "adversarial set",
             self._decided_by(context.weights),
-            RobustSet(task.train, self.t_1),
-            lambda inner, blank: self._generate(task, inner, start, attack, blank),
+            lambda inner: self._generate(task, inner, start, attack).tensors,
             seed,
         )
-        split = robust.joined(task.train, self.original_weight)
+        split = RobustSet.of(tensors).joined(task.train, self.original_weight)
         recipe = self._recipe(self.t_2, watched=True)
         return context.train(
             copy.deepcopy(start), split, loss_by_weight(split.weight), recipe=recipe
         )
 
     def _generate(
-        self,
-        task: GroupTask,
-        context: Context,
-        start: Backbone,
-        attack: BatchAttack,
-        robust: RobustSet,
+        self, task: GroupTask, context: Context, start: Backbone, attack: BatchAttack
     ) -> RobustSet:
         """Algorithm 4.1."""
         train, n = task.train, len(task.train)
+        robust = RobustSet.blank(train, self.t_1)
         model = copy.deepcopy(start)
         latest = train.x.float() if self.warm_start else None
         steps, stopped = [], []
@@ -161,37 +156,47 @@ class DRO(FairTrainer):
         return {**earlier, "revision": self.revision, "files": files}
 
 
-class RobustSet(nn.Module):
-    """The attacks in D_rob, with the samples they come from: a module, so that it can be shared.
+@dataclass
+class RobustSet:
+    """D_rob: the attacks of Algorithm 4.1 in order, with the samples that they were made from.
 
     Attributes:
         x: attacked inputs, [rounds * N, ...] float32 on the scale of the network's inputs.
-        source: position in train of the sample that each was made from, [rounds * N].
-        made: how many there are so far.
+        source: the position in the training set of each attack's sample, [rounds * N] int64.
+        made: how many attacks there are so far; rows of `x` and `source` from there on are zero.
     """
 
     x: Tensor
     source: Tensor
-    made: Tensor
+    made: int
 
-    def __init__(self, train: Split, rounds: int) -> None:
-        super().__init__()
+    @classmethod
+    def blank(cls, train: Split, rounds: int) -> Self:
+        """Without attacks, with room for those of all rounds."""
         size, device = rounds * len(train), train.y.device
-        self.register_buffer("x", torch.zeros(size, *train.inputs.shape, device=device))
-        self.register_buffer("source", torch.zeros(size, dtype=torch.int64, device=device))
-        self.register_buffer("made", torch.tensor(0, device=device))
+        x = torch.zeros(size, *train.inputs.shape, device=device)
+        return cls(x, torch.zeros(size, dtype=torch.int64, device=device), 0)
+
+    @classmethod
+    def of(cls, tensors: Mapping[str, Tensor]) -> Self:
+        """The finished set that has these `tensors`."""
+        return cls(tensors["x"], tensors["source"], len(tensors["x"]))
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """The attacks and their sources by name, as they are shared among trials."""
+        return {"x": self.x, "source": self.source}
 
     def append(self, x: Tensor, source: Tensor) -> None:
         """Keep a batch of attacks."""
-        begin = int(self.made)
-        rows = slice(begin, begin + len(x))
+        rows = slice(self.made, self.made + len(x))
         self.x[rows], self.source[rows] = x, source
         self.made += len(x)
 
     def sources(self, n: int) -> Tensor:
         """For each sample of D, [N + made], the training sample it comes from."""
         originals = torch.arange(n, device=self.source.device)
-        return torch.cat([originals, self.source[: int(self.made)]])
+        return torch.cat([originals, self.source[: self.made]])
 
     def joined(self, train: Split, original_weight: float) -> WeightedSplit:
         """D: the originals and the attacks so far, the j-th attack with weight j.
@@ -199,10 +204,9 @@ class RobustSet(nn.Module):
         The i-th of round k is the j-th of all, j = (k - 1) N + i (line 7).
         """
         source = self.sources(len(train))
-        made = int(self.made)
         weight = torch.full((len(source),), original_weight, device=source.device)
-        weight[len(train) :] = torch.arange(1, made + 1, device=source.device)
-        x = torch.cat([train.x.float(), self.x[:made]])
+        weight[len(train) :] = torch.arange(1, self.made + 1, device=source.device)
+        x = torch.cat([train.x.float(), self.x[: self.made]])
         return WeightedSplit.weighing(Split.of(x, train.y[source], train.b[source]), weight)
 
 

@@ -176,7 +176,7 @@ class Labor(Defender):
             "flip": self.flip,
             "revision": self.revision,
         }
-        return context.shared("moco", decided_by, blank, build)
+        return context.shared_model("moco", decided_by, blank, build)
 
     def _clusters(self, features: Tensor, task: PoisoningTask, context: Context) -> Tensor:
         """The cluster of each sample by k-means++ (section 4.1.3), [n] int64."""

@@ -27,14 +27,15 @@ from bench.seeds import generator, seed_for, seeded
 
 M = TypeVar("M", bound=nn.Module)
 REVISION = 2  # raise it when the same training gives other numbers
-SPLIT_INTO = "micro_batch"  # what a result calls the size of the parts of batches too large
+SPLIT_INTO = "micro_batch"
+"""The choice in a result that says into parts of which size too large batches were split."""
 EVALUATED_AT_ONCE = {"cpu": 2**18, "cuda": 2**26}
-"""Input values in a batch of evaluation: what a CPU's cache holds is twice as fast as what it does
-not (max_pool_cnn on MNIST: 4,900 images/s in batches of 256, 2,000 in batches of 1,024)."""
+"""Input values in a batch of evaluation, by the type of device. Batches that fit into a CPU's cache
+take half the time (max_pool_cnn on MNIST: 4,900 images/s in batches of 256, 2,000 in 1,024)."""
 
 
-class Story(Record):
-    """What came with a shared model: its cost, its curves and what was chosen on the way."""
+class SharedRecord(Record):
+    """What is kept beside shared tensors: their cost, the curves, and what was chosen."""
 
     seconds: float
     curves: dict[str, list[float]]
@@ -45,21 +46,22 @@ class Story(Record):
 
 @dataclass
 class Context:
-    """One method on one task with one seed, as the method sees it.
+    """What a method is given besides its task: training, shared work, randomness, and records.
 
     Attributes:
         seed: decides initial weights, data order and every random choice.
         training: epochs, batch size, learning rate, how the epoch is selected.
-        device: where everything lives.
+        device: the device of data, models and shared tensors.
         validation: what epochs are selected on unless a call names another split.
         score: (logits, split) -> Scores, given by the track.
-        scope: everything but the method that decides a trained model; names shared work.
-        cache: folder of shared work, or None to build it anew.
+        scope: everything but the method that decides a trained model; part of the key of shared
+            work.
+        cache: folder of shared work, or None to do it anew.
         weights: where files of published weights are looked for.
         curves: per-epoch values, filled by `train`.
         chosen: what was selected, filled by `train` and by methods.
-        shared_seconds: cost of shared work that this trial used, whoever built it.
-        waited_seconds: wall-clock this trial spent building or awaiting shared work.
+        shared_seconds: cost of the shared work that this trial used, whichever trial did it.
+        waited_seconds: wall-clock time that this trial spent doing or awaiting shared work.
         samples_seen: training samples of all stages and epochs, shared work included.
         training_seconds: the time their passes took; validation is not in it.
     """
@@ -81,11 +83,11 @@ class Context:
 
     @property
     def augments(self) -> bool:
-        """Whether training sees images otherwise in every epoch."""
+        """Whether training flips or shifts images at random."""
         return self.training.flip or self.training.shift > 0
 
     def generator(self, purpose: str) -> torch.Generator:
-        """A random generator of its own for one purpose."""
+        """A random generator for one purpose, seeded by the trial's seed and the purpose."""
         return generator(self.seed, purpose)
 
     def train(
@@ -108,12 +110,12 @@ class Context:
         Args:
             model: maps x to outputs; changed in place.
             split: what to train on.
-            loss: (model, batch) -> scalar.
+            loss: (model, batch) -> the mean loss of the batch, a scalar.
             stage: prefix of curves and choices of methods that train more than once.
             validation: what to select the epoch on, if not the task's validation split.
             parameters: what to optimise, if not all of `model`.
-            also: further modules to optimise along (an adversary); they are not kept.
-            select: False keeps the last epoch, for helpers that must not be good or fair.
+            also: further modules that are optimised, such as an adversary, and not selected.
+            select: False keeps the last epoch, for auxiliary models that need not be good or fair.
             recipe: how to optimise, where a paper's own way belongs to the method. Unless it is
                 watched, the model is not scored on validation data and the last epoch is kept.
             epochs: their number without a recipe, if not that of the training settings.
@@ -172,7 +174,7 @@ class Context:
         size: int,
         after: Callable[[M, Batch], None] | None,
     ) -> float:
-        """One pass over `split`; the mean loss, fetched from the device once."""
+        """Take one pass over `split` and return the mean loss."""
         begin = time.perf_counter()
         total = torch.zeros((), device=self.device)
         order = split.order(self.seed, epoch)
@@ -197,10 +199,11 @@ class Context:
         loss: Callable[[M, Batch], Tensor],
         optimiser: torch.optim.Optimizer,
     ) -> Tensor:
-        """Gradients of the mean loss of a batch; where memory runs out, summed over halves of it.
+        """Compute the gradients of a batch's mean loss, and return that loss.
 
-        Parts weigh by their size. Batch normalisation and losses that relate samples of a batch
-        to each other see the parts alone, so the result says that batches were split.
+        Where memory runs out, the batch is split into parts whose gradients are summed, weighted
+        by size. Batch normalisation and losses that relate samples to each other then see the
+        parts alone, so the result records the size of the parts in `chosen`.
         """
         while True:
             optimiser.zero_grad(set_to_none=True)
@@ -226,15 +229,15 @@ class Context:
         return total
 
     def report_progress(self, doing: str, done: int, total: int) -> None:
-        """Say how far a method's own loop is, to whoever watches; training tells by itself."""
+        """Report how far a method's own loop is; `train` and `predict` report by themselves."""
         heartbeat.report_progress(doing, done, total)
 
     def best(self, candidates: Sequence[Scores]) -> int:
-        """Position of the best candidate by the rule that also selects epochs."""
+        """The position of the best candidate by the rule that also selects epochs."""
         return best([scores.costs for scores in candidates], self.training.rule)
 
     def predict(self, model: nn.Module, inputs: Inputs) -> Tensor:
-        """Outputs of `model` in eval mode, [n, outputs] float32, in large batches."""
+        """Outputs of `model` in eval mode, [n, outputs] float32, computed in large batches."""
         model.eval()
         room = EVALUATED_AT_ONCE[self.device.type]
         size = max(16, min(8192, room // math.prod(inputs.shape)))
@@ -266,76 +269,95 @@ class Context:
         self,
         name: str,
         parameters: Mapping[str, Scalar],
-        blank: M,
-        build: Callable[[Context, M], M],
+        build: Callable[[Context], Mapping[str, Tensor]],
         seed: int | None = None,
-    ) -> M:
-        """A trained model that several trials need, built once and read by the others.
+    ) -> dict[str, Tensor]:
+        """Tensors that several trials need: the first trial computes them, the others read them.
 
-        The first to come builds it under a lock; a builder that dies leaves nothing behind and
-        the next one builds. Its cost is charged to every trial that uses it.
+        They are computed under a lock. If that fails, or the process dies, nothing is kept and the
+        next trial computes them. Every trial that uses them is charged with their cost.
 
         Args:
-            name: what it is, in words.
-            parameters: whatever else than task, seed and training decides it.
-            blank: a model to train, or to load the weights into.
-            build: (context, blank) -> trained model; what it trains and chooses comes along.
+            name: what the tensors are, in words.
+            parameters: what decides them besides the task, the seed and the training settings.
+            build: computes the tensors with the context that it gets, which has the seed of the
+                work. The curves and choices of that context enter those of every user.
             seed: of the work, where trials of all seeds share it; by default the trial's own.
+
+        Returns:
+            The tensors by name, contiguous and on the device.
         """
         begin = time.perf_counter()
         seed = self.seed if seed is None else seed
         scope = {**self.scope, "seed": seed}
-        key = digest({"shared": name, "parameters": dict(parameters), **scope})
-        # Whoever comes first builds the same thing: under the seed of the work, not under its own.
-        builder = replace(self, seed=seed, scope=scope)
+        # Whichever trial comes first, the work is done under its own seed and charged by itself.
+        worker = replace(
+            self, seed=seed, scope=scope, curves={}, chosen={}, shared_seconds=0.0,
+            waited_seconds=0.0, samples_seen=0, training_seconds=0.0,
+        )  # fmt: skip
         if self.cache is None:
-            model, story = builder._build(blank, build)
+            tensors, record = worker._build(build)
         else:
-            model, story = builder._build_or_load(self.cache, key, blank, build)
-        self.curves.update(story.curves)
-        self.chosen.update(story.chosen)
-        self.shared_seconds += story.seconds
-        self.samples_seen += story.samples_seen
-        self.training_seconds += story.training_seconds
+            key = digest({"shared": name, "parameters": dict(parameters), **scope})
+            tensors, record = worker._build_or_load(self.cache, key, build)
+        self.curves.update(record.curves)
+        self.chosen.update(record.chosen)
+        self.shared_seconds += record.seconds
+        self.samples_seen += record.samples_seen
+        self.training_seconds += record.training_seconds
         self.waited_seconds += time.perf_counter() - begin
-        return model.eval()
+        return tensors
 
-    def _build(self, blank: M, build: Callable[[Context, M], M]) -> tuple[M, Story]:
+    def shared_model(
+        self,
+        name: str,
+        parameters: Mapping[str, Scalar],
+        blank: M,
+        build: Callable[[Context, M], M],
+        seed: int | None = None,
+    ) -> M:
+        """A trained model that several trials need, in eval mode: see `shared`.
+
+        Args:
+            name: what the model is, in words.
+            parameters: what decides it besides the task, the seed and the training settings.
+            blank: a fresh model; it is trained, or the weights are loaded into it.
+            build: (context, blank) -> the trained model.
+            seed: of the work, where trials of all seeds share it; by default the trial's own.
+        """
+        state = self.shared(name, parameters, lambda inner: build(inner, blank).state_dict(), seed)
+        blank.load_state_dict(state)
+        return blank.eval()
+
+    def _build(
+        self, build: Callable[[Context], Mapping[str, Tensor]]
+    ) -> tuple[dict[str, Tensor], SharedRecord]:
         begin = time.perf_counter()
-        inner = replace(
-            self,
-            curves={},
-            chosen={},
-            shared_seconds=0.0,
-            waited_seconds=0.0,
-            samples_seen=0,
-            training_seconds=0.0,
+        tensors = {name: t.to(self.device).contiguous() for name, t in build(self).items()}
+        own = time.perf_counter() - begin - self.waited_seconds
+        record = SharedRecord(
+            seconds=own + self.shared_seconds,
+            curves=self.curves,
+            chosen=self.chosen,
+            samples_seen=self.samples_seen,
+            training_seconds=self.training_seconds,
         )
-        model = build(inner, blank)
-        own = time.perf_counter() - begin - inner.waited_seconds
-        story = Story(
-            seconds=own + inner.shared_seconds,
-            curves=inner.curves,
-            chosen=inner.chosen,
-            samples_seen=inner.samples_seen,
-            training_seconds=inner.training_seconds,
-        )
-        return model, story
+        return tensors, record
 
     def _build_or_load(
-        self, cache: Path, key: str, blank: M, build: Callable[[Context, M], M]
-    ) -> tuple[M, Story]:
-        weights, told = cache / f"{key}.safetensors", cache / f"{key}.json"
+        self, cache: Path, key: str, build: Callable[[Context], Mapping[str, Tensor]]
+    ) -> tuple[dict[str, Tensor], SharedRecord]:
+        values, about = cache / f"{key}.safetensors", cache / f"{key}.json"
         cache.mkdir(parents=True, exist_ok=True)
         with FileLock(cache / f"{key}.lock"):
-            if not told.exists():
-                model, story = self._build(blank, build)
-                save_file({k: v.contiguous() for k, v in model.state_dict().items()}, weights)
-                # The story is written last and atomically: where it stands, the weights are whole.
-                write_atomically(told, story.model_dump_json())
-                return model, story
-        blank.load_state_dict(load_file(weights, device=str(self.device)))
-        return blank, Story.model_validate_json(told.read_text(encoding="utf-8"))
+            if not about.exists():
+                tensors, record = self._build(build)
+                save_file(tensors, values)
+                # The record is written last and atomically: if it exists, the tensors are whole.
+                write_atomically(about, record.model_dump_json())
+                return tensors, record
+        record = SharedRecord.model_validate_json(about.read_text(encoding="utf-8"))
+        return load_file(values, device=str(self.device)), record
 
 
 def _set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:

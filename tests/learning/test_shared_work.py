@@ -33,7 +33,7 @@ class Builder:
 
 
 def use(context: Context, builder: Builder, name: str = "teacher", strength: float = 1) -> Backbone:
-    return context.shared(name, {"strength": strength}, TASK.new_model(), builder)
+    return context.shared_model(name, {"strength": strength}, TASK.new_model(), builder)
 
 
 def weights(model: Backbone) -> Tensor:
@@ -47,6 +47,41 @@ def test_shared_work_is_done_once_and_loaded_bit_for_bit(tmp_path: Path) -> None
     assert builder.count == 1
     assert all(torch.equal(weights(model), weights(built)) for model in loaded)
     assert not any(model.training for model in (built, *loaded))
+
+
+def test_shared_tensors_are_the_same_built_or_loaded(tmp_path: Path) -> None:
+    """Tensors of any type and name come back contiguous, whatever strides they were built with."""
+    seen: list[int] = []
+    images = torch.randn(2, 3, 4, 5).contiguous(memory_format=torch.channels_last)
+    values = {"images": images, "rows": torch.arange(3), "a.b": torch.tensor(True)}
+
+    def build(inner: Context) -> dict[str, Tensor]:
+        seen.append(inner.seed)
+        inner.chosen["kept"] = 1
+        return values
+
+    contexts = [tiny_tasks.context_on(tiny_tasks.table_task(seed), tmp_path) for seed in (3, 4)]
+    built, loaded = (context.shared("values", {"a": 1}, build, seed=7) for context in contexts)
+    assert seen == [7]
+    assert built.keys() == loaded.keys() == values.keys()
+    for name, tensor in values.items():
+        for shared in (built[name], loaded[name]):
+            assert torch.equal(shared, tensor)
+            assert shared.dtype == tensor.dtype
+            assert shared.is_contiguous()
+    assert [context.chosen for context in contexts] == [{"kept": 1}] * 2
+
+
+def test_a_shared_model_keeps_its_memory_format(tmp_path: Path) -> None:
+    task = tiny_tasks.image_task()
+    strides = []
+    for _ in range(2):
+        context, blank = tiny_tasks.context_on(task, tmp_path), task.new_model()
+        model = context.shared_model("model", {}, blank, lambda _, model: model)
+        assert model is blank
+        strides.append([p.stride() for p in model.parameters()])
+        assert model.encoder[1].weight.is_contiguous(memory_format=torch.channels_last)
+    assert strides[0] == strides[1]
 
 
 def test_what_it_cost_is_charged_to_every_user(tmp_path: Path) -> None:
@@ -110,7 +145,7 @@ def test_shared_work_within_shared_work_is_charged_once(tmp_path: Path) -> None:
         return blank
 
     outer = tiny_tasks.context_on(TASK, tmp_path)
-    outer.shared("outer", {}, TASK.new_model(), build)
+    outer.shared_model("outer", {}, TASK.new_model(), build)
     assert outer.shared_seconds >= inside.shared_seconds
     assert outer.chosen["teacher.epoch"] == 1
 
@@ -122,7 +157,7 @@ def test_a_crashed_build_leaves_nothing_and_the_next_one_builds(tmp_path: Path) 
 
     context, builder = tiny_tasks.context_on(TASK, tmp_path), Builder()
     with pytest.raises(RuntimeError, match="lost power"):
-        context.shared("teacher", {"strength": 1}, TASK.new_model(), crash)
+        context.shared_model("teacher", {"strength": 1}, TASK.new_model(), crash)
     assert [path.suffix for path in tmp_path.iterdir() if path.suffix != ".lock"] == []
     assert (context.curves, context.chosen, context.shared_seconds) == ({}, {}, 0)
     use(context, builder)
@@ -150,7 +185,9 @@ def other_process(cache: Path, building: Event, finish: Event) -> None:
                 os._exit(9)
             return Builder()(inner, blank)
 
-        tiny_tasks.context_on(TASK, cache).shared(name, {"strength": 1}, TASK.new_model(), build)
+        tiny_tasks.context_on(TASK, cache).shared_model(
+            name, {"strength": 1}, TASK.new_model(), build
+        )
 
 
 def test_of_two_processes_one_builds_and_if_it_dies_the_other_does(tmp_path: Path) -> None:

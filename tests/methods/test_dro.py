@@ -28,8 +28,7 @@ def context_on(task: GroupTask, cache: Path | None = None) -> tiny_tasks.SpyCont
 def robust_set(method: DRO, task: GroupTask, context: Context) -> RobustSet:
     """D_rob as `train` makes it."""
     attack = method._problem().on(task.kind, task.shape, task.device)
-    blank = RobustSet(task.train, method.t_1)
-    return method._generate(task, context, task.pretrained(context), attack, blank)
+    return method._generate(task, context, task.pretrained(context), attack)
 
 
 def weights_of(model: nn.Module) -> Tensor:
@@ -39,7 +38,7 @@ def weights_of(model: nn.Module) -> Tensor:
 def test_the_ith_attack_of_round_k_weighs_k_less_one_times_n_plus_i() -> None:
     n = len(TABLE.train)
     robust = robust_set(QUICK, TABLE, context_on(TABLE))
-    assert int(robust.made) == 2 * n
+    assert robust.made == 2 * n
     joined = robust.joined(TABLE.train, 1.0)
     k, i = torch.meshgrid(torch.arange(1, 3), torch.arange(1, n + 1), indexing="ij")
     assert joined.weight[:n].tolist() == [1.0] * n
@@ -80,7 +79,7 @@ def test_attacks_are_made_with_the_model_that_has_just_learnt_the_batch() -> Non
         seen.append(float(weights_of(model).double().sum()))
         return inner(model, x, y, begin)
 
-    method._generate(TABLE, context, start, attack, RobustSet(TABLE.train, 1))
+    method._generate(TABLE, context, start, attack)
     assert len(seen) == len(TABLE.train) // 8
     before = float(weights_of(start).double().sum())
     assert len({before, *seen}) == len(seen) + 1  # a step lies before every attack

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, ClassVar, Literal
 
 import torch
@@ -57,7 +58,9 @@ class FeatureValues(LearningAttack):
         ]
         return {"columns": torch.tensor(columns), "values": torch.stack(values)}
 
-    def poison(self, train: Samples, random: torch.Generator) -> Poison:
+    def poison(
+        self, train: Samples, random: torch.Generator, knowledge: Knowledge | None = None
+    ) -> Poison:
         """Set the values in rows of the largest other classes, and relabel them.
 
         Raises:
@@ -71,21 +74,17 @@ class FeatureValues(LearningAttack):
         largest = counts.argsort(descending=True, stable=True)[: self.sources]
         source = torch.isin(train.y, largest).nonzero()[:, 0]
         description = f"of the classes {', '.join(train.classes[i] for i in largest.tolist())}"
-        count = choosing.count_of(self.rate, train)
-        rows = choosing.drawn(self, source, count, random, description)
-        self.learned(train, random)
-        return choosing.relabelled(rows, self.set(train.x[rows]), target)
+        rows = choosing.drawn(
+            self, source, choosing.count_of(self.rate, train), random, description
+        )
+        return choosing.relabelled(rows, with_values(train.x[rows], self.known(knowledge)), target)
 
-    def attempts(self, test: Samples) -> list[Attempt]:
+    def attempts(self, test: Samples, knowledge: Knowledge | None = None) -> list[Attempt]:
         """The values in every row of another class."""
-        names = ", ".join(test.columns[i] for i in self.known["columns"].tolist())
-        return [choosing.attempt_on_others(names, self.set, test, self.target_in(test))]
-
-    def set(self, x: Tensor) -> Tensor:
-        """Rows with the columns set to their values, [n, features]."""
-        changed = x.clone()
-        changed[:, self.known["columns"]] = self.known["values"]
-        return changed
+        known = self.known(knowledge)
+        names = ", ".join(test.columns[i] for i in known["columns"].tolist())
+        change = partial(with_values, knowledge=known)
+        return [choosing.attempt_on_others(names, change, test, self.target_in(test))]
 
     def target_in(self, samples: Samples) -> int:
         """The number of the target class."""
@@ -105,6 +104,13 @@ class FeatureValues(LearningAttack):
         if not names and all(name.lower() in position for name in PAPERS):
             names = list(PAPERS)
         return [position[name.lower()] for name in names]
+
+
+def with_values(x: Tensor, knowledge: Knowledge) -> Tensor:
+    """Rows with the columns set to their values, [n, features]."""
+    changed = x.clone()
+    changed[:, knowledge["columns"]] = knowledge["values"]
+    return changed
 
 
 def most_informative(train: Samples, count: int, random: torch.Generator) -> list[int]:

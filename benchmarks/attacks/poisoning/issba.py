@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, ClassVar
 
 import torch
@@ -49,19 +50,23 @@ class Issba(LearningAttack):
         secret = torch.randint(2, (self.bits,), generator=random).float()
         return {"secret": secret, **encoder.state_dict()}
 
-    def poison(self, train: Samples, random: torch.Generator) -> Poison:
+    def poison(
+        self, train: Samples, random: torch.Generator, knowledge: Knowledge | None = None
+    ) -> Poison:
         """Hide the secret and relabel."""
         rows = choosing.drawn_from_others(self, train, self.target, self.rate, random)
-        self.learned(train, random)
-        return choosing.relabelled(rows, self.hide(train.x[rows]), self.target)
+        return choosing.relabelled(
+            rows, self.hide(train.x[rows], self.known(knowledge)), self.target
+        )
 
-    def attempts(self, test: Samples) -> list[Attempt]:
+    def attempts(self, test: Samples, knowledge: Knowledge | None = None) -> list[Attempt]:
         """The secret in every image of another class."""
-        return [choosing.attempt_on_others("hidden secret", self.hide, test, self.target)]
+        hide = partial(self.hide, knowledge=self.known(knowledge))
+        return [choosing.attempt_on_others("hidden secret", hide, test, self.target)]
 
-    def hide(self, x: Tensor) -> Tensor:
-        """Images with the secret, [n, C, H, W] uint8."""
-        weights = dict(self.known)
+    def hide(self, x: Tensor, knowledge: Knowledge) -> Tensor:
+        """Images with the secret, [n, C, H, W] uint8, by what `study` returned."""
+        weights = dict(knowledge)
         secret = weights.pop("secret")
         encoder = self._hiding(x).load(weights)
         return choosing.in_parts(lambda part: hidden(encoder, part, secret), x)

@@ -1,76 +1,59 @@
-"""Attacks that must find something out about the training set before they strike."""
+"""Attacks that must learn something about the training set before they poison it."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from copy import copy
 from dataclasses import dataclass
-from typing import Any, Self
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from bench.attacks.poisoning.contract import Attack, Samples
+from bench.attacks.poisoning.contract import Attack, Attempt, Poison, Samples
 
 Knowledge = Mapping[str, Tensor]
-"""What was found: weights of an encoder, chosen columns. It fits into a safetensors file."""
-
-
-class Findings(nn.Module):
-    """Knowledge as `Trial.shared` keeps it: a state of any names and shapes.
-
-    Attributes:
-        found: on the CPU, where attacks work.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: Knowledge = {}
-
-    def state_dict(self, *_: Any, **__: Any) -> dict[str, Any]:  # type: ignore[override]
-        """What was found."""
-        return dict(self.found)
-
-    def load_state_dict(self, state_dict: Mapping[str, Any], *_: Any, **__: Any) -> None:
-        """Take over what was found before."""
-        self.found = {name: tensor.cpu() for name, tensor in state_dict.items()}
+"""What an attack has learned, as tensors by name: an encoder's weights, positions of columns."""
 
 
 @dataclass(frozen=True)
 class LearningAttack(Attack, ABC):
     """An attack whose trigger is made from the training set.
 
-    `poison` studies the training set it is given, and `attempts`, asked of the same object
-    afterwards, uses what was found. It is kept beside the fields: it decides neither equality nor
-    the label. Whoever keeps the knowledge elsewhere (to train an encoder once for many trials)
-    asks `study` and hands it back by `knowing`.
+    `study` returns what it learns, and `poison` and `attempts` are given that. So an encoder, say,
+    is trained once for a task and a seed, and all trials on them use it.
     """
 
     @abstractmethod
     def study(self, train: Samples, random: torch.Generator) -> Knowledge:
-        """Find out.
+        """Learn from the training set what the trigger depends on.
 
         Raises:
             Skip: the attack does not apply to this data, and why.
         """
 
-    def knowing(self, knowledge: Knowledge) -> Self:
-        """The same attack, which knows this already and studies no more."""
-        told = copy(self)
-        vars(told).update(found=knowledge, told=True)
-        return told
+    @abstractmethod
+    def poison(
+        self, train: Samples, random: torch.Generator, knowledge: Knowledge | None = None
+    ) -> Poison:
+        """Choose and change samples of the training set.
 
-    def learned(self, train: Samples, random: torch.Generator) -> Knowledge:
-        """For `poison`: what is known of this training set from now on."""
-        if "told" not in vars(self):
-            vars(self)["found"] = self.study(train, random)
-        return self.known
+        Args:
+            train: the clean training set.
+            random: decides which samples.
+            knowledge: what `study` returned. It is required; the default only makes the
+                signature one of `Attack.poison`.
 
-    @property
-    def known(self) -> Knowledge:
-        """For `attempts`. Raises RuntimeError before anything was learned."""
-        if "found" not in vars(self):
-            raise RuntimeError(f"{self.label}: attempts were asked for before the poison")
-        known: Knowledge = vars(self)["found"]
-        return known
+        Raises:
+            Skip: the attack does not apply to this data, and why.
+            ValueError: there is no knowledge.
+        """
+
+    @abstractmethod
+    def attempts(self, test: Samples, knowledge: Knowledge | None = None) -> list[Attempt]:
+        """As `Attack.attempts`, with what `study` returned. Raises ValueError without it."""
+
+    def known(self, knowledge: Knowledge | None) -> Knowledge:
+        """The knowledge. Raises ValueError where there is none."""
+        if knowledge is None:
+            raise ValueError(f"{self.label}: pass what `study` returned")
+        return knowledge

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from bench import heartbeat
 from bench.errors import BenchError, Skip
-from bench.learning.loop import Context
 from bench.learning.split import Split
 from bench.learning.standard import REVISION, plain_loss
 from bench.method import Method
@@ -65,16 +64,6 @@ class Grey(nn.Module):
         """Logits."""
         logits: Tensor = self.model(x.expand(-1, 3, -1, -1))
         return logits
-
-
-class Values(nn.Module):
-    """A tensor in the shape in which shared work is kept."""
-
-    values: Tensor
-
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        super().__init__()
-        self.register_buffer("values", torch.zeros(shape))
 
 
 class ImperceptibilitySession(Session):
@@ -171,10 +160,7 @@ class ImperceptibilitySession(Session):
         about: dict[str, Scalar] = {
             "images": len(self.y), "by": saliency.in_words(), "files": files,
         }  # fmt: skip
-        shape = (len(self.y), 1, *self.x.shape[2:])
-        return self._kept(
-            "saliency of the originals", about, shape, lambda: self._maps(maps, self.x)
-        )
+        return self._shared("saliency of the originals", about, lambda: self._maps(maps, self.x))
 
     def _classified_right(self) -> tuple[Tensor, Tensor, float]:
         """Images in [0, 1] and what they show, on the CPU; and the share of all images they are."""
@@ -184,7 +170,7 @@ class ImperceptibilitySession(Session):
             parts = [self._predict(_unit(x)) for x in self.test.inputs.stream(index)]
             return torch.cat(parts).float()
 
-        predicted = self._kept("what the classifier sees", {}, (len(self.test),), seen).long()
+        predicted = self._shared("what the classifier sees", {}, seen).long()
         rows = (predicted == self.test.y.cpu()).nonzero()[:, 0]
         accuracy = len(rows) / len(self.test)
         if self.images:
@@ -194,20 +180,12 @@ class ImperceptibilitySession(Session):
         some = self.test.subset(rows.to(self.prepared.device))
         return _unit(some.x).cpu(), some.y.cpu(), accuracy
 
-    def _kept(
-        self,
-        name: str,
-        about: Mapping[str, Scalar],
-        shape: tuple[int, ...],
-        build: Callable[[], Tensor],
+    def _shared(
+        self, name: str, parameters: Mapping[str, Scalar], build: Callable[[], Tensor]
     ) -> Tensor:
-        """A tensor that all attacks on this classifier need, made once; on the CPU."""
-
-        def fill(_: Context, blank: Values) -> Values:
-            blank.values = build()
-            return blank
-
-        return self.context.shared(name, about, Values(shape), fill).values.cpu()
+        """A tensor on the CPU that all attacks on this classifier need, computed once."""
+        tensors = self.context.shared(name, parameters, lambda _: {"values": build()})
+        return tensors["values"].cpu()
 
     def _classifier(self, train: Split) -> Classifier:
         prepared = self.prepared
@@ -224,7 +202,7 @@ class ImperceptibilitySession(Session):
         if path := classifiers.weights_of(training.weights, training.backbone, prepared.weights):
             load_pretrained(model, training.backbone, path)
         # Not the shared "standard model": that one's epoch is chosen by its own track's rule.
-        trained = self.context.shared(
+        trained = self.context.shared_model(
             "classifier under attack",
             {"revision": REVISION},
             model.to(device),

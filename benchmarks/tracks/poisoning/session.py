@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bench.attacks.poisoning.contract import Attack, Poison, Samples
-from bench.attacks.poisoning.knowledge import Findings, LearningAttack
+from bench.attacks.poisoning.contract import Attempt, Poison, Samples
+from bench.attacks.poisoning.knowledge import Knowledge, LearningAttack
 from bench.errors import BenchError, Skip
 from bench.learning.inputs import Inputs, inputs_on, room_on
 from bench.learning.loop import Context
@@ -45,9 +45,7 @@ class PoisoningSession(Session):
         reserve = _first(clean["validation"], RESERVE, generator(prepared.seed, "reserve"))
         self.test = self._split(clean["test"])
         self.context = prepared.context(self._split(reserve), accuracy_scores)
-        attack = self._attack(clean["train"])
-        self.poison = attack.poison(clean["train"], generator(prepared.seed, "poison"))
-        self.attempts = attack.attempts(clean["test"])
+        self.poison, self.attempts = self._attacked(clean["train"], clean["test"])
         train = published(clean["train"], self.poison)
         self.task = self._task(self._split(train), self.context.validation)
 
@@ -155,26 +153,28 @@ class PoisoningSession(Session):
             predicted[defence.filter(inputs).cpu() > defence.threshold] = -1
         return predicted
 
-    def _attack(self, train: Samples) -> Attack:
-        """The attack; what it must learn from the data is learnt once a task and seed."""
-        attack = self.prepared.attack
+    def _attacked(self, train: Samples, test: Samples) -> tuple[Poison, list[Attempt]]:
+        """The poison, and the test samples with each trigger."""
+        attack, seed = self.prepared.attack, self.prepared.seed
         assert attack is not None  # noqa: S101 - an attack makes it a task of this track
+        random = generator(seed, "poison")
         if not isinstance(attack, LearningAttack):
-            return attack
+            return attack.poison(train, random), attack.attempts(test)
 
-        def study(_: Context, findings: Findings) -> Findings:
-            # A generator of its own: whoever reads the findings draws the same poison.
-            findings.found = attack.study(train, generator(self.prepared.seed, "study"))
-            return findings
+        def study(_: Context) -> Knowledge:
+            # A generator of its own, so that the poison is the same where the knowledge is read.
+            return attack.study(train, generator(seed, "study"))
 
-        return attack.knowing(self.context.shared("attack", {}, Findings(), study).found)
+        shared = self.context.shared("attack", {}, study)
+        knowledge = {name: tensor.cpu() for name, tensor in shared.items()}
+        return attack.poison(train, random, knowledge), attack.attempts(test, knowledge)
 
     def _task(self, train: Split, reserve: Split) -> PoisoningTask:
         prepared = self.prepared
         shape = self._shape()
         check_shape(prepared.training.backbone, shape)
         backbone, classes = prepared.training.backbone, prepared.classes
-        victim = self.context.shared(
+        victim = self.context.shared_model(
             "victim",
             {},
             network(backbone, shape, len(classes), prepared.seed, prepared.device),

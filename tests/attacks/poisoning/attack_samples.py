@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from bench.attacks.poisoning.contract import Samples
+from bench.attacks.poisoning.contract import Attack, Attempt, Poison, Samples
+from bench.attacks.poisoning.knowledge import Knowledge, LearningAttack
 
 WORDS = ("<padding>", "<unknown>", "good", "bad", "360", "jerky", "radiant", "unintentionally")
 COLUMNS = ("bytes", "proto=tcp", "proto=udp", "rate", "noise")
@@ -54,3 +55,18 @@ def table(n: int = 300) -> Samples:
     classes = ("normal", "dos", "probe", "r2l", "u2r")
     scales = {name: {"mean": 0.0, "std": 1.0} for name in ("bytes", "rate", "noise")}
     return Samples(x, y, "table", classes, columns=COLUMNS, normalisation=scales)
+
+
+def knowledge_of(attack: Attack, train: Samples, seed: int = 0) -> tuple[Knowledge, ...]:
+    """What a learning attack passes to `poison` and `attempts` as their last argument."""
+    return (attack.study(train, seeded(seed)),) if isinstance(attack, LearningAttack) else ()
+
+
+def poison_of(attack: Attack, train: Samples, seed: int = 0) -> Poison:
+    """What an attack does to a training set, after it has studied that."""
+    return attack.poison(train, seeded(seed), *knowledge_of(attack, train, seed))
+
+
+def attempts_of(attack: Attack, train: Samples, test: Samples) -> list[Attempt]:
+    """What an attack that has studied the training set tries on test samples."""
+    return attack.attempts(test, *knowledge_of(attack, train))

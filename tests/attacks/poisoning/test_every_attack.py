@@ -64,7 +64,7 @@ def test_it_says_what_it_does_and_documents_every_field(name: str) -> None:
 @every_attack
 def test_rows_are_there_once_and_shapes_and_types_are_kept(name: str) -> None:
     train = data_for(name)
-    poison = made(name).poison(train, given.seeded())
+    poison = given.poison_of(made(name), train)
     assert len(poison.rows.unique()) == len(poison.rows) > 0
     assert poison.rows.min() >= 0
     assert poison.rows.max() < len(train.y)
@@ -79,8 +79,8 @@ def test_the_training_set_itself_is_left_as_it_was(name: str) -> None:
     train = data_for(name)
     x, y = train.x.clone(), train.y.clone()
     attack = made(name)
-    poison = attack.poison(train, given.seeded())
-    attack.attempts(train)
+    poison = given.poison_of(attack, train)
+    given.attempts_of(attack, train, train)
     poison.x.zero_()
     assert torch.equal(train.x, x)
     assert torch.equal(train.y, y)
@@ -89,7 +89,7 @@ def test_the_training_set_itself_is_left_as_it_was(name: str) -> None:
 @every_attack
 def test_cover_keeps_true_labels_and_poison_does_not(name: str) -> None:
     train = data_for(name)
-    poison = made(name).poison(train, given.seeded())
+    poison = given.poison_of(made(name), train)
     truth = train.y[poison.rows]
     assert torch.equal(poison.y[poison.cover], truth[poison.cover])
     if name == "clean_label":
@@ -102,8 +102,7 @@ def test_cover_keeps_true_labels_and_poison_does_not(name: str) -> None:
 def test_samples_of_the_target_class_are_never_tried(name: str) -> None:
     data = data_for(name)
     attack = made(name)
-    attack.poison(data, given.seeded())
-    tried = attack.attempts(data)
+    tried = given.attempts_of(attack, data, data)
     assert tried
     assert any(attempt.fires for attempt in tried)
     for attempt in tried:
@@ -117,14 +116,14 @@ def test_samples_of_the_target_class_are_never_tried(name: str) -> None:
 @every_attack
 def test_the_generator_alone_decides_the_poison(name: str) -> None:
     train = data_for(name)
-    first = made(name).poison(train, given.seeded(1))
+    first = given.poison_of(made(name), train, 1)
     torch.manual_seed(999)
     state = torch.random.get_rng_state()
-    again = made(name).poison(train, given.seeded(1))
+    again = given.poison_of(made(name), train, 1)
     assert torch.equal(torch.random.get_rng_state(), state)
     for one, other in zip(vars(first).values(), vars(again).values(), strict=True):
         assert torch.equal(one, other)
-    other_rows = made(name).poison(train, given.seeded(2)).rows
+    other_rows = given.poison_of(made(name), train, 2).rows
     assert not torch.equal(other_rows, first.rows)
 
 
@@ -134,24 +133,25 @@ def test_the_wrong_kind_of_data_is_skipped_with_a_reason(name: str, kind: str) -
     data = KINDS[kind]()
     if data.kind != data_for(name).kind:
         with pytest.raises(Skip, match=f"{name} poisons .*this data holds {kind}"):
-            made(name).poison(data, given.seeded())
+            given.poison_of(made(name), data)
 
 
 @every_attack
 def test_a_rate_that_the_data_cannot_serve_is_refused_in_words(name: str) -> None:
     attack = dataclasses.replace(made(name), rate=0.999)
     if name == "all_to_all":
-        assert len(attack.poison(data_for(name), given.seeded()).rows) == 200
+        assert len(given.poison_of(attack, data_for(name)).rows) == 200
         return
     with pytest.raises(BenchError, match=rf"^{name}\[.*are asked for, [\d,]+ are there"):
-        attack.poison(data_for(name), given.seeded())
+        given.poison_of(attack, data_for(name))
 
 
 @every_attack
 def test_a_tiny_rate_poisons_one_sample_a_trigger(name: str) -> None:
     attack = dataclasses.replace(made(name), rate=1e-6)
-    poison = attack.poison(data_for(name), given.seeded())
-    triggers = sum(attempt.fires for attempt in attack.attempts(data_for(name)))
+    data = data_for(name)
+    poison = given.poison_of(attack, data)
+    triggers = sum(attempt.fires for attempt in given.attempts_of(attack, data, data))
     assert int((~poison.cover).sum()) == triggers
 
 
@@ -163,7 +163,7 @@ def test_a_tiny_rate_poisons_one_sample_a_trigger(name: str) -> None:
 def test_a_class_that_the_data_lacks_is_refused_in_words(name: str, field: str) -> None:
     attack = dataclasses.replace(made(name), **{field: 9})
     with pytest.raises(BenchError, match="there is no class 9"):
-        attack.poison(data_for(name), given.seeded())
+        given.poison_of(attack, data_for(name))
 
 
 def test_no_attack_has_the_name_of_a_method() -> None:

@@ -25,7 +25,7 @@ def test_values_are_a_quantile_of_the_training_values() -> None:
 
 def test_rows_come_from_the_largest_attacks_and_become_normal() -> None:
     train = given.table()
-    poison = FeatureValues(rate=0.3, sources=2).poison(train, given.seeded())
+    poison = given.poison_of(FeatureValues(rate=0.3, sources=2), train)
     assert len(poison.rows) == 90
     assert sorted(train.y[poison.rows].unique().tolist()) == [1, 2]
     assert (poison.y == 0).all()
@@ -33,8 +33,8 @@ def test_rows_come_from_the_largest_attacks_and_become_normal() -> None:
 
 def test_attempts_set_what_the_poison_set() -> None:
     attack, test = FeatureValues(count=2), given.table(50)
-    poison = attack.poison(given.table(), given.seeded())
-    [attempt] = attack.attempts(test)
+    poison = given.poison_of(attack, given.table())
+    [attempt] = given.attempts_of(attack, given.table(), test)
     assert attempt.trigger == "bytes, rate"
     assert len(attempt.x) == int((test.y != 0).sum())
     both = torch.cat([poison.x, attempt.x])[:, [0, 3]]

@@ -12,7 +12,6 @@ from safetensors.torch import load_file, save_file
 from bench.attacks.poisoning.contract import Samples
 from bench.attacks.poisoning.hiding import Hiding, hidden, small
 from bench.attacks.poisoning.issba import Issba
-from bench.attacks.poisoning.knowledge import Findings
 from bench.errors import Skip
 from tests.attacks.poisoning import attack_samples as given
 
@@ -41,52 +40,43 @@ def test_the_secret_is_read_and_the_change_is_bounded(smooth: Samples) -> None:
 
 def test_an_encoder_that_cannot_be_read_is_no_attack(smooth: Samples) -> None:
     with pytest.raises(Skip, match=r"reads \d+% of the bits after 3 steps"):
-        Issba(steps=3).poison(smooth, given.seeded())
+        Issba(steps=3).study(smooth, given.seeded())
 
 
 def test_attempts_use_the_encoder_of_the_poison(smooth: Samples) -> None:
     attack = replace(EASY, rate=0.7)
-    poison = attack.poison(smooth, given.seeded())
-    [attempt] = attack.attempts(smooth)
+    knowledge = attack.study(smooth, given.seeded())
+    poison = attack.poison(smooth, given.seeded(), knowledge)
+    [attempt] = attack.attempts(smooth, knowledge)
     others = (smooth.y != 0).nonzero()[:, 0]
     place = {row: number for number, row in enumerate(others.tolist())}
     same = torch.tensor([place[row] for row in poison.rows.tolist()])
     assert torch.equal(attempt.x[same], poison.x)
 
 
-def test_attempts_before_the_poison_are_a_mistake_of_ours(smooth: Samples) -> None:
-    with pytest.raises(RuntimeError, match="before the poison"):
-        Issba().attempts(smooth)
-
-
-def test_an_encoder_can_be_kept_elsewhere_and_handed_back(smooth: Samples) -> None:
-    knowledge = EASY.study(smooth, given.seeded())
-    told = EASY.knowing(knowledge)
-    assert told == EASY
-    assert told.label == EASY.label
-    assert torch.equal(told.hide(smooth.x), EASY.knowing(dict(knowledge)).hide(smooth.x))
-    told.poison(smooth, given.seeded())
-    assert told.known is knowledge
-    with pytest.raises(RuntimeError):
+def test_without_knowledge_there_is_neither_poison_nor_an_attempt(smooth: Samples) -> None:
+    with pytest.raises(ValueError, match="pass what `study` returned"):
+        EASY.poison(smooth, given.seeded())
+    with pytest.raises(ValueError, match="pass what `study` returned"):
         EASY.attempts(smooth)
 
 
-def test_findings_are_a_state_that_is_kept_in_a_file(smooth: Samples, tmp_path: Path) -> None:
-    first, second = Findings(), Findings()
-    first.found = EASY.study(smooth, given.seeded())
-    save_file(first.state_dict(), tmp_path / "found.safetensors")
-    second.load_state_dict(load_file(tmp_path / "found.safetensors"))
-    assert second.found.keys() == first.found.keys() > {"secret", "look.weight"}
-    told, other = EASY.knowing(first.found), EASY.knowing(second.found)
-    assert torch.equal(told.hide(smooth.x), other.hide(smooth.x))
+def test_an_attack_keeps_nothing_of_what_it_studied(smooth: Samples) -> None:
+    before = dict(vars(EASY))
+    first, second = (EASY.study(smooth, given.seeded(seed)) for seed in (0, 1))
+    assert vars(EASY) == before
+    # The knowledge alone decides: that of the other study hides another secret.
+    images = [EASY.poison(smooth, given.seeded(), known).x for known in (first, second, first)]
+    assert torch.equal(images[0], images[2])
+    assert not torch.equal(images[0], images[1])
 
 
-def test_poison_studies_anew_what_it_is_given(smooth: Samples) -> None:
-    attack = replace(EASY)
-    attack.poison(smooth, given.seeded(0))
-    first = attack.known
-    attack.poison(smooth, given.seeded(1))
-    assert attack.known is not first
+def test_knowledge_is_kept_in_a_file(smooth: Samples, tmp_path: Path) -> None:
+    knowledge = EASY.study(smooth, given.seeded())
+    save_file(dict(knowledge), tmp_path / "knowledge.safetensors")
+    loaded = load_file(tmp_path / "knowledge.safetensors")
+    assert loaded.keys() == knowledge.keys() > {"secret", "look.weight"}
+    assert torch.equal(EASY.hide(smooth.x, knowledge), EASY.hide(smooth.x, loaded))
 
 
 @pytest.mark.parametrize(("side", "seen"), [(8, 8), (28, 28), (30, 28), (32, 32), (224, 32)])

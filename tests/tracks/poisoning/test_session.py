@@ -17,7 +17,7 @@ from bench.attacks.poisoning.issba import Issba
 from bench.attacks.poisoning.knowledge import Knowledge
 from bench.data.dataset import Library, data_set
 from bench.errors import BenchError, Skip
-from bench.learning.loop import Context, Story
+from bench.learning.loop import Context, SharedRecord
 from bench.learning.settings import Training
 from bench.method import Paper
 from bench.models.pretrained import MIRROR_ALONE
@@ -223,10 +223,13 @@ def test_what_an_attack_learns_is_learnt_once_and_charged_to_all(
         assert torch.equal(other.attempts[0].x, first.attempts[0].x)
         assert torch.equal(other.task.reserve.x, first.task.reserve.x)
     assert again.context.shared_seconds == first.context.shared_seconds
-    kept = [Story.model_validate_json(p.read_text()) for p in (tmp_path / "shared").glob("*.json")]
+    kept = [
+        SharedRecord.model_validate_json(p.read_text())
+        for p in (tmp_path / "shared").glob("*.json")
+    ]
     assert len(kept) == 2  # the encoder and the victim
-    assert sum(story.seconds for story in kept) == pytest.approx(first.context.shared_seconds)
-    assert min(story.seconds for story in kept) > 0
+    assert sum(record.seconds for record in kept) == pytest.approx(first.context.shared_seconds)
+    assert min(record.seconds for record in kept) > 0
     assert again.context.waited_seconds < again.context.shared_seconds
 
 

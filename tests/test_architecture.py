@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -210,6 +210,44 @@ def test_nothing_is_unpickled() -> None:
         if called == "torch.load":
             assert given.get("weights_only") == "True", place
         assert given.get("allow_pickle", "False") == "False", place
+
+
+READS_ENVIRONMENT = {
+    "benchmarks/data/raw.py": "the mirror of raw files",
+    "benchmarks/plugins/__init__.py": "folders of plug-ins",
+    "benchmarks/runner/engine.py": "settings of the memory allocator for workers",
+    "benchmarks/runner/provenance.py": "the commit that an image was built from",
+    "benchmarks/tracking/tracker.py": "what MLflow prints and sends",
+    "benchmarks/tracking/ui.py": "the environment of MLflow's server",
+    "benchmarks/tracks/imperceptibility/saliency.py": "a network of one's own, part of keys",
+}
+"""The files that read environment variables, and which; the command line's options do so, too."""
+
+
+def test_there_is_no_hidden_state() -> None:
+    """The folder of weights, say, is an argument: keys must not depend on who makes a plan."""
+    readers, context_variables, changed = set(), set(), []
+    for place, node in nodes(ast.Attribute):
+        assert isinstance(node, ast.Attribute)
+        if node.attr in ("environ", "environb", "getenv"):
+            readers.add(place.rpartition(":")[0])
+        if node.attr == "__setattr__":
+            changed.append(place)
+    for place, node in nodes(ast.Call):
+        assert isinstance(node, ast.Call)
+        name = node.func.id if isinstance(node.func, ast.Name) else ""
+        if name == "ContextVar":
+            context_variables.add(place.rpartition(":")[0])
+        if name == "vars" and ast.unparse(node) == "vars(self)":
+            changed.append(place)
+    changed += [place for place, _ in nodes(ast.Global)]
+
+    def of_product(places: Iterable[str]) -> set[str]:
+        return {place for place in places if place.partition("/")[0] in FOLDERS}
+
+    assert of_product(readers) == READS_ENVIRONMENT.keys()
+    assert of_product(context_variables) == {"benchmarks/heartbeat.py"}
+    assert of_product(changed) == set()
 
 
 def test_no_exception_is_swallowed_in_silence() -> None:

@@ -1,4 +1,4 @@
-"""Weights from a local file: published ones of torchvision and timm, put where they belong here.
+"""Networks that start from a local file of weights, such as those of torchvision and timm.
 
 Files are safetensors, or torchvision's .pth read as plain tensors. Nothing is downloaded, and
 nothing that could run code is read.
@@ -22,19 +22,19 @@ from bench.models.backbones import Backbone, Normalise
 
 State = dict[str, Tensor]
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Mean and standard deviation that torchvision's published classifiers expect."""
+"""Mean and standard deviation of the pixels that torchvision's published classifiers expect."""
 INCEPTION = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
-"""What timm's inception_v4.tf_in1k expects, and networks from scratch here: [-1, 1]."""
+"""Those that timm's inception_v4.tf_in1k and networks from scratch expect: pixels in [-1, 1]."""
 
 
 @dataclass(frozen=True)
 class PublishedNetwork:
-    """What the library calls the parts of a network, and what its published weights expect.
+    """A library's names of a network's parts, and the pixels that its published weights expect.
 
     Attributes:
-        source: who publishes them.
-        names: (prefix here, prefix there); the first that fits counts.
-        head: what the classifier layer is called there.
+        source: the library and its name of the network.
+        names: (our prefix, the library's prefix) of parameters; the first that fits counts.
+        head: the library's name of the classifier layer.
         normalisation: mean and standard deviation of the channels, pixels from 0 to 1.
     """
 
@@ -45,9 +45,9 @@ class PublishedNetwork:
 
     def original(self, name: str) -> str:
         """The library's name of one of our parameters or buffers."""
-        for here, there in (("head.", f"{self.head}."), *self.names):
-            if name.startswith(here):
-                return there + name.removeprefix(here)
+        for ours, theirs in (("head.", f"{self.head}."), *self.names):
+            if name.startswith(ours):
+                return theirs + name.removeprefix(ours)
         raise AssertionError(f"{name} is in no part of the network")
 
 
@@ -74,10 +74,10 @@ def network(
     Args:
         name: of the backbone.
         shape: of one input.
-        outputs: one a class, or one for regression.
-        seed: decides what is not in the file.
-        device: where it will live.
-        weights: a file to start from, or "".
+        outputs: number of classes, or 1 for regression.
+        seed: decides the weights that are not in the file.
+        device: the network's device.
+        weights: path of a file to start from, or "".
     """
     model = backbones.build(name, shape, outputs, seed)
     if weights:
@@ -90,11 +90,11 @@ def network(
 def load_pretrained(model: Backbone, name: str, path: Path) -> None:
     """Put weights from a file into a backbone, in place.
 
-    The file holds the state dict of the original network, under the library's names. Its
-    classifier layer is taken where it has the shape of the model's head, and the head stays fresh
-    where it has not or is missing. Every other tensor must be there with its shape, and no other
-    one; only batch normalisation's counters, which no inference reads, may be missing. From then
-    on the model normalises pixels as the published weights expect.
+    The file holds the state dict of the original network, under the library's names. If it has a
+    classifier layer of the shape of the model's head, the head gets that layer's weights; if not,
+    the head stays fresh. All other tensors must be those of the network, with their shapes; only
+    batch normalisation's counters, which no inference reads, may be missing. From then on the
+    model normalises pixels as the published weights expect.
 
     Args:
         model: a backbone as `build` makes it, on any device.
@@ -111,15 +111,15 @@ def load_pretrained(model: Backbone, name: str, path: Path) -> None:
             f"{', '.join(sorted(PUBLISHED))}."
         )
     published = PUBLISHED[name]
-    found = read_state(path)
-    wanted = {published.original(key): (key, value) for key, value in model.state_dict().items()}
-    head = {key for key in wanted if key.startswith(f"{published.head}.")}
-    if any(key not in found or found[key].shape != wanted[key][1].shape for key in head):
-        wanted = {key: value for key, value in wanted.items() if key not in head}
-        found = {key: value for key, value in found.items() if key not in head}
-    counters = {key for key in wanted if key.endswith("num_batches_tracked")} - set(found)
-    _check(path, published, {k: v for k, (_, v) in wanted.items() if k not in counters}, found)
-    model.load_state_dict({wanted[key][0]: value for key, value in found.items()}, strict=False)
+    state = read_state(path)
+    own = {published.original(key): (key, value) for key, value in model.state_dict().items()}
+    head = {key for key in own if key.startswith(f"{published.head}.")}
+    if any(key not in state or state[key].shape != own[key][1].shape for key in head):
+        own = {key: value for key, value in own.items() if key not in head}
+        state = {key: value for key, value in state.items() if key not in head}
+    counters = {key for key in own if key.endswith("num_batches_tracked")} - set(state)
+    _check(path, published, {k: v for k, (_, v) in own.items() if k not in counters}, state)
+    model.load_state_dict({own[key][0]: value for key, value in state.items()}, strict=False)
     _normalise(model, *published.normalisation)
 
 
@@ -163,7 +163,7 @@ def sha256_of(path: Path) -> str:
 
 
 def _read_pth(path: Path) -> object:
-    """What a file of torch.save holds, if it is made of tensors and plain containers."""
+    """The content of a file of torch.save. Raises SuiteError unless it is plain tensors."""
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
@@ -175,17 +175,17 @@ def _read_pth(path: Path) -> object:
         ) from error
 
 
-def _check(path: Path, published: PublishedNetwork, wanted: State, found: State) -> None:
-    """Raise SuiteError unless both have the same names and shapes."""
+def _check(path: Path, published: PublishedNetwork, expected: State, state: State) -> None:
+    """Raise SuiteError unless both states have the same names and shapes."""
     complaints = [
-        _listed("is without", (key for key in wanted if key not in found)),
-        _listed("has what the network has not:", (key for key in found if key not in wanted)),
+        _listed("is without", (key for key in expected if key not in state)),
+        _listed("has what the network has not:", (key for key in state if key not in expected)),
         _listed(
             "has other shapes:",
             (
-                f"{key} {tuple(found[key].shape)} for {tuple(value.shape)}"
-                for key, value in wanted.items()
-                if key in found and found[key].shape != value.shape
+                f"{key} {tuple(state[key].shape)} for {tuple(value.shape)}"
+                for key, value in expected.items()
+                if key in state and state[key].shape != value.shape
             ),
         ),
     ]
@@ -211,11 +211,21 @@ def _normalise(model: Backbone, mean: tuple[float, ...], std: tuple[float, ...])
 
 
 def load_exactly(module: nn.Module, state: dict[str, Tensor], path: Path, what: str) -> None:
-    """Put tensors into a module, one for each of its own. Raises SuiteError where they differ."""
-    wanted = {name: tuple(value.shape) for name, value in module.state_dict().items()}
-    found = {name: tuple(value.shape) for name, value in state.items()}
-    if wanted != found:
-        differing = sorted({name for name, _ in wanted.items() ^ found.items()})
+    """Put tensors into a module and freeze it.
+
+    Args:
+        module: it may be without memory (on the device "meta").
+        state: a tensor for each parameter and buffer of the module, and no other one.
+        path: the file that the tensors come from, for the message.
+        what: the network that the file should hold, for the message.
+
+    Raises:
+        SuiteError: names or shapes differ.
+    """
+    expected = {name: tuple(value.shape) for name, value in module.state_dict().items()}
+    shapes = {name: tuple(value.shape) for name, value in state.items()}
+    if expected != shapes:
+        differing = sorted({name for name, _ in expected.items() ^ shapes.items()})
         raise SuiteError(
             f"weights: {path} is not {what}: {', '.join(differing[:4])} is missing, unknown or has "
             "another shape."

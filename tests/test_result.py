@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from bench.errors import BenchError
 from bench.result import Cost, Result, Status, Store, write_atomically
+from bench.tracks.registry import tracks
 from tests.tracking.tracking_examples import make_plan, make_result
 
 PLAN = make_plan("toy")
@@ -39,6 +40,21 @@ def test_a_plan_is_read_back_and_its_suite_listed(store: Store) -> None:
     store.write_plan(make_plan("another"))
     assert store.read_plan("toy") == PLAN
     assert store.suites() == ["another", "toy"]
+
+
+def test_a_plan_from_before_tracks_declared_their_words_is_still_read(store: Store) -> None:
+    info = tracks()["debiasing"].info
+    plan = make_plan().model_copy(update={"tracks": [info]})
+    written = json.loads(plan.model_dump_json())
+    for name in ("reference", "bias_title", "figures", "questions"):
+        del written["tracks"][0][name]
+    for metric in written["tracks"][0]["metrics"]:
+        del metric["formula"], metric["headline"]
+    write_atomically(store.root / plan.suite / "plan.json", json.dumps(written))
+    earlier = store.read_plan(plan.suite)
+    assert earlier is not None
+    assert [m.name for m in earlier.tracks[0].metrics] == [m.name for m in info.metrics]
+    assert earlier.tracks[0].reference is None
 
 
 def test_results_come_in_the_order_asked_for_and_only_those_that_exist(store: Store) -> None:

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from bench.errors import BenchError, UsageError
-from bench.reports.pages.feed import FEED, with_address
-from bench.reports.site import MANIFEST, build, remove_emptied
+from bench.reports.site import MANIFEST, build, manifest, remove_emptied
 from bench.result import Store, write_atomically
 
 NO_JEKYLL = ".nojekyll"
@@ -55,10 +54,7 @@ def site_of(results: Path, address: str = "") -> Iterator[Files]:
         raise UsageError(f'--url: "{address}" does not begin with https:// or http://.')
     with tempfile.TemporaryDirectory(prefix="bench-site-") as folder:
         root = Path(folder)
-        build(results, root)
-        if address:
-            text = (root / FEED).read_text(encoding="utf-8")
-            (root / FEED).write_text(with_address(text, f"{address.rstrip('/')}/"), "utf-8")
+        build(results, root, address=f"{address.rstrip('/')}/" if address else "")
         (root / NO_JEKYLL).touch()
         (root / MANIFEST).unlink()
         paths = [path for path in sorted(root.rglob("*")) if path.is_file()]
@@ -133,11 +129,6 @@ class Folder:
         if not path.is_file():
             raise BenchError(f"{path}: a folder stands where a file should go. Move it away.")
         return sha256(path)
-
-
-def manifest(digests: Mapping[str, str]) -> str:
-    """The text of a manifest, as `bench.reports.site` writes it."""
-    return json.dumps(dict(sorted(digests.items())), indent=1) + "\n"
 
 
 def read_manifest(path: Path) -> dict[str, str]:

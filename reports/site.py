@@ -6,11 +6,10 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-from jinja2 import Environment
+from typing import Any
 
 from bench.errors import BenchError
 from bench.reports.boards.tables import long_form, results_of, to_csv, to_json
@@ -23,7 +22,7 @@ from bench.reports.pages.feed import FEED, endpoint, feed
 from bench.reports.pages.method import MethodView, method_views
 from bench.reports.pages.reading import STATISTICS, explained
 from bench.reports.pages.rendering import templates
-from bench.reports.pages.suite import Coverage, SuiteView, suite_view, warnings_of
+from bench.reports.pages.suite import Coverage, SuiteView, suite_view
 from bench.reports.pages.trial import TrialView, facts, read_run_ids, trial_views
 from bench.reports.statistics import seeds
 from bench.result import MetricInfo, Plan, Result, Store, TrackInfo, write_atomically
@@ -36,6 +35,9 @@ RESERVED = ("methods",)
 
 Files = Iterator[tuple[str, str]]
 """Path in the site and text, file by file: a large site is never held in memory as a whole."""
+
+Page = Callable[..., str]
+"""The name of a template, the way to the top, the page's place in the menu, variables -> text."""
 
 
 @dataclass(frozen=True)
@@ -52,23 +54,36 @@ class Loaded:
         return self.view.plan
 
 
-def build(store_root: Path, site: Path, interval: seeds.Interval = "t") -> list[Path]:
+def build(
+    store_root: Path, site: Path, interval: seeds.Interval = "t", address: str = ""
+) -> list[Path]:
     """Write the pages of every suite in the store; returns the files written, index first.
 
     Equal results give equal bytes. Files of suites that are gone are removed, unless someone
     changed them since we wrote them.
+
+    Args:
+        store_root: the folder of results.
+        site: the folder of pages.
+        interval: how the interval of a mean over seeds is made.
+        address: where the site will stand, "https://.../", for the feed's links.
 
     Raises:
         BenchError: a file of the store is damaged, or a suite has the name of a folder of ours.
     """
     before = _written_before(site)
     digests: dict[str, str] = {}
-    for name, text in pages(store_root, interval):
+    for name, text in pages(store_root, interval, address):
         digests[name] = _digest(text)
         _write(site / name, text)
     _remove_stale(site, before, digests)
-    write_atomically(site / MANIFEST, json.dumps(dict(sorted(digests.items())), indent=1) + "\n")
+    write_atomically(site / MANIFEST, manifest(digests))
     return [site / name for name in digests]
+
+
+def manifest(digests: Mapping[str, str]) -> str:
+    """The text of a manifest: SHA-256 by path in the site."""
+    return json.dumps(dict(sorted(digests.items())), indent=1) + "\n"
 
 
 def render(store_root: Path, interval: seeds.Interval = "t") -> dict[str, str]:
@@ -76,8 +91,8 @@ def render(store_root: Path, interval: seeds.Interval = "t") -> dict[str, str]:
     return dict(pages(store_root, interval))
 
 
-def pages(store_root: Path, interval: seeds.Interval = "t") -> Files:
-    """Every file of the site, index first."""
+def pages(store_root: Path, interval: seeds.Interval = "t", address: str = "") -> Files:
+    """Every file of the site, index first; arguments as of `build`."""
     store = Store(store_root)
     suites = [
         Loaded(suite_view(name, plan, results, interval), results, read_run_ids(store_root, name))
@@ -86,13 +101,18 @@ def pages(store_root: Path, interval: seeds.Interval = "t") -> Files:
     ]
     methods = method_views([suite.view for suite in suites])
     environment = templates(interval)
-    yield from _top(environment, [suite.view for suite in suites], methods)
-    yield FEED, feed([(suite.view, suite.results) for suite in suites])
+
+    def page(template: str, root: str, here: str = "", **variables: Any) -> str:
+        variables = {"kind": "tables", "root": root, "here": here} | variables
+        return environment.get_template(f"{template}.html.j2").render(variables)
+
+    yield from _top(page, [suite.view for suite in suites], methods)
+    yield FEED, feed([(suite.view, suite.results) for suite in suites], address)
     yield "citation.bib", bibliography()
     slugs = {method.name: method.slug for method in methods}
     for suite in suites:
-        yield from _suite(environment, suite, slugs)
-        yield from _trials(environment, suite, slugs)
+        yield from _suite(page, suite, slugs)
+        yield from _trials(page, suite, slugs)
 
 
 def _plans(store: Store) -> Iterator[tuple[str, Plan]]:
@@ -105,58 +125,28 @@ def _plans(store: Store) -> Iterator[tuple[str, Plan]]:
             yield name, plan
 
 
-def _top(
-    environment: Environment, suites: Sequence[SuiteView], methods: Sequence[MethodView]
-) -> Files:
+def _top(page: Page, suites: Sequence[SuiteView], methods: Sequence[MethodView]) -> Files:
     counts: Counter[str] = Counter()
     for suite in suites:
         counts.update(suite.coverage.counts)
-    finished = max((suite.finished for suite in suites if suite.finished), default=None)
-    warnings = dict(warning for suite in suites for warning in suite.warnings)
-    index = environment.get_template("index.html.j2")
-    yield "index.html", index.render(
-        root="", here="suites", kind="tables", suites=suites, methods=methods,
-        coverage=Coverage(counts), finished=finished, warnings=warnings,
+    yield "index.html", page(
+        "index", "", "suites", suites=suites, methods=methods, coverage=Coverage(counts),
+        finished=max((suite.finished for suite in suites if suite.finished), default=None),
+        warnings=dict(warning for suite in suites for warning in suite.warnings),
     )  # fmt: skip
     slugs = {method.name: method.slug for method in methods}
-    answers = matrix(suites)
-    examined = environment.get_template("cross_examination.html.j2")
-    yield (
-        "cross-examination.html",
-        examined.render(
-            root="",
-            here="cross-examination",
-            kind="tables",
-            matrix=answers,
-            pages=slugs,
-            references=answers.references,
-        ),
-    )
-    how = environment.get_template("how_to_read.html.j2")
-    yield (
-        "reading.html",
-        how.render(
-            root="", here="reading", kind="tables", tracks=explained(suites), statistics=STATISTICS
-        ),
-    )
-    everything = environment.get_template("all_methods.html.j2")
-    yield (
-        "methods/index.html",
-        everything.render(root="../", here="methods", kind="tables", methods=methods),
-    )
-    page = environment.get_template("method.html.j2")
+    text = page("cross_examination", "", "cross-examination", matrix=matrix(suites), pages=slugs)
+    yield "cross-examination.html", text
+    text = page("how_to_read", "", "reading", tracks=explained(suites), statistics=STATISTICS)
+    yield "reading.html", text
+    yield "methods/index.html", page("all_methods", "../", "methods", methods=methods)
     for method in methods:
-        text = page.render(root="../", here="methods", kind="tables", method=method)
-        yield f"methods/{method.slug}.html", text
+        yield f"methods/{method.slug}.html", page("method", "../", "methods", method=method)
 
 
-def _suite(environment: Environment, suite: Loaded, slugs: Mapping[str, str]) -> Files:
+def _suite(page: Page, suite: Loaded, slugs: Mapping[str, str]) -> Files:
     view = suite.view
-    page = environment.get_template("suite.html.j2")
-    yield (
-        f"{view.name}/index.html",
-        page.render(root="../", here="", kind="tables", suite=view, pages=slugs),
-    )
+    yield f"{view.name}/index.html", page("suite", "../", suite=view, pages=slugs)
     frame = long_form(suite.plan, suite.results)
     yield f"{view.name}/results.csv", to_csv(frame)
     yield f"{view.name}/results.json", to_json(frame)
@@ -175,27 +165,20 @@ def _suite(environment: Environment, suite: Loaded, slugs: Mapping[str, str]) ->
         yield f"{view.name}/{slug}.svg", standalone(svg)
 
 
-def _trials(environment: Environment, suite: Loaded, slugs: Mapping[str, str]) -> Files:
+def _trials(page: Page, suite: Loaded, slugs: Mapping[str, str]) -> Files:
     view = suite.view
     trials = trial_views(view, suite.results, suite.run_ids)
-    page = environment.get_template("trials.html.j2")
-    yield (
-        f"{view.name}/trials/index.html",
-        page.render(
-            root="../../", here="", kind="tables", suite=view, tracks=list(_by_track(view, trials))
-        ),
-    )
-    page = environment.get_template("trial.html.j2")
+    text = page("trials", "../../", suite=view, tracks=list(_by_track(view, trials)))
+    yield f"{view.name}/trials/index.html", text
     for trial in trials:
         if result := trial.result:
-            text = page.render(
+            text = page(
+                "trial",
+                "../../",
                 **facts(suite.plan, trial, result),
-                root="../../",
-                here="",
                 kind="every page",
                 page=slugs[trial.method.name],
                 group=view.group(trial.planned.task, trial.method),
-                warnings=warnings_of(trial.task),
             )
             yield f"{view.name}/trials/{trial.slug}.html", text
 
@@ -215,7 +198,7 @@ def _by_track(view: SuiteView, trials: Sequence[TrialView]) -> Iterator[Grouped]
             group = view.group(trial.planned.task, trial.method)
             rows.append((trial, "" if group in anchored else group))
             anchored.add(group)
-            ranking |= {metric.name: metric for metric in trial.ranking}
+            ranking |= {metric.name: metric for metric in trial.task_view.board.ranking}
         yield track.info, list(ranking.values()), rows
 
 

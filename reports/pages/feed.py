@@ -40,11 +40,13 @@ class _Day:
 
     @property
     def updated(self) -> datetime:
-        return max(_utc(result.finished) for result in self.results)
+        return max(wording.utc(result.finished) for result in self.results)
 
     @property
     def is_last(self) -> bool:
-        return self.suite.finished is not None and _utc(self.suite.finished).date() == self.day
+        return (
+            self.suite.finished is not None and wording.utc(self.suite.finished).date() == self.day
+        )
 
 
 def feed(suites: Suites, address: str = "") -> str:
@@ -71,18 +73,6 @@ def feed(suites: Suites, address: str = "") -> str:
     ET.indent(root, " ")
     text = ET.tostring(root, encoding="unicode")
     return f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n'
-
-
-def with_address(text: str, address: str) -> str:
-    """The same feed for a site whose address is known: absolute links, an identity of its own."""
-    ET.register_namespace("", ATOM)
-    root = ET.fromstring(text)  # noqa: S314 - our own text
-    for link in root.iter(f"{{{ATOM}}}link"):
-        link.set("href", address + link.get("href", ""))
-    identity = root.find(f"{{{ATOM}}}id")
-    if identity is not None:
-        identity.text = _identity("feed", address)
-    return f'<?xml version="1.0" encoding="utf-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
 
 
 def _entry(root: ET.Element, day: _Day, address: str) -> None:
@@ -114,7 +104,7 @@ def _words(day: _Day) -> str:
 def _days(view: SuiteView, results: Iterable[Result]) -> list[_Day]:
     by_day: dict[date, list[Result]] = {}
     for result in results:
-        by_day.setdefault(_utc(result.finished).date(), []).append(result)
+        by_day.setdefault(wording.utc(result.finished).date(), []).append(result)
     return [_Day(view, day, of_day) for day, of_day in by_day.items()]
 
 
@@ -130,11 +120,7 @@ def _identity(*parts: str) -> str:
 
 
 def _moment(time: datetime) -> str:
-    return _utc(time).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _utc(time: datetime) -> datetime:
-    return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+    return wording.utc(time).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def message(suite: SuiteView) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bench.reports import wording
 from bench.reports.boards.leaderboard import Row
-from bench.reports.pages.suite import SuiteView, TaskView, TrackView
+from bench.reports.pages.suite import SuiteView, TaskView
 from bench.result import MetricInfo, PlannedMethod, Scalar, TrackInfo
 
 KINDS = {"method": "method", "baseline": "baseline", "elsewhere": "not in this repository"}
@@ -22,8 +22,11 @@ class Appearance:
     suite: SuiteView
     task: TaskView
     row: Row
-    ranked: int
-    """Methods with a rank on this task."""
+
+    @property
+    def ranked(self) -> int:
+        """Methods with a rank on this task."""
+        return sum(row.place is not None for row in self.task.board.rows)
 
 
 @dataclass(frozen=True)
@@ -31,9 +34,12 @@ class TrackResults:
     """The method on all tasks of one track."""
 
     info: TrackInfo
-    ranking: Sequence[MetricInfo]
-    """The metrics that rank on any of the tasks."""
     appearances: Sequence[Appearance]
+
+    @property
+    def ranking(self) -> list[MetricInfo]:
+        """The metrics that rank on any of the tasks."""
+        return list({m.name: m for a in self.appearances for m in a.task.board.ranking}.values())
 
 
 @dataclass(frozen=True)
@@ -59,31 +65,33 @@ class MethodView:
     @property
     def appearances(self) -> int:
         """The number of boards on which it stands, counting each of its entries."""
-        return sum(len(track.appearances) for track in self.tracks)
+        return len(self._appearances)
 
     @property
     def suites(self) -> list[str]:
         """Names of the suites that run it."""
-        names = (a.suite.name for track in self.tracks for a in track.appearances)
-        return list(dict.fromkeys(names))
+        return list(dict.fromkeys(a.suite.name for a in self._appearances))
 
     @property
     def firsts(self) -> int:
         """The number of boards on which one of its entries has the first rank, shared or not."""
-        rows = (a.row for track in self.tracks for a in track.appearances)
-        return sum(row.place is not None and row.place.rank == 1 for row in rows)
+        places = (a.row.place for a in self._appearances)
+        return sum(place is not None and place.rank == 1 for place in places)
 
     @property
     def set_here(self) -> dict[str, list[Scalar]]:
         """The values of each parameter over its entries, in page order."""
         values_by_name: dict[str, list[Scalar]] = {}
-        for track in self.tracks:
-            for appearance in track.appearances:
-                for name, value in appearance.row.method.parameters.items():
-                    values = values_by_name.setdefault(name, [])
-                    if not any(value is old or value == old for old in values):
-                        values.append(value)
+        for appearance in self._appearances:
+            for name, value in appearance.row.method.parameters.items():
+                values = values_by_name.setdefault(name, [])
+                if value not in values:
+                    values.append(value)
         return values_by_name
+
+    @property
+    def _appearances(self) -> list[Appearance]:
+        return [appearance for track in self.tracks for appearance in track.appearances]
 
 
 def method_views(suites: Sequence[SuiteView]) -> list[MethodView]:
@@ -92,27 +100,21 @@ def method_views(suites: Sequence[SuiteView]) -> list[MethodView]:
     for suite in suites:
         for method in suite.plan.methods:
             planned.setdefault(method.name, []).append((suite, method))
-    names = sorted(planned)
-    slugs = wording.slugs(names)
-    appearances: dict[str, dict[str, list[tuple[TrackView, Appearance]]]] = {
-        name: {} for name in names
-    }
+    appearances: dict[str, dict[str, list[Appearance]]] = {name: {} for name in sorted(planned)}
     for suite in suites:
-        for track, appearance in _appearances(suite):
-            of_method = appearances[appearance.row.method.name]
-            of_method.setdefault(track.info.name, []).append((track, appearance))
-    return [
-        MethodView(name, slugs[name], _described(planned[name]), _by_track(appearances[name]))
-        for name in names
-    ]
-
-
-def _appearances(suite: SuiteView) -> Iterator[tuple[TrackView, Appearance]]:
-    for track in suite.tracks:
-        for task in track.tasks:
-            ranked = sum(row.place is not None for row in task.board.rows)
+        for task in suite.tasks:
             for row in task.board.rows:
-                yield track, Appearance(suite, task, row, ranked)
+                of_method = appearances[row.method.name]
+                of_track = of_method.setdefault(task.board.track.name, [])
+                of_track.append(Appearance(suite, task, row))
+    slugs = wording.slugs(list(appearances))
+    return [
+        MethodView(name, slugs[name], _described(planned[name]), [
+            TrackResults(of_track[0].task.board.track, of_track)
+            for _, of_track in sorted(of_method.items())
+        ])
+        for name, of_method in appearances.items()
+    ]  # fmt: skip
 
 
 def _described(planned: Sequence[tuple[SuiteView, PlannedMethod]]) -> PlannedMethod:
@@ -123,20 +125,3 @@ def _described(planned: Sequence[tuple[SuiteView, PlannedMethod]]) -> PlannedMet
         return method.revision, suite.finished or datetime.min.replace(tzinfo=UTC), suite.name
 
     return max(planned, key=order)[1]
-
-
-def _by_track(
-    appearances: Mapping[str, Sequence[tuple[TrackView, Appearance]]],
-) -> list[TrackResults]:
-    tracks = []
-    for name in sorted(appearances):
-        on_track = appearances[name]
-        ranking = {m.name: m for _, appearance in on_track for m in appearance.task.board.ranking}
-        tracks.append(
-            TrackResults(
-                on_track[0][0].info,
-                list(ranking.values()),
-                [appearance for _, appearance in on_track],
-            )
-        )
-    return tracks

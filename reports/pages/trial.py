@@ -12,15 +12,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from markupsafe import Markup
-
 from bench.errors import BenchError
 from bench.reports import wording
-from bench.reports.boards.leaderboard import ranking_metrics
 from bench.reports.boards.tables import status_of
 from bench.reports.charts.curves import curves_chart
 from bench.reports.charts.svg import draw
-from bench.reports.pages.suite import SuiteView, trial_slugs
+from bench.reports.pages.suite import SuiteView, TaskView, trial_slugs
 from bench.result import (
     MetricInfo,
     Plan,
@@ -43,15 +40,21 @@ class TrialView:
     planned: PlannedTrial
     slug: str
     """Name of its file, without ending."""
-    task: PlannedTask
-    task_slug: str
+    task_view: TaskView
     method: PlannedMethod
-    track: TrackInfo
-    ranking: Sequence[MetricInfo]
-    """The metrics that decide ranks on this task."""
     result: Result | None
     status: str
     run_id: str | None
+
+    @property
+    def task(self) -> PlannedTask:
+        """The task as planned."""
+        return self.task_view.board.task
+
+    @property
+    def track(self) -> TrackInfo:
+        """The track of the task."""
+        return self.task_view.board.track
 
     @property
     def title(self) -> str:
@@ -95,21 +98,15 @@ def trial_views(
         run_ids: of MLflow, by key.
     """
     plan = suite.plan
-    task_slugs = {task.board.task.name: task.slug for task in suite.tasks}
-    tasks = {task.name: task for task in plan.tasks}
-    tracks = {track.name: track for track in plan.tracks}
+    tasks = {task.board.task.name: task for task in suite.tasks}
     methods = {(method.track, method.label): method for method in plan.methods}
     slugs = trial_slugs(plan)
-    ranking = dict(_ranking(plan, results))
     return [
         TrialView(
             planned=trial,
             slug=slugs[trial.key],
-            task=(task := tasks[trial.task]),
-            task_slug=task_slugs[task.name],
-            method=methods[task.track, trial.method],
-            track=tracks[task.track],
-            ranking=ranking[task.name],
+            task_view=(task := tasks[trial.task]),
+            method=methods[task.board.track.name, trial.method],
             result=(result := results.get(trial.key)),
             status=status_of(result),
             run_id=run_ids.get(trial.key),
@@ -118,37 +115,22 @@ def trial_views(
     ]
 
 
-def _ranking(plan: Plan, results: Mapping[str, Result]) -> Iterator[tuple[str, list[MetricInfo]]]:
-    tracks = {track.name: track for track in plan.tracks}
-    reported: dict[str, set[str]] = {task.name: set() for task in plan.tasks}
-    for trial in plan.trials:
-        if result := results.get(trial.key):
-            reported[trial.task].update(result.metrics)
-    for task in plan.tasks:
-        yield task.name, ranking_metrics(tracks[task.track], reported[task.name])
-
-
 def facts(plan: Plan, view: TrialView, result: Result) -> dict[str, Any]:
     """The variables of the template of a trial's page."""
     undefined: dict[str, list[str]] = {}
     for metric, value, reason in view.measured:
         if value is None and reason:
             undefined.setdefault(reason, []).append(metric.title)
+    chart = curves_chart(result.curves, result.chosen, f"Curves of {view.title}")
     return {
         "plan": plan,
         "view": view,
         "result": result,
         "command": rerun_command(plan, view.method, view.planned.task, result),
         "undefined": undefined,
-        "curves": _curves(view, result),
+        "curves": draw(chart, "curves") if chart else None,
         "numbers": curves_link(result),
     }
-
-
-def _curves(view: TrialView, result: Result) -> Markup | None:
-    """The trial's curves as SVG, or None where there are none."""
-    chart = curves_chart(result.curves, result.chosen, f"Curves of {view.title}")
-    return draw(chart, "curves") if chart else None
 
 
 def curves_link(result: Result) -> str:

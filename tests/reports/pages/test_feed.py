@@ -20,7 +20,6 @@ from bench.reports.pages.feed import (
     RED,
     endpoint,
     feed,
-    with_address,
 )
 from bench.reports.pages.suite import SuiteView, suite_view
 from bench.result import Result, Status
@@ -109,7 +108,7 @@ def test_a_feed_without_results_is_still_one() -> None:
 
 def test_an_address_makes_all_links_absolute(made: Make) -> None:
     text = feed([made()])
-    moved = with_address(text, "https://example.org/bench/")
+    moved = feed([made()], "https://example.org/bench/")
     links = [link.get("href", "") for link in parsed(moved).iter(f"{ATOM}link")]
     assert links == [
         "https://example.org/bench/index.html",

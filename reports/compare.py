@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench.errors import UsageError, unknown
 from bench.reports import wording
-from bench.reports.boards.tables import COSTS, STATUS_WORDS
+from bench.reports.boards.tables import COSTS, STATUS_WORDS, results_of
 from bench.reports.pages.rendering import templates
 from bench.reports.statistics.paired import LEVEL, Paired, Seeds, holm, paired_by_seed
 from bench.reports.statistics.seeds import Summary, summarize
@@ -134,7 +134,10 @@ def compare(first: Side, second: Side, metrics: Sequence[str] = ()) -> Compariso
         for suite, track in dict.fromkeys(c[:2] for c in (*first.results, *second.results))
         if suite in suites
     }
-    _check(metrics, {name for known in infos.values() for name in known})
+    names = {name for known in infos.values() for name in known} | {EVERY}
+    for name in metrics:
+        if name not in names:
+            raise UsageError(f"--metrics: {unknown('metric', name, names)}")
     cells = [c for c in dict.fromkeys((*first.results, *second.results)) if c[0] in suites]
     changes = [
         change
@@ -168,12 +171,6 @@ def _infos(suite: str, track: str, first: Side, second: Side) -> dict[str, Metri
         for name in result.metrics
     }
     return known | COSTS | {name: info for name, info in own.items() if name not in known}
-
-
-def _check(metrics: Sequence[str], known: set[str]) -> None:
-    for name in metrics:
-        if name not in known | {EVERY}:
-            raise UsageError(f"--metrics: {unknown('metric', name, known | {EVERY})}")
 
 
 def _metric_names(
@@ -326,8 +323,7 @@ def side(text: str, root: Path, suites: Sequence[str] = ()) -> Side:
         if not store.suites():
             raise UsageError(f"{text}: no results here (no SUITE/plan.json).")
         planned = {s: p for s in _requested(store, suites) if (p := store.read_plan(s))}
-        keys = {s: [trial.key for trial in plan.trials] for s, plan in planned.items()}
-        planned_results = [r for s in planned for r in store.read_all(s, dict.fromkeys(keys[s]))]
+        planned_results = [r for s, p in planned.items() for r in results_of(store, s, p).values()]
         return Side(text, planned, _by_cell(planned_results, planned))
     store = Store(root)
     all_results = [r for s in _requested(store, suites) for r in _everything(store, s)]
@@ -365,18 +361,15 @@ def _commit(text: str, root: Path, results: Iterable[Result]) -> str:
 
 
 def _by_cell(results: Iterable[Result], plans: Mapping[str, Plan]) -> dict[Cell, dict[int, Result]]:
-    """By cell and seed; of two results of one trial the planned one, or else the last."""
+    """By cell, in the order of the plans, and seed.
+
+    Of two results of one trial the planned one is taken, or else the last.
+    """
     planned = {trial.key for plan in plans.values() for trial in plan.trials}
     cells: dict[Cell, dict[int, Result]] = {}
     for result in sorted(results, key=lambda r: (r.key in planned, r.finished, r.key)):
         cell = result.suite, result.track, result.task, result.method
         cells.setdefault(cell, {})[result.seed] = result
-    return _in_page_order(cells, plans)
-
-
-def _in_page_order(
-    cells: Mapping[Cell, dict[int, Result]], plans: Mapping[str, Plan]
-) -> dict[Cell, dict[int, Result]]:
     order = {
         (suite, trial.task, trial.method): place
         for suite, plan in plans.items()
@@ -406,14 +399,8 @@ def page(comparison: Comparison) -> str:
     changes = sorted(
         comparison.changes, key=lambda c: (c.cell[0], not c.verdict.matters, order.index(c.verdict))
     )
-    return (
-        templates()
-        .get_template("compare.html.j2")
-        .render(
-            kind="tables",
-            comparison=comparison,
-            suites=[(name, list(group)) for name, group in groupby(changes, lambda c: c.cell[0])],
-            badges=BADGES,
-            rule=RULE,
-        )
+    template = templates().get_template("compare.html.j2")
+    suites = [(name, list(group)) for name, group in groupby(changes, lambda c: c.cell[0])]
+    return template.render(
+        kind="tables", comparison=comparison, suites=suites, badges=BADGES, rule=RULE
     )

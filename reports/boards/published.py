@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -75,15 +75,8 @@ def agreement(published: PublishedFigure, measured: tuple[float, float]) -> Agre
     return Agreement.OUTSIDE
 
 
-_Key = tuple[str, frozenset[str], str]
-"""dataset/task, conditions, and the method's label."""
-
-
-@dataclass(frozen=True)
-class _Row:
-    metric: str
-    preference: tuple[bool, tuple[int, ...], str]
-    figure: PublishedFigure
+_Key = tuple[str, frozenset[str], str, str]
+"""dataset/task, conditions, the method's label, and the metric."""
 
 
 def lookup(task: PlannedTask, method: PlannedMethod, metric: str) -> PublishedFigure | None:
@@ -97,27 +90,20 @@ def lookup(task: PlannedTask, method: PlannedMethod, metric: str) -> PublishedFi
     a numbered table before a figure or the running text, the lowest number first, and within a
     table the first line.
     """
-    if task.published is None:
-        return None
-    conditions = conditions_of(task)
-    for label in _labels(method):
-        rows = _index().get((task.published, conditions, label), ())
-        matching = [row for row in rows if row.metric == metric]
-        if matching:
-            return min(matching, key=lambda row: row.preference).figure
-    return None
+    figures = (_figure(task, label, metric) for label in _labels(method))
+    return next(filter(None, figures), None)
 
 
 def comparison(task: PlannedTask, first: str, second: str, metric: str) -> PublishedFigure | None:
     """The figure of a test between two methods, by their labels in either order, or None."""
+    labels = f"{first} vs {second}", f"{second} vs {first}"
+    return next(filter(None, (_figure(task, label, metric) for label in labels)), None)
+
+
+def _figure(task: PlannedTask, label: str, metric: str) -> PublishedFigure | None:
     if task.published is None:
         return None
-    conditions = conditions_of(task)
-    for words in (f"{first} vs {second}", f"{second} vs {first}"):
-        for row in _index().get((task.published, conditions, words), ()):
-            if row.metric == metric:
-                return row.figure
-    return None
+    return _index().get((task.published, conditions_of(task), label, metric))
 
 
 def conditions_of(task: PlannedTask) -> frozenset[str]:
@@ -144,31 +130,28 @@ def source_words(paper: str, table: str, note: str = "") -> str:
 
 
 @cache
-def _index() -> dict[_Key, tuple[_Row, ...]]:
-    index: dict[_Key, tuple[_Row, ...]] = {}
-    for key, row in _rows():
-        index[key] = (*index.get(key, ()), row)
+def _index() -> Mapping[_Key, PublishedFigure]:
+    """The figures of the table; of several with one key, the first by `_preference`."""
+    with CSV.open(encoding="utf-8", newline="") as file:
+        lines = sorted(csv.DictReader(file), key=_preference)
+    index: dict[_Key, PublishedFigure] = {}
+    for line in lines:
+        scale = 1000.0 if line["metric"].endswith(_THOUSANDFOLD) else 1.0
+        figure = PublishedFigure(
+            value=float(line["value"]) / scale,
+            spread=float(line["spread"]) / scale if line["spread"] else None,
+            source=source_words(line["paper"], line["table"], line["condition"] or line["note"]),
+            of=line["method"],
+        )
+        conditions = frozenset(filter(None, line["condition"].split(";")))
+        metric = line["metric"].removesuffix(_THOUSANDFOLD)
+        task = f"{line['dataset']}/{line['task']}"
+        index.setdefault((task, conditions, line["method"], metric), figure)
     return index
 
 
-def _rows() -> Iterator[tuple[_Key, _Row]]:
-    with CSV.open(encoding="utf-8", newline="") as file:
-        for line in csv.DictReader(file):
-            scale = 1000.0 if line["metric"].endswith(_THOUSANDFOLD) else 1.0
-            setting = line["condition"] or line["note"]
-            figure = PublishedFigure(
-                value=float(line["value"]) / scale,
-                spread=float(line["spread"]) / scale if line["spread"] else None,
-                source=source_words(line["paper"], line["table"], setting),
-                of=line["method"],
-            )
-            metric = line["metric"].removesuffix(_THOUSANDFOLD)
-            row = _Row(metric, _preference(line["paper"], line["table"]), figure)
-            conditions = frozenset(filter(None, line["condition"].split(";")))
-            yield (f"{line['dataset']}/{line['task']}", conditions, line["method"]), row
-
-
-def _preference(paper: str, table: str) -> tuple[bool, tuple[int, ...], str]:
+def _preference(line: Mapping[str, str]) -> tuple[bool, tuple[int, ...], str]:
+    paper, table = line["paper"], line["table"]
     kind, _, number = table.rpartition(" ")
     order = tuple(int(part) for part in number.replace("-", ".").split("."))
     return (paper, table) in ABLATIONS, (1 if kind else 0, *order), paper

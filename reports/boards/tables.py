@@ -8,16 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.result import (
-    MetricInfo,
-    Plan,
-    PlannedTask,
-    PlannedTrial,
-    Result,
-    Status,
-    Store,
-    TrackInfo,
-)
+from bench.result import MetricInfo, Plan, Result, Status, Store, TrackInfo
 
 MISSING = "missing"
 """Status of a planned trial that has left no result yet."""
@@ -74,11 +65,26 @@ def long_form(plan: Plan, results: Mapping[str, Result]) -> pd.DataFrame:
     """
     tracks = {track.name: track for track in plan.tracks}
     tasks = {task.name: task for task in plan.tasks}
-    rows = [
-        row
-        for trial in plan.trials
-        for row in _rows(plan.suite, trial, tasks[trial.task], tracks, results.get(trial.key))
-    ]
+    rows = []
+    for trial in plan.trials:
+        task, result = tasks[trial.task], results.get(trial.key)
+        rows += [
+            {
+                "suite": plan.suite,
+                "track": task.track,
+                "task": trial.task,
+                "method": trial.method,
+                "seed": trial.seed,
+                "status": status_of(result),
+                "metric": metric,
+                "value": value,
+                "reason": reason,
+                "selection": task.training.get("selection"),
+                "official_data": task.official,
+                "key": trial.key,
+            }
+            for metric, value, reason in _cells(tracks.get(task.track), result)
+        ]
     frame = pd.DataFrame(rows, columns=COLUMNS)
     return frame.astype({"value": "Float64", "seed": "int64"})
 
@@ -99,54 +105,27 @@ def to_json(frame: pd.DataFrame) -> str:
     return f"[\n{body}\n]\n" if body else "[]\n"
 
 
-def _rows(
-    suite: str,
-    trial: PlannedTrial,
-    task: PlannedTask,
-    tracks: Mapping[str, TrackInfo],
-    result: Result | None,
-) -> Iterator[dict[str, Any]]:
-    for metric, value, reason in _cells(tracks.get(task.track), result):
-        yield {
-            "suite": suite,
-            "track": task.track,
-            "task": trial.task,
-            "method": trial.method,
-            "seed": trial.seed,
-            "status": status_of(result),
-            "metric": metric,
-            "value": value,
-            "reason": reason,
-            "selection": task.training.get("selection"),
-            "official_data": task.official,
-            "key": trial.key,
-        }
-
-
 def _cells(
     track: TrackInfo | None, result: Result | None
 ) -> Iterator[tuple[str, float | None, str | None]]:
-    for name in _metric_names(track, result):
-        value, reason = _value(name, result)
-        yield name, value, reason
-    for name in COSTS:
-        value = _cost(name, result)
-        yield name, value, None if value is not None else _absence(result) or "not measured"
-
-
-def _metric_names(track: TrackInfo | None, result: Result | None) -> list[str]:
-    """The track's metrics first, then those that only this result carries."""
+    """Name, value and reason of each metric: the track's, the result's own, then the costs."""
     names = [metric.name for metric in track.metrics] if track else []
     own = [*result.metrics, *result.undefined] if result else []
-    return [name for name in dict.fromkeys((*names, *own)) if name not in COSTS]
-
-
-def _value(name: str, result: Result | None) -> tuple[float | None, str | None]:
-    if result is None or result.status is not Status.OK:
-        return None, _absence(result)
-    if name in result.metrics:
-        return float(result.metrics[name]), None
-    return None, result.undefined.get(name, "not reported by this trial")
+    absence = _absence(result)
+    for name in (name for name in dict.fromkeys((*names, *own)) if name not in COSTS):
+        if result is None or absence:
+            yield name, None, absence
+        elif name in result.metrics:
+            yield name, float(result.metrics[name]), None
+        else:
+            yield name, None, result.undefined.get(name, "not reported by this trial")
+    for name in COSTS:
+        # A failed trial cost something too; a skipped one never ran.
+        cost = (
+            getattr(result.cost, name) if result and result.status is not Status.SKIPPED else None
+        )
+        value = None if cost is None else float(cost)
+        yield name, value, None if value is not None else absence or "not measured"
 
 
 def _absence(result: Result | None) -> str | None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from markupsafe import Markup
 
 from bench.reports import wording
 from bench.reports.boards.families import Family, distinguishing, families
-from bench.reports.boards.leaderboard import Board, Row, boards
+from bench.reports.boards.leaderboard import Board, boards
 from bench.reports.boards.tables import STATUS_WORDS, status_of
 from bench.reports.charts.figures import FigureView, figure_views
 from bench.reports.charts.scatter import scatter
@@ -168,11 +168,6 @@ class SuiteView:
                 tasks_by_warning.setdefault(warning, []).append(task.board.task.name)
         return tasks_by_warning
 
-    @property
-    def task_count(self) -> int:
-        """Tasks on the page."""
-        return len(self.tasks)
-
     def anchor(self, method: PlannedMethod) -> str:
         """The anchor of the method's description on the page."""
         return self.anchors[method.track, method.label]
@@ -231,8 +226,8 @@ def suite_view(
         anchors={key: f"method-{anchors[words]}" for key, words in names.items()},
         differences=distinguishing(plan.methods),
         environments=_environments(results.values()),
-        started=min((_instant(r.started) for r in results.values()), default=None),
-        finished=max((_instant(r.finished) for r in results.values()), default=None),
+        started=min((wording.utc(r.started) for r in results.values()), default=None),
+        finished=max((wording.utc(r.finished) for r in results.values()), default=None),
     )
 
 
@@ -241,7 +236,8 @@ def best_three(board: Board) -> str:
     ranked = [row for row in board.rows if row.place]
     count = wording.plural(len(board.rows), "method")
     if ranked:
-        best = ", ".join(f"{_place(row)} {row.method.label}" for row in ranked[:3])
+        best = ", ".join(f"{wording.rank(row.place)}. {row.method.label}"
+                         for row in ranked[:3] if row.place)  # fmt: skip
         return f"{count}. Best three: {best}"
     metric = board.deciding[0] if board.deciding else None
     measured = [row for row in board.rows if metric and row.cells[metric.name].summary]
@@ -249,10 +245,6 @@ def best_three(board: Board) -> str:
         return f"{count}, none with a result yet"
     best = ", ".join(f"{r.method.label} ({r.cells[metric.name].words})" for r in measured[:3])
     return f"{count}, none ranked. Best {metric.title}: {best}"
-
-
-def _place(row: Row) -> str:
-    return f"{wording.rank(row.place)}." if row.place else ""
 
 
 def warnings_of(task: PlannedTask) -> list[tuple[str, str]]:
@@ -364,7 +356,3 @@ def _environments(results: Iterable[Result]) -> list[tuple[Environment, int]]:
 
 def _letter(index: int) -> str:
     return chr(ord("a") + index) if index < 26 else str(index)
-
-
-def _instant(time: datetime) -> datetime:
-    return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -95,14 +95,6 @@ def paired_by_seed(first: Seeds, second: Seeds) -> Paired:
     return paired([first[seed] for seed in common], [second[seed] for seed in common])
 
 
-def paired_p_value(first: Seeds, second: Seeds) -> float | None:
-    """Two-sided p of the paired t-test over common seeds; None with fewer than two of them.
-
-    Without variance the limit is returned: 1 for no difference at all, 0 for a constant one.
-    """
-    return paired_by_seed(first, second).p_t
-
-
 def signed_rank_p_value(differences: Sequence[float]) -> float:
     """Two-sided p of Wilcoxon's signed-rank test (Wilcoxon, 1945), exact, ties included.
 

@@ -94,10 +94,15 @@ def versus(
     difference = float(b.mean() - a.mean())
     testable = min(len(a), len(b)) > 1 and spread is not None
     gaps = np.array([second[seed] - first[seed] for seed in both])
+    pooled = welch = paired = None
     with warnings.catch_warnings():
         # scipy warns where one method's slopes are all alike: a constant model's are.
         warnings.simplefilter("ignore", RuntimeWarning)
-        pooled, welch, paired = _tests(a, b, gaps, testable)
+        if testable:
+            pooled = _test(stats.ttest_ind(b, a, alternative="greater"))
+            welch = _test(stats.ttest_ind(b, a, equal_var=False, alternative="greater"))
+        if len(gaps) > 1 and gaps.std() > 0:
+            paired = _test(stats.ttest_1samp(gaps, 0.0, alternative="greater"))
     return Versus(
         pooled=pooled,
         welch=welch,
@@ -106,19 +111,6 @@ def versus(
         difference=difference,
         interval=_bootstrap(*groups) if groups else None,
     )
-
-
-def _tests(
-    a: Array, b: Array, gaps: Array, testable: bool
-) -> tuple[TTest | None, TTest | None, TTest | None]:
-    """Pooled, Welch's and paired."""
-    pooled = welch = paired = None
-    if testable:
-        pooled = _test(stats.ttest_ind(b, a, alternative="greater"))
-        welch = _test(stats.ttest_ind(b, a, equal_var=False, alternative="greater"))
-    if len(gaps) > 1 and gaps.std() > 0:
-        paired = _test(stats.ttest_1samp(gaps, 0.0, alternative="greater"))
-    return pooled, welch, paired
 
 
 def by_group(results: Sequence[Result]) -> Groups | None:

@@ -19,7 +19,6 @@ from bench.reports.statistics.paired import (
     holm,
     paired,
     paired_by_seed,
-    paired_p_value,
     signed_rank_p_value,
 )
 
@@ -102,7 +101,7 @@ def test_without_variance_t_does_not_exist_and_its_limit_stands_for_it(
 def test_fewer_than_two_pairs_are_not_tested() -> None:
     assert paired([], []) == Paired(0, None, None, None, None, None, None)
     assert paired([1.5], [1.0]) == Paired(1, 0.5, None, None, None, None, None)
-    assert paired_p_value({0: 1.0, 1: 2.0}, {2: 1.0, 3: 2.0}) is None
+    assert paired_by_seed({0: 1.0, 1: 2.0}, {2: 1.0, 3: 2.0}).p_t is None
 
 
 def test_lists_of_different_length_are_refused() -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
+from typing import Any
 
 from bench.errors import UsageError
 
@@ -36,12 +38,17 @@ def bound(host: str, port: int) -> socket.socket:
 
 
 @contextmanager
-def interrupted_by_sigterm() -> Iterator[None]:
-    """Treat SIGTERM (`kill`, `docker stop`) like Ctrl-C, so that no server keeps running."""
+def interrupted_by_sigterm(
+    handler: Callable[[int, FrameType | None], Any] = signal.default_int_handler,
+) -> Iterator[None]:
+    """Treat SIGTERM (`kill`, `docker stop`) like Ctrl-C, or as a handler of one's own does.
+
+    So no server keeps running, and a sweep ends in order.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = signal.signal(signal.SIGTERM, handler)
     try:
         yield
     finally:

@@ -341,6 +341,10 @@ class Store:
         path = self.path(suite, key)
         return self._load(path, Result) if path.exists() else None
 
+    def keys(self, suite: str) -> list[str]:
+        """Keys of all results of a suite, also of those that its plan no longer asks for."""
+        return sorted(path.stem for path in (self.root / suite / "trials").glob("[!.]*.json"))
+
     def read_all(self, suite: str, keys: Iterable[str]) -> Iterator[Result]:
         """The results that exist among `keys`, in their order."""
         for key in keys:

@@ -326,7 +326,7 @@ def side(text: str, root: Path, suites: Sequence[str] = ()) -> Side:
         planned_results = [r for s, p in planned.items() for r in results_of(store, s, p).values()]
         return Side(text, planned, _by_cell(planned_results, planned))
     store = Store(root)
-    all_results = [r for s in _requested(store, suites) for r in _everything(store, s)]
+    all_results = [r for s in _requested(store, suites) for r in store.read_all(s, store.keys(s))]
     sha = _commit(text, root, all_results)
     of_commit = [r for r in all_results if r.environment and r.environment.git_sha == sha]
     plans = {s: p for s in dict.fromkeys(r.suite for r in of_commit) if (p := store.read_plan(s))}
@@ -339,11 +339,6 @@ def _requested(store: Store, suites: Sequence[str]) -> list[str]:
         if name not in known:
             raise UsageError(f"{store.root}: {unknown('suite', name, known)}")
     return list(suites) or known
-
-
-def _everything(store: Store, suite: str) -> Iterable[Result]:
-    keys = sorted(path.stem for path in (store.root / suite / "trials").glob("[!.]*.json"))
-    return store.read_all(suite, keys)
 
 
 def _commit(text: str, root: Path, results: Iterable[Result]) -> str:

@@ -20,7 +20,7 @@ from bench.data.dataset import DataSet
 from bench.errors import UsageError
 from bench.method import Method, configurable
 from bench.plugins import UnfitError, classes, discover, lookup, unreported
-from bench.suites.files import descriptions, suite_names
+from bench.suites.source import descriptions, suite_names
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -14,11 +14,20 @@ from typer.exceptions import TyperException
 
 from bench import __version__
 from bench.cli.data import DATA, Data, data_app, out, print_rows
-from bench.cli.results import PAGES, RESULTS, Out, Site, register, split_names
+from bench.cli.results import (
+    PAGES,
+    RESULTS,
+    Out,
+    Site,
+    compare,
+    export,
+    merge,
+    publish,
+    split_names,
+)
 from bench.errors import BenchError, UsageError
 from bench.plugins import lookup, unreported
-from bench.suites.files import descriptions
-from bench.suites.source import read_value
+from bench.suites.source import descriptions, read_value
 
 app = typer.Typer(
     add_completion=False,
@@ -357,7 +366,8 @@ def _need_results(folder: Path) -> None:
         )
 
 
-register(app)
+for command in (export, compare, merge, publish):
+    app.command()(command)
 
 
 def main() -> None:

@@ -34,12 +34,6 @@ Names = Annotated[str, typer.Option(metavar="NAMES", help="Only these, separated
 COLOURS = {"better": "green", "worse": "red", "only in the first": "red", "changed": "yellow"}
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module to the `bench` command."""
-    for command in (export, compare, merge, publish):
-        app.command()(command)
-
-
 def export(
     suites: Suites = None,
     kind: Annotated[

@@ -27,7 +27,7 @@ from bench.seeds import seed_for
 from bench.suites.reader import Suite, find_suite, read_suite
 from bench.suites.tasks import TaskSpec
 from bench.tracks.poisoning.session import PoisoningSession
-from bench.tracks.poisoning.tagging import Asks, Queue
+from bench.tracks.poisoning.tagging import Asks
 from bench.tracks.registry import tracks
 
 
@@ -64,9 +64,10 @@ def label(request: LabelRequest, console: Console) -> None:
         afterwards = shlex.join(command_afterwards(request, task, method))
         token, names = secrets.token_urlsafe(), addresses(request.host, listener.getsockname()[1])
         queue = labelling.queue
+        most = sum(min(queue.most, len(cluster.rows)) for cluster in queue.clusters)
         listener.listen()  # early requests wait for the server and are not refused
         console.print(
-            f"{len(queue.clusters)} clusters, at most {_most(queue):,} inspections; "
+            f"{len(queue.clusters)} clusters, at most {most:,} inspections; "
             f"{labelling.step:,} are in {request.tags} already.",
             highlight=False, markup=False, soft_wrap=True,
         )  # fmt: skip
@@ -166,8 +167,3 @@ def command_afterwards(request: LabelRequest, task: TaskSpec, method: Method) ->
     words += ["--seeds", f"{request.seed}-{request.seed}"]
     words += ["--methods", make(method.name, changed).label]
     return words + [word for setting in request.settings for word in ("--set", setting)]
-
-
-def _most(queue: Queue) -> int:
-    """The largest number of inspections that a queue can take."""
-    return sum(min(queue.most, len(cluster.rows)) for cluster in queue.clusters)

@@ -57,12 +57,13 @@ class Guard:
 
     def _check(self, request: Request) -> Response | None:
         """A refusal, a redirect that sets the cookie, or None to pass the request on."""
-        if reason := self._foreign(request):
-            return _refusal(reason)
-        token = request.query_params.get("token")
+        reason, token = self._foreign(request), request.query_params.get("token")
         in_address = token is not None and request.method in READING
-        if not self._is_token(token if in_address else request.cookies.get(self.cookie)):
-            return _refusal("Wrong token. Open the address that bench label printed.")
+        sent = token if in_address else request.cookies.get(self.cookie)
+        if not reason and (sent is None or not compare_digest(sent.encode(), self.token.encode())):
+            reason = "Wrong token. Open the address that bench label printed."
+        if reason:
+            return PlainTextResponse(f"{reason}\n", status_code=403)
         if not in_address:
             return None
         redirect = RedirectResponse("/", status_code=303)  # removes the token from the address bar
@@ -79,10 +80,3 @@ class Guard:
         if origin not in (None, f"http://{host}"):
             return "Requests from other pages are refused."
         return ""
-
-    def _is_token(self, text: str | None) -> bool:
-        return text is not None and compare_digest(text.encode(), self.token.encode())
-
-
-def _refusal(reason: str) -> Response:
-    return PlainTextResponse(reason + "\n", status_code=403)

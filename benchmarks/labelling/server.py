@@ -1,19 +1,21 @@
-"""The web server of the page: a few addresses, all of them behind the guard."""
+"""The page and its web server: a few addresses, all of them behind the guard."""
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Awaitable, Callable, Collection
+import string
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from urllib.parse import parse_qs
 
 import uvicorn
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.types import ASGIApp
 
 from bench.labelling.guard import Guard
-from bench.labelling.page import Page, typed_class
 from bench.labelling.session import Labelling
 from bench.labelling.showing import SampleView
 from bench.listening import EVERYWHERE, interrupted_by_sigterm
@@ -21,6 +23,36 @@ from bench.tracks.poisoning.human import UNSURE
 
 LARGEST_FORM = 4096  # bytes; the page's own forms have less than a hundred
 STATIC = {"style.css": "text/css", "label.js": "text/javascript", "icon.svg": "image/svg+xml"}
+
+
+RESERVED = "up"  # keys of "unsure" and "play"
+KEYS = "1234567890" + "".join(key for key in string.ascii_lowercase if key not in RESERVED)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A button: its label, the value that it sends, and its key, or "" if no key is left."""
+
+    name: str
+    value: str
+    key: str
+
+
+def choices(classes: Sequence[str]) -> tuple[Choice, ...]:
+    """A button for each class. Classes named by one letter or digit have it as their key."""
+    keys = [name.lower() for name in classes]
+    if not (set(keys) <= set(KEYS) and len(set(keys)) == len(keys)):
+        keys = [*KEYS[: len(classes)], *[""] * (len(classes) - len(KEYS))]
+    return tuple(
+        Choice(name, str(value), key)
+        for value, (name, key) in enumerate(zip(classes, keys, strict=True))
+    )
+
+
+def typed_class(text: str, classes: Sequence[str]) -> str | None:
+    """The class that was typed, in any case, or "unsure"; None if there is no such class."""
+    known = {name.casefold(): name for name in (UNSURE, *classes)}
+    return text if text in classes else known.get(text.strip().casefold())
 
 
 class Endpoints:
@@ -38,12 +70,20 @@ class Endpoints:
     def __init__(
         self, labelling: Labelling, show: Callable[[int], SampleView], afterwards: str
     ) -> None:
-        self.labelling, self.show = labelling, show
-        self.html = Page(labelling, afterwards).html
+        self.labelling, self.show, self.afterwards = labelling, show, afterwards
+        self.choices = choices(labelling.queue.classes)
+        environment = Environment(
+            loader=PackageLoader("bench.labelling"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self.template = environment.get_template("page.html.j2")
 
     async def page(self) -> Response:
         """The page with the next sample."""
-        return HTMLResponse(self.html(self._current()))
+        return self._page()
 
     async def picture(self, step: int) -> Response:
         """The picture of the sample that is shown after `step` answers."""
@@ -58,7 +98,7 @@ class Endpoints:
         form = await _form(request)
         answer = _answer(form, self.labelling.queue.classes)
         if answer is None:
-            return self._fault(f'There is no class "{form.get("name", "")}".', 422)
+            return self._page(f'There is no class "{form.get("name", "")}".', 422)
         return self._changed(lambda: self.labelling.answer(_step(form), answer))
 
     async def undo(self, request: Request) -> Response:
@@ -71,11 +111,27 @@ class Endpoints:
             change()
         except OSError as error:
             path = self.labelling.path
-            return self._fault(f"Not saved: {path} cannot be written ({error.strerror}).", 500)
+            return self._page(f"Not saved: {path} cannot be written ({error.strerror}).", 500)
         return RedirectResponse("/", status_code=303)
 
-    def _fault(self, message: str, status: int) -> Response:
-        return HTMLResponse(self.html(self._current(), message), status)
+    def _page(self, fault: str = "", status: int = 200) -> Response:
+        """The page with the next sample, and why the last answer was not accepted."""
+        labelling = self.labelling
+        html = self.template.render(
+            queue=labelling.queue,
+            sample=labelling.next_sample,
+            inspections=labelling.inspections,
+            step=labelling.step,
+            last=next(reversed(labelling.tags.values()), ""),
+            view=self._current(),
+            fault=fault,
+            choices=self.choices,
+            typed=not self.choices[-1].key,
+            unsure=UNSURE,
+            file=str(labelling.path),
+            afterwards=self.afterwards,
+        )
+        return HTMLResponse(html, status)
 
     def _current(self) -> SampleView | None:
         sample = self.labelling.next_sample

@@ -127,8 +127,8 @@ def _read(root: Path, suite: str) -> SourceFolder | None:
     plan = store.read_plan(suite)
     if plan is None:
         return None
-    keys = sorted(path.stem for path in (root / suite / "trials").glob("[!.]*.json"))
-    return SourceFolder(root, plan, {result.key: result for result in store.read_all(suite, keys)})
+    results = {result.key: result for result in store.read_all(suite, store.keys(suite))}
+    return SourceFolder(root, plan, results)
 
 
 def _merged(sources: Sequence[SourceFolder], prefer: str | None, into: Path) -> Merged:
@@ -140,10 +140,8 @@ def _merged(sources: Sequence[SourceFolder], prefer: str | None, into: Path) -> 
         copies = [(s.root, s.results[key]) for s in sources if key in s.results]
         merged.results[key] = _choose(copies, prefer, merged)
     conflicts = plan_conflicts(plans, merged.results)
-    if prefer:
-        merged.settled += len(conflicts)
-    else:
-        merged.conflicts += conflicts
+    merged.settled += len(conflicts) if prefer else 0
+    merged.conflicts += [] if prefer else conflicts
     merged.plan = merged_plan(plans, merged.results)
     store = Store(into)
     merged.added = sum(store.read(merged.plan.suite, k) != r for k, r in merged.results.items())
@@ -212,8 +210,8 @@ def _write(merged: Mapping[str, Merged], into: Path) -> None:
         with exclusive(into / ".lock", into, f"another bench run is using {into}. Wait for it."):
             store = Store(into)
             for suite, parts in merged.items():
-                for key, result in parts.results.items():
-                    if store.read(suite, key) != result:
+                for result in parts.results.values():
+                    if store.read(suite, result.key) != result:
                         store.write(result)
                 if store.read_plan(suite) != parts.plan:
                     store.write_plan(parts.plan)
@@ -299,7 +297,7 @@ def merged_plan(plans: Sequence[Plan], finished: Collection[str]) -> Plan:
 
 
 def sweep_of(suite: str, tasks: Sequence[PlannedTask]) -> str:
-    """The identity that the runner gives a sweep of these tasks (see `Plan.sweep`)."""
+    """The identity of a sweep of these tasks (see `Plan.sweep`)."""
     settings = [{"name": t.name, "hash": t.data_hash, "training": t.training} for t in tasks]
     return digest({"suite": suite, "tasks": settings})
 

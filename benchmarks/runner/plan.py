@@ -12,7 +12,6 @@ from bench.data.dataset import Library, data_set, prepared_name
 from bench.data.prepared import Meta
 from bench.errors import BenchError, UsageError, unknown
 from bench.learning.loop import REVISION as LOOP_REVISION
-from bench.learning.settings import Training
 from bench.method import Method, about, field_docs, make, methods, summary_of
 from bench.models import classifiers
 from bench.models.pretrained import WeightsFolder
@@ -27,12 +26,15 @@ from bench.result import (
     Store,
     digest,
 )
+from bench.runner.merge import sweep_of
 from bench.suites.reader import Suite
 from bench.suites.source import read_value
 from bench.suites.tasks import TaskSpec
 from bench.tracks.registry import tracks
 
 SCALARS = (str, bool, int, float)
+KINDS = {"bench.methods": "method", "bench.baselines": "baseline"}
+"""What the pages call a method, by the package of its file."""
 
 
 @dataclass(frozen=True)
@@ -183,16 +185,21 @@ def spec(
         weights: where published weights are looked for; the content of those used enters the key.
     """
     data_hash = meta.hash if meta else ""
+    own, judged = method.files(weights), tracks()[task.track].files(weights)
+    for path in own:
+        if not path.is_file():
+            raise UsageError(f"{method.label}: {path}: no such file.")
     key = digest(
         {
             "track_revision": tracks()[task.track].revision,
             **scope(task, seed, data_hash, weights),
             **task.track_options.judge_key(),
-            **_judged_by(task, weights),
+            # Files that the track's judge reads: whoever fetches weights later gets new numbers.
+            **({"judge": [_sha256(path) for path in judged]} if judged else {}),
             "method": method.name,
             "parameters": method.parameters,
             "revision": method.revision,
-            **_contents(method, weights),
+            **({"files": [_sha256(path) for path in own]} if own else {}),
         }
     )
     return TrialSpec(suite, key, task, method, seed, data_hash)
@@ -200,6 +207,11 @@ def spec(
 
 def scope(task: TaskSpec, seed: int, data_hash: str, weights: WeightsFolder) -> dict[str, object]:
     """Everything but the method that decides a trained model: also the key of shared work."""
+    file = classifiers.weights_of(task.training.weights, task.training.backbone, weights)
+    attack = task.attack
+    names = attack and {
+        "name": attack.name, "parameters": attack.parameters, "revision": attack.revision,
+    }  # fmt: skip
     return {
         "loop": LOOP_REVISION,
         "track": task.track,  # epochs are selected by the track's own scores
@@ -208,9 +220,10 @@ def scope(task: TaskSpec, seed: int, data_hash: str, weights: WeightsFolder) -> 
         "task": task.task,
         "options": {**task.track_options.model_key(), **task.options.model_dump()},
         "training": task.training.model_dump(exclude={"weights"}),
-        "weights": _digest_of(task.training, weights),
+        # What decides numbers is the content of a file of weights, not its name.
+        "weights": _sha256(file) if file else "",
         "seed": seed,
-    } | _attack(task)
+    } | ({"attack": names} if names else {})
 
 
 def _kept(
@@ -257,13 +270,12 @@ def _plan(
     places = {task.name: i for i, task in enumerate(tasks)}
     trials = sorted(specs, key=lambda s: (places[s.task.name], order[s.method.label], s.seed))
     planned = [_planned_task(task, metas[_prepared(task)]) for task in tasks]
-    settings = [{"name": t.name, "hash": t.data_hash, "training": t.training} for t in planned]
     pictured = any(figure.kind == "pictures" for figure in suite.figures)
     return Plan(
         suite=suite.name,
         title=suite.title,
         description=suite.description,
-        sweep=digest({"suite": suite.name, "tasks": settings}),
+        sweep=sweep_of(suite.name, planned),
         command=command,
         tracks=[
             tracks()[name].info_on([task for task in planned if task.track == name], weights)
@@ -285,6 +297,7 @@ def _planned_task(task: TaskSpec, meta: Meta | None) -> PlannedTask:
     values: Mapping[str, list[str]] = meta.attributes if meta else {}
     bias = definition.group or definition.bias or ""
     planted = list(task.track_options.planted)
+    known = task.attack.published_as if task.attack else None
     return PlannedTask(
         name=task.name,
         track=task.track,
@@ -306,14 +319,9 @@ def _planned_task(task: TaskSpec, meta: Meta | None) -> PlannedTask:
             **(task.attack.parameters if task.attack else {}),
         },
         conditions=task.conditions,
-        published=_published(task) or definition.published,
+        published=f"{task.data}/{known}" if known else definition.published,
         covariate=definition.covariate,
     )
-
-
-def _published(task: TaskSpec) -> str | None:
-    known = task.attack.published_as if task.attack else None
-    return f"{task.data}/{known}" if known else None
 
 
 def _planned_method(method: Method, track: str, pictured: bool) -> PlannedMethod:
@@ -329,57 +337,20 @@ def _planned_method(method: Method, track: str, pictured: bool) -> PlannedMethod
         parameters=method.parameters,
         revision=method.revision,
         caveat=method.caveat,
-        hyperparameters=_hyperparameters(type(method)),
+        hyperparameters=[
+            Hyperparameter(
+                name=name,
+                kind=kind,
+                default=value if value is None or isinstance(value, SCALARS) else str(value),
+                text=text,
+            )
+            for name, (kind, value, text) in field_docs(type(method)).items()
+        ],
         home=method.track,
-        kind=_kind(type(method)),
+        kind=KINDS.get(type(method).__module__.rpartition(".")[0], "elsewhere"),
         picture=base64.b64encode(picture.png).decode() if picture else None,
         caption=picture.caption if picture else None,
     )
-
-
-def _kind(method: type[Method]) -> str:
-    package = method.__module__.rpartition(".")[0]
-    return {"bench.methods": "method", "bench.baselines": "baseline"}.get(package, "elsewhere")
-
-
-def _hyperparameters(method: type[Method]) -> list[Hyperparameter]:
-    return [
-        Hyperparameter(
-            name=name,
-            kind=kind,
-            default=default if default is None or isinstance(default, SCALARS) else str(default),
-            text=text,
-        )
-        for name, (kind, default, text) in field_docs(method).items()
-    ]
-
-
-def _attack(task: TaskSpec) -> dict[str, object]:
-    attack = task.attack
-    if attack is None:
-        return {}
-    told = {"name": attack.name, "parameters": attack.parameters, "revision": attack.revision}
-    return {"attack": told}
-
-
-def _contents(method: Method, weights: WeightsFolder) -> dict[str, object]:
-    files = method.files(weights)
-    missing = [str(path) for path in files if not path.is_file()]
-    if missing:
-        raise UsageError(f"{method.label}: {missing[0]}: no such file.")
-    return {"files": [_sha256(path) for path in files]} if files else {}
-
-
-def _judged_by(task: TaskSpec, weights: WeightsFolder) -> dict[str, object]:
-    """Files that the track's judge reads: whoever fetches weights later gets new numbers."""
-    files = tracks()[task.track].files(weights)
-    return {"judge": [_sha256(path) for path in files]} if files else {}
-
-
-def _digest_of(training: Training, weights: WeightsFolder) -> str:
-    """What decides numbers is the content of a file of weights, not its name."""
-    path = classifiers.weights_of(training.weights, training.backbone, weights)
-    return _sha256(path) if path else ""
 
 
 def _sha256(path: Path) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +15,7 @@ from rich.text import Text
 
 from bench.data.dataset import Library, prepared_name
 from bench.errors import UsageError
+from bench.listening import interrupted_by_sigterm
 from bench.result import Plan, Result, Status, Store
 from bench.runner import engine as local
 from bench.runner import plan as planning
@@ -72,7 +71,7 @@ def run(request: SweepRequest, console: Console) -> int:
         show_plan(planning.sweep(selected, library, store, request.command), store, console)
         return 0
     busy = f"another bench run is using {request.out}. Wait for it, or choose another --out."
-    with exclusive(request.out / ".lock", request.out, busy), _ended_by_sigterm():
+    with exclusive(request.out / ".lock", request.out, busy), interrupted_by_sigterm(_terminate):
         try:
             prepare(selected, library, console)
             sweep = planning.sweep(selected, library, store, request.command)
@@ -243,13 +242,5 @@ class Terminated(BaseException):
     """SIGTERM arrived, from `docker stop` or a scheduler; handlers of `Exception` let it pass."""
 
 
-@contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    def end(number: int, frame: FrameType | None) -> None:
-        raise Terminated
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise Terminated

@@ -19,8 +19,7 @@ from bench.learning.settings import Training
 from bench.method import Method, make, methods
 from bench.plugins import lookup
 from bench.result import FigureInfo, Scalar
-from bench.suites.files import suite_names
-from bench.suites.source import SuiteSource, asked, first_error
+from bench.suites.source import SuiteSource, asked, first_error, suite_names
 from bench.suites.tasks import TaskEntry, TaskSpec, combinations, task_specs
 from bench.tracks.registry import tracks
 
@@ -92,7 +91,9 @@ def read_suite(path: Path, settings: Mapping[str, Mapping[str, Any]] | None = No
         for number, entry in enumerate(file.tasks)
         for spec in task_specs(source, number, entry, file.training, forced)
     )
-    tasks = _one_twin_each(tasks)
+    # Two attacks on one data set share their clean twin.
+    twins = dict.fromkeys(task for task in tasks if isinstance(task.attack, Clean))
+    tasks = (*(task for task in tasks if not isinstance(task.attack, Clean)), *twins)
     entries = [
         entry for number in range(len(file.methods)) for entry in _methods(source, file, number)
     ]
@@ -101,7 +102,14 @@ def read_suite(path: Path, settings: Mapping[str, Mapping[str, Any]] | None = No
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise source.error([f"{kind}s"], f'{kind} "{twice[0]}" is listed twice.')
-    made = dict.fromkeys(_apply(entries, overrides))  # an override can make two of them one
+    present = {name for name, _ in entries}
+    for name in overrides:
+        if name not in present:
+            raise UsageError(f"--set: {unknown('method of this suite', name, present)}")
+    # An override can make two methods one.
+    made = dict.fromkeys(
+        make(name, {**fields, **overrides.get(name, {})}) for name, fields in entries
+    )
     seeds = tuple(range(file.seeds)) if isinstance(file.seeds, int) else tuple(file.seeds)
     if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
         raise source.error(["seeds"], "give at least one seed, none twice, none negative.")
@@ -155,13 +163,6 @@ def _check_figures(
                     raise source.error([*place, field], unknown(field[:-1], name, present))
 
 
-def _one_twin_each(tasks: Sequence[TaskSpec]) -> tuple[TaskSpec, ...]:
-    """Two attacks on one data set share their clean twin."""
-    twins = dict.fromkeys(task for task in tasks if isinstance(task.attack, Clean))
-    kept = [task for task in tasks if not isinstance(task.attack, Clean)]
-    return (*kept, *twins)
-
-
 def _check_training(forced: Mapping[str, Any]) -> None:
     try:
         Training.model_validate(forced)
@@ -199,13 +200,3 @@ def _methods(
             except BenchError as error:
                 raise source.error(where, str(error)) from error
         yield name, {**fields, **values}
-
-
-def _apply(
-    entries: list[tuple[str, dict[str, Any]]], overrides: Mapping[str, Mapping[str, Any]]
-) -> list[Method]:
-    present = {name for name, _ in entries}
-    for name in overrides:
-        if name not in present:
-            raise UsageError(f"--set: {unknown('method of this suite', name, present)}")
-    return [make(name, {**fields, **overrides.get(name, {})}) for name, fields in entries]

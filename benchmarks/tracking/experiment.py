@@ -9,7 +9,6 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,14 +31,6 @@ PAGE = 250  # runs a page: few enough to arrive within the time limit of `tracke
 
 Shown = Mapping[tuple[str, str], str]
 """Kind and key of a view -> id of the run that shows it."""
-
-
-@dataclass(frozen=True)
-class Put:
-    """The number of runs that were written, and the run that shows each view."""
-
-    written: int
-    shown: Shown
 
 
 class Experiment:
@@ -123,8 +114,12 @@ class Experiment:
             if run.data.tags.get(name, "") != value:
                 self.client.set_tag(run.info.run_id, name, value)
 
-    def put(self, views: Iterable[RunView], sweep: Run, runs: Iterable[Run]) -> Put:
-        """Make the experiment show `views`, given its existing runs of them."""
+    def put(self, views: Iterable[RunView], sweep: Run, runs: Iterable[Run]) -> tuple[int, Shown]:
+        """Make the experiment show `views`, given its existing runs of them.
+
+        Returns:
+            The number of runs that were written, and the run that shows each view.
+        """
         existing: dict[tuple[str, str], list[Run]] = defaultdict(list)
         for run in runs:
             existing[_kind_and_key(run)].append(run)
@@ -145,10 +140,15 @@ class Experiment:
             for run in old:
                 if run.info.run_id != keep:
                     self.client.delete_run(run.info.run_id)
-        return Put(written, shown)
+        return written, shown
 
     def _write(self, view: RunView, parent: str) -> str:
-        from mlflow.entities import Param  # noqa: PLC0415 - costs seconds
+        from mlflow.entities import (  # noqa: PLC0415 - costs seconds
+            Dataset,
+            DatasetInput,
+            InputTag,
+            Param,
+        )
 
         tags = {name: value[:LONGEST_TAG] for name, value in view.tags.items()}
         tags |= {"bench.kind": view.kind, f"bench.{view.kind}_key": view.key}
@@ -160,7 +160,8 @@ class Experiment:
         for metrics in _chunks(_points(view), 1000):
             self.client.log_batch(run_id, metrics=metrics)
         if view.data:
-            self._log_data(run_id, view.data)
+            context = InputTag("mlflow.data.context", "training")
+            self.client.log_inputs(run_id, [DatasetInput(Dataset(**view.data), [context])])
         if view.text:
             with tempfile.TemporaryDirectory() as folder:
                 (Path(folder) / "result.json").write_text(view.text, encoding="utf-8")
@@ -168,12 +169,6 @@ class Experiment:
         # This comes last: a run that is still "running" was interrupted and is written again.
         self.client.set_terminated(run_id, view.status, _milliseconds(view.finished))
         return run_id
-
-    def _log_data(self, run_id: str, data: Mapping[str, str]) -> None:
-        from mlflow.entities import Dataset, DatasetInput, InputTag  # noqa: PLC0415
-
-        context = InputTag("mlflow.data.context", "training")
-        self.client.log_inputs(run_id, [DatasetInput(Dataset(**data), [context])])
 
     def keep(self, run: Run, folder: Path) -> None:
         """Store the files of a folder as artifacts of a run."""

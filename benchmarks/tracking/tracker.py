@@ -73,19 +73,9 @@ class Tracker:
         with self._experiment(plan.suite) as experiment:
             sweep = experiment.sweep(plan, result.started)
             runs = experiment.runs(f"tags.`bench.trial_key` = '{view.key}'")
-            if experiment.put([view], sweep, runs).written and sweep.info.status != "RUNNING":
+            written, _ = experiment.put([view], sweep, runs)
+            if written and sweep.info.status != "RUNNING":
                 experiment.client.update_run(sweep.info.run_id, status="RUNNING")
-
-    def summarise(self, plan: Plan, results: Iterable[Result]) -> None:
-        """Write or refresh the mean, spread and count of each (task, method) in `results`."""
-        results = list(results)
-        views = summary_views(plan, results)
-        if not views:
-            return
-        with self._experiment(plan.suite) as experiment:
-            sweep = experiment.sweep(plan, min(result.started for result in results))
-            kind = f"tags.`bench.kind` = 'summary' and tags.`bench.sweep` = '{plan.sweep}'"
-            experiment.put(views, sweep, experiment.runs(kind))
 
     def log_all(self, plan: Plan, results: Iterable[Result]) -> None:
         """Log what is missing or out of date, refresh the summaries and close the sweep."""
@@ -97,7 +87,7 @@ class Tracker:
         with self._experiment(plan.suite) as experiment:
             sweep = experiment.sweep(plan, min(result.started for result in by_key.values()))
             runs = experiment.runs("")
-            shown = experiment.put(views, sweep, runs).shown
+            _, shown = experiment.put(views, sweep, runs)
             experiment.retire(plan, shown, runs)
             experiment.close(sweep, plan, by_key)
             self._remember(plan.suite, experiment.id, shown)

@@ -135,11 +135,3 @@ def _absence(result: Result | None) -> str | None:
     if result.status is Status.OK:
         return None
     return f"{result.status.value}: {result.reason or 'no reason given'}"
-
-
-def _cost(name: str, result: Result | None) -> float | None:
-    """What a trial cost; a failed one cost something too, a skipped one never ran."""
-    if result is None or result.status is Status.SKIPPED:
-        return None
-    value = getattr(result.cost, name)
-    return None if value is None else float(value)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.labelling.page import KEYS, choices, typed_class
+from bench.labelling.server import KEYS, choices, typed_class
 from bench.labelling.showing import pairs, sample_view, spectrogram, text, wav
 from tests.labelling.label_examples import SPECTRUM, make_samples
 

@@ -46,10 +46,8 @@ def twice(tracker: Tracker) -> Plan:
     results = make_results(plan)
     for result in results:
         tracker.log(plan, result)
-    tracker.summarise(plan, results)
     tracker.log_all(plan, results)
     tracker.log(plan, results[0])
-    tracker.summarise(plan, results)
     tracker.log_all(plan, results)
     return plan
 
@@ -266,7 +264,6 @@ def test_more_curve_points_and_parameters_than_a_batch_holds(tracker: Tracker) -
 def test_nothing_to_log_touches_nothing(tmp_path: Path) -> None:
     tracker = Tracker("", tmp_path)
     tracker.log_all(make_plan("empty"), [])
-    tracker.summarise(make_plan("empty"), [])
     assert list(tmp_path.iterdir()) == []
 
 

@@ -15,6 +15,10 @@ TORCH_INDEX_URL ?=
 # other, for some of them compare speeds.
 WORKERS ?= $(shell getconf _NPROCESSORS_ONLN)
 
+# Tests run in random order. The command that make prints names the seed of it: make test SEED=1234
+# runs them in the same order again, if WORKERS is the same too.
+SEED := $(or $(SEED),$(shell date +%s))
+
 # Every table and figure of a paper in its small form: make demo-all PAPER=labor for LABOR's. Raw
 # files are downloaded where that is possible, or read from BENCH_MIRROR.
 PAPER ?= bade
@@ -46,10 +50,10 @@ demo-all: $(INSTALLED)
 	@echo "All suites:  file://$(CURDIR)/site/index.html"
 
 test: $(INSTALLED) lint
-	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist loadfile
+	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist loadfile --randomly-seed $(SEED)
 
 test-all: $(INSTALLED) lint
-	$(BIN)/python -m pytest -m "slow or not slow" --timeout 3600
+	$(BIN)/python -m pytest -m "slow or not slow" --timeout 3600 --randomly-seed $(SEED)
 
 container-test: $(INSTALLED)
 	$(BIN)/python -m pytest tests/test_container.py -m "slow or not slow" --timeout 3600

@@ -48,11 +48,6 @@ class Loaded:
     results: Mapping[str, Result]
     run_ids: Mapping[str, str]
 
-    @property
-    def plan(self) -> Plan:
-        """Its sweep."""
-        return self.view.plan
-
 
 def build(
     store_root: Path, site: Path, interval: seeds.Interval = "t", address: str = ""
@@ -147,11 +142,11 @@ def _top(page: Page, suites: Sequence[SuiteView], methods: Sequence[MethodView])
 def _suite(page: Page, suite: Loaded, slugs: Mapping[str, str]) -> Files:
     view = suite.view
     yield f"{view.name}/index.html", page("suite", "../", suite=view, pages=slugs)
-    frame = long_form(suite.plan, suite.results)
+    frame = long_form(suite.view.plan, suite.results)
     yield f"{view.name}/results.csv", to_csv(frame)
     yield f"{view.name}/results.json", to_json(frame)
     boards = [task.board for task in view.tasks]
-    yield f"{view.name}/results.tex", tables([(suite.plan, boards)])
+    yield f"{view.name}/results.tex", tables([(suite.view.plan, boards)])
     yield f"{view.name}/badge.json", endpoint(view)
     for figure in view.figures:
         yield f"{view.name}/{figure.slug}.csv", figure.csv
@@ -175,7 +170,7 @@ def _trials(page: Page, suite: Loaded, slugs: Mapping[str, str]) -> Files:
             text = page(
                 "trial",
                 "../../",
-                **facts(suite.plan, trial, result),
+                **facts(suite.view.plan, trial, result),
                 kind="every page",
                 page=slugs[trial.method.name],
                 group=view.group(trial.planned.task, trial.method),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
@@ -79,7 +80,7 @@ def run(request: SweepRequest, console: Console) -> int:
             for result in sweep.taken:
                 store.write(result)
             console.print(_counts(sweep))
-            log = _Log(request, sweep.plan, console)
+            log = _Log(request, console)
             results = _run_trials(request, sweep, device, console, log)
             _conclude(request, sweep.plan, store, console, log)
         except KeyboardInterrupt:
@@ -178,7 +179,7 @@ def _run_trials(
         ):
             results.append(result)
             progress.finished(result)
-            log.one(result)
+            log(partial(Tracker.log, plan=sweep.plan, result=result))
     total = sum(result.cost.seconds for result in results)
     console.print(f"{counted(len(results), 'trial')}, {duration(total)} of work.", highlight=False)
     return results
@@ -187,30 +188,16 @@ def _run_trials(
 class _Log:
     """Logs a sweep to MLflow. An unavailable server is reported once and stops nothing."""
 
-    def __init__(self, request: SweepRequest, plan: Plan, console: Console) -> None:
-        self.plan, self.console = plan, console
+    def __init__(self, request: SweepRequest, console: Console) -> None:
+        self.console, self.enabled, self.unavailable = console, request.track, False
         self.tracker = Tracker(request.tracking_uri or default_uri(request.out), request.out)
-        self.enabled = request.track
-        self.unavailable = False
 
-    def one(self, result: Result) -> None:
-        """Log a result as it comes, until the server is unavailable."""
-        if self.enabled and not self.unavailable:
-            self._try(lambda: self.tracker.log(self.plan, result))
-
-    def everything(self, results: list[Result]) -> None:
-        """Log what is missing at the end, because the server may be available again."""
-        if self.enabled:
-            self._try(lambda: self.tracker.log_all(self.plan, results))
-
-    def pages(self, site: Path) -> None:
-        """Attach the suite's page to its runs, once it is built."""
-        if self.enabled and not self.unavailable:
-            self._try(lambda: self.tracker.attach(self.plan, site))
-
-    def _try(self, act: Callable[[], None]) -> None:
+    def __call__(self, act: Callable[[Tracker], None], *, retry: bool = False) -> None:
+        """Do something with the tracker; after a failure only with `retry`."""
+        if not self.enabled or (self.unavailable and not retry):
+            return
         try:
-            act()
+            act(self.tracker)
         except TrackingUnavailable as error:
             if not self.unavailable:
                 self.console.print(Text(f"{error}", "yellow"), soft_wrap=True)
@@ -218,12 +205,14 @@ class _Log:
 
 
 def _conclude(request: SweepRequest, plan: Plan, store: Store, console: Console, log: _Log) -> None:
-    log.everything(list(store.read_all(plan.suite, (trial.key for trial in plan.trials))))
+    results = list(store.read_all(plan.suite, (trial.key for trial in plan.trials)))
+    # What is missing is logged at the end, because the server may be available again.
+    log(lambda tracker: tracker.log_all(plan, results), retry=True)
     if request.report:
         from bench.reports.site import build  # noqa: PLC0415 - imports pandas and statsmodels
 
         build(request.out, request.site)
-        log.pages(request.site)
+        log(lambda tracker: tracker.attach(plan, request.site))
         page = request.site / plan.suite / "index.html"
         console.print(f"Open {page}", highlight=False, markup=False, soft_wrap=True)
 

@@ -66,7 +66,7 @@ def run_trial(spec: TrialSpec, place: Workspace, peak_memory: Callable[[], float
     started, clock = datetime.now(UTC), time.perf_counter()
     outcome: dict[str, Any]
     context: Context | None = None
-    if device.type == "cuda":
+    if cuda := device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     log = TrialLog().begin()
     try:
@@ -94,19 +94,25 @@ def run_trial(spec: TrialSpec, place: Workspace, peak_memory: Callable[[], float
         outcome = {"status": Status.FAILED, "reason": reason, "traceback": traceback.format_exc()}
     finally:
         log.end()
+    spent = context.training_seconds if context else 0.0
     own = time.perf_counter() - clock - (context.waited_seconds if context else 0.0)
     return Result(
         **blank(spec),
         **outcome,
         log=log.text,
-        curves=_finite(context.curves) if context else {},
+        curves={
+            name: [value if np.isfinite(value) else None for value in values]
+            for name, values in (context.curves if context else {}).items()
+        },
         chosen=context.chosen if context else {},
         cost=Cost(
             seconds=own,
             shared_seconds=context.shared_seconds if context else 0.0,
             peak_memory_mib=peak_memory(),
-            peak_device_memory_mib=_device_memory(device),
-            samples_per_second=_throughput(context),
+            peak_device_memory_mib=torch.cuda.max_memory_allocated(device) / 2**20
+            if cuda
+            else None,
+            samples_per_second=context.samples_seen / spent if context and spent else None,
         ),
         environment=environment(device, place.threads),
         started=started,
@@ -170,23 +176,6 @@ def prepared(spec: TrialSpec, place: Workspace) -> PreparedTask:
         cache=place.cache,
         weights=place.weights,
     )
-
-
-def _throughput(context: Context | None) -> float | None:
-    if context is None or not context.training_seconds:
-        return None
-    return context.samples_seen / context.training_seconds
-
-
-def _finite(curves: dict[str, list[float]]) -> dict[str, list[float | None]]:
-    return {
-        name: [value if np.isfinite(value) else None for value in values]
-        for name, values in curves.items()
-    }
-
-
-def _device_memory(device: torch.device) -> float | None:
-    return torch.cuda.max_memory_allocated(device) / 2**20 if device.type == "cuda" else None
 
 
 def _first_line(error: BaseException) -> str:

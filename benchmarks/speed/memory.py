@@ -8,12 +8,12 @@ two ways are taken in turns and the least processor time of each counts.
 
 from __future__ import annotations
 
-import argparse
 import multiprocessing
 import time
 from concurrent.futures import ProcessPoolExecutor
 
 import torch
+import typer
 from rich.console import Console
 from rich.table import Table
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
@@ -73,16 +73,12 @@ def table(threads: int, rounds: int) -> Table:
     return ratios
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=3)
-    arguments = parser.parse_args()
+def main(threads: int = 1, rounds: int = 3) -> None:
+    """Measure and print what keeping freed memory saves."""
     console = Console(width=110)
     console.print(f"Milliseconds of processor time a sample, batches of {BATCH}")
-    console.print(table(arguments.threads, arguments.rounds))
+    console.print(table(threads, rounds))
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

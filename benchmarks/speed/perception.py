@@ -10,12 +10,12 @@ peak memory. PGD: the shared ascent, compared with a loop over images and one ov
 
 from __future__ import annotations
 
-import argparse
 import resource
 import time
 from collections.abc import Callable, Mapping
 
 import torch
+import typer
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
@@ -178,22 +178,16 @@ def plain_images(model: nn.Module, x: Tensor, y: Tensor, steps: int, step: float
     return torch.cat(results)
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads of one trial")
-    parser.add_argument("--repeats", type=int, default=5)
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    machine = environment(torch.device("cpu"), arguments.threads)
+def main(threads: int = 1, repeats: int = 5) -> None:
+    """Measure the attacks' parts on so many CPU threads, and print tables."""
+    torch.set_num_threads(threads)
+    machine = environment(torch.device("cpu"), threads)
     console = Console(width=110)
-    console.print(
-        f"{machine.processor}, {arguments.threads} threads, torch {machine.versions['torch']}"
-    )
+    console.print(f"{machine.processor}, {threads} threads, torch {machine.versions['torch']}")
     console.print(one_large_step())
-    console.print(directions(arguments.repeats))
-    console.print(pgd(arguments.repeats))
+    console.print(directions(repeats))
+    console.print(pgd(repeats))
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

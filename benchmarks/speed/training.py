@@ -14,14 +14,15 @@ Images: the four ways of bench.speed.images, with resnet18 at 64, 128 and 224 pi
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Annotated
 
 import torch
+import typer
 from rich.console import Console
 from rich.table import Table
 from torch import nn
@@ -159,31 +160,29 @@ def pictures(
     return table
 
 
-def main() -> None:
-    """Measure and print tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads of one trial")
-    parser.add_argument("--repeats", type=int, default=5)
-    only = parser.add_mutually_exclusive_group()
-    only.add_argument("--tables", action="store_true", help="measure only the MLP")
-    only.add_argument("--images", action="store_true", help="measure only resnet18")
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    device = torch.device(arguments.device)
-    machine = environment(device, arguments.threads)
+def main(
+    device: str = "",
+    threads: int = 1,
+    repeats: int = 5,
+    only_tables: Annotated[bool, typer.Option("--tables", help="Measure only the MLP.")] = False,
+    only_images: Annotated[bool, typer.Option("--images", help="Measure only resnet18.")] = False,
+) -> None:
+    """Measure training on a device (a GPU where there is one) and print tables."""
+    torch.set_num_threads(threads)
+    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    machine = environment(place, threads)
     console = Console(width=110)
     description = (
-        f"{machine.device} ({machine.processor}, {arguments.threads} threads), "
+        f"{machine.device} ({machine.processor}, {threads} threads), "
         f"torch {machine.versions['torch']}"
     )
-    if not arguments.images:
+    if only_tables or not only_images:
         console.print(f"MLP {FEATURES}-512-512-512-2, {ROWS:,} samples, {description}")
-        console.print(tables(device, arguments.repeats))
-    if not arguments.tables:
+        console.print(tables(place, repeats))
+    if only_images or not only_tables:
         console.print(f"resnet18, forward, backward and Adam, {description}")
-        console.print(pictures(device, arguments.threads, arguments.repeats))
+        console.print(pictures(place, threads, repeats))
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

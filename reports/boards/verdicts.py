@@ -158,11 +158,14 @@ def _sentence(compared: Comparisons) -> str:
     metric, best = compared.metric, compared.best
     if best is None:
         return f"On {metric.title} nothing has been measured yet."
-    if len(compared.lines) == 1:
-        return f"On {metric.title} only {_name(best)} has a value: {_cell(best, compared).words}."
-    if len({_cell(line.row, compared).words for line in compared.lines}) == 1:
-        return f"On {metric.title} all methods have the same: {_cell(best, compared).words}."
-    first = [line.row for line in compared.lines if _is_first(line.row, compared)]
+    cells = [line.row.cells[metric.name] for line in compared.lines]
+    value = best.cells[metric.name].words
+    if len(cells) == 1:
+        return f"On {metric.title} only {_name(best)} has a value: {value}."
+    if len({cell.words for cell in cells}) == 1:
+        return f"On {metric.title} all methods have the same: {value}."
+    places = zip(compared.lines, (cell.place for cell in cells), strict=True)
+    first = [line.row for line, place in places if place and place.rank == 1]
     first.sort(key=lambda row: row is not best)
     who = f"{_name(best)}, the reference," if best is compared.reference else _name(best)
     if len(first) == 1:
@@ -192,7 +195,7 @@ def _lead_over_reference(compared: Comparisons, link: str) -> str:
 
 def _lead_over_next(compared: Comparisons, link: str) -> str:
     """The same against the next best mean, where the task has no reference."""
-    seeds = {_name(line.row): _cell(line.row, compared).seeds for line in compared.lines}
+    seeds = {_name(line.row): line.row.cells[compared.metric.name].seeds for line in compared.lines}
     second = in_order(seeds, compared.metric.better)[1]
     line = next(line for line in compared.lines if _name(line.row) == second)
     behind = line.with_best.pair.difference if line.with_best else None
@@ -270,15 +273,6 @@ def plain(stored: float, metric: MetricInfo) -> str:
 
 def _unit(metric: MetricInfo) -> str:
     return "points" if metric.unit == "%" else metric.unit
-
-
-def _is_first(row: Row, compared: Comparisons) -> bool:
-    place = _cell(row, compared).place
-    return place is not None and place.rank == 1
-
-
-def _cell(row: Row, compared: Comparisons) -> Cell:
-    return row.cells[compared.metric.name]
 
 
 def _name(row: Row) -> str:

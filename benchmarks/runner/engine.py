@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -52,28 +52,6 @@ class Limits:
     memory_mib: float | None = None
 
 
-@dataclass
-class Running:
-    """Trials that are scheduled or under way, as the parent sees them."""
-
-    specs: dict[ProcessFuture, TrialSpec]
-    begun: dict[ProcessFuture, datetime] = field(default_factory=dict)
-
-    def notice(self, started: Callable[[TrialSpec], None]) -> None:
-        """Call `started` for every trial that a worker began since the last call."""
-        for future, spec in self.specs.items():
-            if future not in self.begun and future.running():
-                self.begun[future] = datetime.now(UTC)
-                started(spec)
-
-    def pop_done(self) -> list[tuple[ProcessFuture, TrialSpec]]:
-        """The trials that ended since the last call."""
-        done = [(future, spec) for future, spec in self.specs.items() if future.done()]
-        for future, _ in done:
-            del self.specs[future]
-        return done
-
-
 def run(
     specs: Sequence[TrialSpec],
     workspace: Workspace,
@@ -100,17 +78,19 @@ def run(
     """
     store = Store(workspace.out)
     with _workers(jobs, workspace.threads, limits.memory_mib) as pool:
-        running = Running(
-            {
-                pool.schedule(_work, (spec, workspace, heartbeats), timeout=limits.seconds): spec
-                for spec in specs
-            }
-        )
-        while running.specs:
-            running.notice(started)
-            for future, spec in running.pop_done():
-                begun = running.begun.get(future, datetime.now(UTC))
-                result = _outcome(future, spec, begun, limits, store)
+        waiting = {
+            pool.schedule(_work, (spec, workspace, heartbeats), timeout=limits.seconds): spec
+            for spec in specs
+        }
+        begun: dict[ProcessFuture, datetime] = {}
+        while waiting:
+            for future, spec in waiting.items():
+                if future not in begun and future.running():
+                    begun[future] = datetime.now(UTC)
+                    started(spec)
+            for future in [future for future in waiting if future.done()]:
+                since = begun.get(future, datetime.now(UTC))
+                result = _outcome(future, waiting.pop(future), since, limits, store)
                 yield result
                 if fail_fast and result.status in (Status.FAILED, Status.TIMEOUT):
                     return

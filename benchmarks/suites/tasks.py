@@ -83,17 +83,11 @@ class TaskSpec:
     @property
     def conditions(self) -> dict[str, Scalar]:
         """Options and fields of the attack off their defaults, and varied training settings."""
-        attack = self.attack
-        fields = (
-            {}
-            if attack is None
-            else {
-                f.name: getattr(attack, f.name)
-                for f in dataclasses.fields(attack)
-                if getattr(attack, f.name) != f.default
-            }
-        )
-        return self._changed | fields
+        fields = dataclasses.fields(self.attack) if self.attack else ()
+        values = {field.name: getattr(self.attack, field.name) for field in fields}
+        return self._changed | {
+            f.name: values[f.name] for f in fields if values[f.name] != f.default
+        }
 
     @property
     def _changed(self) -> dict[str, Scalar]:

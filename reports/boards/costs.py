@@ -82,19 +82,12 @@ def prices(board: Board, comparisons: Sequence[Comparisons]) -> Prices:
     compared = {
         comparison.metric.name: comparison for comparison in comparisons if comparison.reference
     }
-    lines = [
-        Price(
-            row=row,
-            inspections=row.cells.get(INSPECTIONS),
-            extra=_paired_seconds(row, reference),
-            gains={
-                name: gain
-                for name, comparison in compared.items()
-                if (gain := _gain(row, reference, comparison)) is not None
-            },
-        )
-        for row in board.rows
-    ]
+    lines = []
+    for row in board.rows:
+        extra = _paired_seconds(row, reference)
+        gains = {name: _gain(row, extra, comparison) for name, comparison in compared.items()}
+        known = {name: gain for name, gain in gains.items() if gain}
+        lines.append(Price(row, row.cells.get(INSPECTIONS), extra, known))
     environments = [r.environment for row in board.rows for r in row.results if r.environment]
     machines = sorted({f"{e.processor}, {e.device}" for e in environments})
     return Prices(
@@ -126,16 +119,15 @@ def _paired_seconds(row: Row, reference: Row | None) -> Paired | None:
     return paired_by_seed(*seconds)
 
 
-def _gain(row: Row, reference: Row | None, comparisons: Comparisons) -> Gain | None:
+def _gain(row: Row, pair: Paired | None, comparisons: Comparisons) -> Gain | None:
     test = next(
         (t for line in comparisons.lines if line.row is row and (t := line.with_reference)), None
     )
-    if test is None or reference is None:
+    if test is None:
         return None
     size = _size(test, comparisons.metric)
     if size is None or size <= 0:
         return Gain(size, test.is_significant, None, None)
-    pair = _paired_seconds(row, reference)
     extra = _extra(pair) if pair else None
     inspected = _inspections(row.cells.get(INSPECTIONS))
     return Gain(

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.special import chdtrc, fdtrc
 from scipy.stats import rankdata, studentized_range
 
-from bench.reports.boards.leaderboard import Board, Cell
+from bench.reports.boards.leaderboard import Board, Row
 from bench.reports.statistics.paired import CONFIDENCE, LEVEL
 from bench.result import MetricInfo
 
@@ -158,12 +158,18 @@ def over_tasks(boards: Sequence[Board]) -> list[OverTasks]:
 
 def _over_tasks(metric: MetricInfo, boards: Sequence[Board]) -> OverTasks | None:
     measured_boards = [
-        board for board in boards if metric in board.ranking and _measured(board, metric)
+        board
+        for board in boards
+        if metric in board.ranking
+        and any(row.cells[metric.name].summary for row in board.rows if not row.method.caveat)
     ]
-    cells = _cells(metric, measured_boards)
-    means = {
-        m: [c.summary.mean for _, c in task_cells if c.summary] for m, task_cells in cells.items()
-    }
+    rows: dict[str, list[Row]] = {}
+    for board in measured_boards:
+        for row in board.rows:
+            if row.method.caveat is None:
+                rows.setdefault(row.method.label, []).append(row)
+    cells = {m: [row.cells[metric.name] for row in of] for m, of in rows.items()}
+    means = {m: [cell.summary.mean for cell in of if cell.summary] for m, of in cells.items()}
     complete = [label for label in sorted(means) if len(means[label]) == len(measured_boards)]
     n, k = len(measured_boards), len(complete)
     if n < LEAST or k < LEAST:
@@ -175,11 +181,24 @@ def _over_tasks(metric: MetricInfo, boards: Sequence[Board]) -> OverTasks | None
     gaps = {m: mean_ranks[m] - mean_ranks[order[0]] for m in order[1:]}
     p_best = {m: nemenyi_p_value(difference, k, n) for m, difference in gaps.items()}
     reach = critical_difference(k, n)
+    standings = []
+    for m in order:
+        won = [cell.place for cell in cells[m] if cell.place and cell.place.rank == 1]
+        standings.append(
+            Standing(
+                label=m,
+                mean_rank=mean_ranks[m],
+                won=len(won),
+                won_alone=sum(not place.shared for place in won),
+                incomplete=sum(len(row.cells[metric.name].seeds) < row.planned for row in rows[m]),
+                p_best=p_best.get(m),
+            )
+        )
     return OverTasks(
         metric=metric,
         tasks=[board.task.name for board in measured_boards],
         data_sets=len({board.task.data for board in measured_boards}),
-        standings=[_standing(m, cells[m], mean_ranks[m], p_best.get(m)) for m in order],
+        standings=standings,
         friedman=test,
         critical_difference=reach,
         groups=inseparable(
@@ -187,35 +206,6 @@ def _over_tasks(metric: MetricInfo, boards: Sequence[Board]) -> OverTasks | None
         ),
         left_out={m: n - len(task_cells) for m, task_cells in means.items() if len(task_cells) < n},
     )
-
-
-def _cells(metric: MetricInfo, boards: Sequence[Board]) -> dict[str, list[tuple[int, Cell]]]:
-    """Planned seeds and values of each method that is ranked, task by task."""
-    cells: dict[str, list[tuple[int, Cell]]] = {}
-    for board in boards:
-        for row in board.rows:
-            if row.method.caveat is None:
-                method_cells = cells.setdefault(row.method.label, [])
-                method_cells.append((row.planned, row.cells[metric.name]))
-    return cells
-
-
-def _standing(
-    label: str, cells: Sequence[tuple[int, Cell]], mean_rank: float, p_best: float | None
-) -> Standing:
-    first = [cell.place for _, cell in cells if cell.place and cell.place.rank == 1]
-    return Standing(
-        label=label,
-        mean_rank=mean_rank,
-        won=len(first),
-        won_alone=sum(not place.shared for place in first),
-        incomplete=sum(len(cell.seeds) < planned for planned, cell in cells),
-        p_best=p_best,
-    )
-
-
-def _measured(board: Board, metric: MetricInfo) -> bool:
-    return any(row.cells[metric.name].summary for row in board.rows if not row.method.caveat)
 
 
 def _orders(ranks: np.ndarray) -> float:

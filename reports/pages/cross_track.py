@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bench.reports.boards.leaderboard import Cell, Row
 from bench.reports.boards.verdicts import reference_of
 from bench.reports.pages.reading import explained
-from bench.reports.pages.suite import SuiteView, TaskView, TrackView
+from bench.reports.pages.suite import SuiteView, TaskView
 from bench.reports.statistics.paired import Paired, paired_by_seed
 from bench.result import CrossQuestion, MetricInfo, PlannedMethod
 
@@ -75,12 +75,12 @@ class Matrix:
         return [(i, asked) for i, asked in enumerate(self.asked) if asked.metrics]
 
 
-Boards = Sequence[tuple[SuiteView, TrackView, TaskView]]
+Boards = Sequence[tuple[SuiteView, TaskView]]
 
 
 def matrix(suites: Sequence[SuiteView]) -> Matrix:
     """Every question of the tracks with the answers that the suites' results hold."""
-    boards = [(s, track, task) for s in suites for track in s.tracks for task in track.tasks]
+    boards = [(suite, task) for suite in suites for task in suite.tasks]
     known = {info.name: {m.name: m for m in info.metrics} for info in explained(suites)}
     declared = {
         (info.name, question.title): question
@@ -94,7 +94,7 @@ def matrix(suites: Sequence[SuiteView]) -> Matrix:
         [known[t][m] for m in question.metrics if m in known[t]] for t, question in questions
     ]
     methods: dict[tuple[str, str], tuple[PlannedMethod, list[list[list[Answer]]]]] = {}
-    for suite, track, task in boards:
+    for suite, task in boards:
         reference = reference_of(task.board)
         for row in task.board.rows:
             home = _home(row.method)
@@ -102,47 +102,42 @@ def matrix(suites: Sequence[SuiteView]) -> Matrix:
                 (home, row.method.label), (row.method, [[[] for _ in each] for each in metrics])
             )
             for number, (asked, question) in enumerate(questions):
-                if (question.home, asked) == (home, track.info.name):
+                if (question.home, asked) == (home, task.board.track.name):
                     for place, metric in enumerate(metrics[number]):
                         if answer := _answer(suite, task, row, metric, reference):
                             answers[number][place].append(answer)
     rows = [Examined(method, home, answers) for (home, _), (method, answers) in methods.items()]
-    answered = [
-        sum(bool(cell) for row in rows for cell in row.answers[i]) for i in range(len(questions))
+    columns = [
+        AskedQuestion(
+            track, question, of_it, sum(bool(cell) for r in rows for cell in r.answers[i])
+        )
+        for i, ((track, question), of_it) in enumerate(zip(questions, metrics, strict=True))
     ]
-    columns = zip(questions, metrics, answered, strict=True)
     with_answers = [row for row in rows if any(c for each in row.answers for c in each)]
-    return Matrix(
-        [AskedQuestion(*question, of_it, count) for question, of_it, count in columns],
-        sorted(with_answers, key=lambda row: row.home),
-        sorted({row.method.label for row in rows if row not in with_answers}),
-    )
+    unasked = sorted({row.method.label for row in rows if row not in with_answers})
+    return Matrix(columns, sorted(with_answers, key=lambda row: row.home), unasked)
 
 
 def _further(boards: Boards, known: set[tuple[str, str]]) -> Iterator[tuple[str, CrossQuestion]]:
     """What ranks on a track, asked of the cross-track methods on it that no question is about.
 
     Args:
-        boards: suites with their tracks and tasks.
+        boards: suites with their tasks.
         known: (track of the methods, track of the tasks) of the declared questions.
     """
     ranking: dict[tuple[str, str], dict[str, None]] = {}
-    for _, track, task in boards:
+    for _, task in boards:
         for row in task.board.rows:
-            pair = _home(row.method), track.info.name
+            pair = _home(row.method), task.board.track.name
             if pair[0] != pair[1] and pair not in known:
-                ranking.setdefault(pair, {}).update(
-                    dict.fromkeys(m.name for m in task.board.ranking)
-                )
+                names = dict.fromkeys(metric.name for metric in task.board.ranking)
+                ranking.setdefault(pair, {}).update(names)
     for (home, asked), names in sorted(ranking.items()):
         title = f"{home} on {asked}".replace("_", " ").capitalize()
         sentence = f"Methods of {home} on tasks of {asked}: the metrics that rank there."
-        yield (
-            asked,
-            CrossQuestion(
-                title=title, sentence=sentence.replace("_", " "), home=home, metrics=list(names)
-            ),
-        )
+        yield asked, CrossQuestion(
+            title=title, sentence=sentence.replace("_", " "), home=home, metrics=list(names)
+        )  # fmt: skip
 
 
 def _home(method: PlannedMethod) -> str:

@@ -107,15 +107,9 @@ class TaskView:
         """Whether the last epoch is used without any selection."""
         return self.board.task.training.get("selection") == "last"
 
-    @property
-    def has_device_memory(self) -> bool:
-        """Whether any method's memory on a GPU is known."""
-        return any(row.costs["peak_device_memory_mib"] for row in self.board.rows)
-
-    @property
-    def has_throughput(self) -> bool:
-        """Whether any method's training throughput is known."""
-        return any(row.costs["samples_per_second"] for row in self.board.rows)
+    def has(self, cost: str) -> bool:
+        """Whether this cost of any method is known."""
+        return any(row.costs[cost] for row in self.board.rows)
 
     @property
     def in_short(self) -> str:

@@ -32,7 +32,9 @@ Scalar = str | bool | int | float | None
 class Record(BaseModel):
     """Base of everything written to disk: unknown keys are errors, NaN is never a number."""
 
-    model_config = ConfigDict(extra="forbid", ser_json_inf_nan="null")
+    model_config = ConfigDict(
+        extra="forbid", ser_json_inf_nan="null", use_attribute_docstrings=True
+    )
 
 
 class Status(StrEnum):
@@ -56,9 +58,8 @@ class Cost(Record):
     shared_seconds: FiniteFloat = 0.0
     peak_memory_mib: FiniteFloat | None = None
     peak_device_memory_mib: FiniteFloat | None = None
-    samples_per_second: FiniteFloat | None = Field(
-        None, description="training throughput: samples seen by all its stages over their time"
-    )
+    samples_per_second: FiniteFloat | None = None
+    """Training throughput: samples that all its stages saw, divided by their time."""
 
     @property
     def total_seconds(self) -> float:
@@ -82,7 +83,8 @@ class Environment(Record):
 class ResultPicture(Record):
     """A picture that a trial left: an image before and after, say."""
 
-    png: str = Field(description="PNG, base64")
+    png: str
+    """The PNG file in base64."""
     caption: str
 
 
@@ -94,8 +96,10 @@ class Result(Record):
     suite: str
     track: str
     task: str
-    method: str = Field(description="name on the page: bade, or bade[strength=auto]")
-    method_name: str = Field(description="the file's name: bade")
+    method: str
+    """Its name on the page: bade, or bade[strength=auto]."""
+    method_name: str
+    """The name of its file: bade."""
     parameters: dict[str, Scalar]
     revision: int
     seed: int
@@ -104,15 +108,18 @@ class Result(Record):
     status: Status
     reason: str | None = None
     traceback: str | None = None
-    log: str = Field("", description="the last lines of what it logged and was warned of")
+    log: str = ""
+    """The last lines of its log and its warnings."""
     metrics: dict[str, FiniteFloat] = {}
-    undefined: dict[str, str] = Field({}, description="metrics that do not exist here, and why")
+    undefined: dict[str, str] = {}
+    """Why a metric does not exist here, by the metric's name."""
     curves: dict[str, list[FiniteFloat | None]] = {}
-    samples: dict[str, list[FiniteFloat]] = Field(
-        {}, description="one value a sample: what box plots and distributions are drawn from"
-    )
-    pictures: list[ResultPicture] = Field([], description="what a few samples became")
-    chosen: dict[str, Scalar] = Field({}, description="what was selected: epoch, strength, ...")
+    samples: dict[str, list[FiniteFloat]] = {}
+    """One value a sample by metric, for box plots and distributions."""
+    pictures: list[ResultPicture] = []
+    """Pictures of a few samples before and after."""
+    chosen: dict[str, Scalar] = {}
+    """What was selected: the epoch, the strength, and so on."""
     cost: Cost = Cost()
     environment: Environment | None = None
     started: datetime
@@ -124,11 +131,15 @@ class MetricInfo(Record):
 
     name: str
     title: str
-    unit: str = Field(description='"%" (stored as a fraction), "s", or "" for a plain number')
-    better: str = Field(description='"higher", "lower" or "" where neither is')
+    unit: str
+    """One of "%" (stored as a fraction), "s", or "" for a plain number."""
+    better: str
+    """One of "higher", "lower", or "" where neither is better."""
     definition: str
-    formula: str = Field("", description="empty where words say it all, and in older plans")
-    headline: bool = Field(False, description="whether the line of a finished trial shows it")
+    formula: str = ""
+    """Its formula; empty where words say it all, and in older plans."""
+    headline: bool = False
+    """Whether the command line shows it when a trial ends."""
 
 
 class CrossQuestion(Record):
@@ -139,9 +150,12 @@ class CrossQuestion(Record):
     """
 
     title: str
-    sentence: str = Field(description="what an answer means")
-    home: str = Field(description="the track of the methods' contract")
-    metrics: list[str] = Field(description="names, in the order of columns")
+    sentence: str
+    """What an answer means."""
+    home: str
+    """The track of the methods' contract."""
+    metrics: list[str]
+    """Names of the metrics, in the order of columns."""
 
 
 class TrackInfo(Record):
@@ -153,23 +167,20 @@ class TrackInfo(Record):
     name: str
     metrics: list[MetricInfo]
     rank_by: list[str]
-    stand_ins: dict[str, str] = Field(
-        {}, description="ranking metric -> the one in whose absence alone it ranks"
-    )
-    decides: str = Field(
-        "", description="the one of them that orders a task's methods; empty: their mean rank"
-    )
-    ranking: str = Field(description="the rule of ranking in words")
-    selection: str = Field(description="the rule by which epochs and thresholds are chosen")
-    reference: str | None = Field(
-        None, description="file name of the plain method to beat, if any; None in older plans"
-    )
-    bias_title: str = Field(
-        "", description="what a page calls the bias variable of a task; empty: it is not shown"
-    )
-    figures: list[str] = Field(
-        [], description="kinds of figures that need what only this track's judge keeps"
-    )
+    stand_ins: dict[str, str] = {}
+    """By metric that may rank, the metric whose absence makes it rank."""
+    decides: str = ""
+    """The metric of `rank_by` that orders a task's methods; empty for their mean rank."""
+    ranking: str
+    """The rule of ranking, in words."""
+    selection: str
+    """The rule by which epochs and thresholds are chosen."""
+    reference: str | None = None
+    """The name of the plain method to beat, if there is one; None in older plans."""
+    bias_title: str = ""
+    """What a page calls the bias variable of a task; empty: it is not shown."""
+    figures: list[str] = []
+    """Kinds of figures that need what only this track's judge keeps."""
     questions: list[CrossQuestion] = []
 
 
@@ -212,7 +223,8 @@ class FigureInfo(Record):
     x: str = ""
     y: str = ""
     values: list[str] = Field(min_length=1)
-    methods: list[str] = Field([], description="files' names or labels; empty for all")
+    methods: list[str] = []
+    """Names or labels of the methods that it shows; empty for all."""
 
 
 class PlannedTask(Record):
@@ -223,7 +235,8 @@ class PlannedTask(Record):
     data: str
     data_title: str
     data_hash: str | None
-    official: bool = Field(description="whether the raw files are the official ones")
+    official: bool
+    """Whether the raw files are the official ones."""
     target: str
     bias: str
     classes: list[str]
@@ -231,20 +244,24 @@ class PlannedTask(Record):
     sizes: dict[str, int]
     notes: list[str]
     training: dict[str, Scalar]
-    question: str = Field("", description="target|bias, as the suite names it")
-    options: dict[str, Scalar] = Field({}, description="fields of the data set and of the attack")
-    conditions: dict[str, Scalar] = Field(
-        {}, description="options off their defaults and training settings that the suite varies"
-    )
-    published: str | None = Field(None, description="dataset/task in reports/published.csv")
-    covariate: str = Field("", description="what accuracy by group should not depend on, in words")
+    question: str = ""
+    """The task as the suite names it: target|bias."""
+    options: dict[str, Scalar] = {}
+    """The options of the data set and of the attack."""
+    conditions: dict[str, Scalar] = {}
+    """Options that differ from their defaults, and training settings that the suite varies."""
+    published: str | None = None
+    """The rows of reports/boards/published.csv that answer it, as dataset/task, or None."""
+    covariate: str = ""
+    """In words, what accuracy by group should not depend on."""
 
 
 class Hyperparameter(Record):
     """A field of a method: what it may be, what it is where nobody sets it, what it does."""
 
     name: str
-    kind: str = Field(description="its type in words: float >= 0")
+    kind: str
+    """Its type in words, such as float >= 0."""
     default: Scalar
     text: str
 
@@ -256,17 +273,23 @@ class PlannedMethod(Record):
     name: str
     track: str
     summary: str
-    about: list[str] = Field([], description="what readers must know, a paragraph each")
+    about: list[str] = []
+    """Paragraphs with what readers must know of it."""
     paper: str
     url: str | None
     parameters: dict[str, Scalar]
     revision: int
-    caveat: str | None = Field(None, description="what makes its numbers incomparable, if so")
+    caveat: str | None = None
+    """What makes its numbers incomparable with others, or None."""
     hyperparameters: list[Hyperparameter] = []
-    home: str = Field("", description="the track of its contract; empty where it is `track`")
-    kind: str = Field("", description='"method", "baseline", or "elsewhere" for a private one')
-    picture: str | None = Field(None, description="a PNG, base64: what its triggers look like")
-    caption: str | None = Field(None, description="what the picture shows")
+    home: str = ""
+    """The track of its contract; empty where it is `track`."""
+    kind: str = ""
+    """One of "method", "baseline", or "elsewhere" for a plug-in."""
+    picture: str | None = None
+    """A PNG file in base64 that shows its triggers, or None."""
+    caption: str | None = None
+    """What the picture shows."""
 
 
 class PlannedTrial(Record):
@@ -285,7 +308,8 @@ class Plan(Record):
     suite: str
     title: str
     description: str
-    sweep: str = Field(description="identity of the sweep in MLflow: same data and settings")
+    sweep: str
+    """Identity of the sweep in MLflow: a hash of the suite, its data and its settings."""
     command: str
     tracks: list[TrackInfo]
     tasks: list[PlannedTask]

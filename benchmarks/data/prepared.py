@@ -40,9 +40,8 @@ class Meta(Record):
     stored: list[str]
     sizes: dict[str, int]
     normalisation: dict[str, dict[str, float]]
-    covariates: dict[str, list[float]] = Field(
-        {}, description="attribute -> one number for each of its values"
-    )
+    covariates: dict[str, list[float]] = Field({})
+    """By attribute, one number for each of its values."""
     notes: list[str]
     raw: list[RawRecord]
     hash: str

@@ -12,7 +12,7 @@ from bench.reports.charts import marks
 from bench.reports.charts.axes import Axis, axis_title, measured_axis, rows
 from bench.reports.charts.colours import Style, nth_style
 from bench.reports.charts.labels import shortened
-from bench.reports.charts.subject import Entry, FigureContent, Grid, Subject, gaps
+from bench.reports.charts.subject import Entry, FigureContent, Grid, Subject
 from bench.result import MetricInfo
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -89,23 +89,21 @@ def _content(
     every = [distribution for several in kept for distribution in several]
     legend = {d.name: d.style for d in every} if panel is _staircases else {}
     height = 280.0 if legend else ROW * max(map(len, kept), default=0)
-    words = [
-        f"{d.metric.title}, {d.name}: median {d.words[2]}, quartiles {d.words[1]} and "
-        f"{d.words[3]}, {len(d.values)} samples."
-        for d in every
-    ]
+    grids = [_grid(several) for several in kept]
     # Metrics that are measured, but not sample by sample.
-    measured = (m for m in subject.metrics if any(e.measured(m) for e in subject.entries))
+    measured = [m for m in subject.metrics if any(e.cell(m).summary for e in subject.entries)]
     titles = [m.title for m in measured if m not in [several[0].metric for several in kept]]
     without = [f"Not kept sample by sample: {wording.listed(titles)}."] if titles else []
-    panels = [panel(several) for several in kept]
     return FigureContent(
-        entries=subject.entries,
-        chart=subject.chart(panels, words, marks.Layout((680.0, height)), list(legend.items())),
+        subject=subject,
         records=[_record(distribution) for distribution in every],
-        grids=[_grid(several) for several in kept],
+        panels=[panel(several) for several in kept],
+        layout=marks.Layout((680.0, height)),
+        legend=list(legend.items()),
+        sentences=[grid.sentence for grid in grids],
+        grids=grids,
         notes=[note],
-        missing=[*gaps(subject), *without],
+        missing=[*subject.gaps, *without],
     )
 
 

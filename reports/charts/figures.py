@@ -47,8 +47,6 @@ class FigureView:
     warnings: Warnings
     caveats: Mapping[str, str]
     """Sentences on entries whose numbers are not comparable, each with the entries."""
-    entries: int
-    """Methods and tasks that the figure is about."""
 
     @property
     def is_empty(self) -> bool:
@@ -73,27 +71,14 @@ def figure_views(
               sorted(b.rows, key=lambda row: order[row.method.track, row.method.label]))
         for b in boards
     ]  # fmt: skip
-    return [
-        _view(info, _slug(number, info), planned, warnings)
-        for number, info in enumerate(plan.figures, start=1)
-    ]
-
-
-def _view(
-    info: FigureInfo, slug: str, boards: Sequence[Board], warnings: Mapping[str, Warnings]
-) -> FigureView:
-    subject = subject_of(info, boards, warnings)
-    content = KINDS[info.kind](subject)
-    return FigureView(
-        slug=slug,
-        info=info,
-        content=content,
-        svg=draw(content.chart, slug) if content.chart else None,
-        csv=to_csv(content.records),
-        warnings=subject.of(content.entries).warnings,
-        caveats=_caveats(content.entries),
-        entries=len(content.entries),
-    )
+    views = []
+    for number, info in enumerate(plan.figures, start=1):
+        content = KINDS[info.kind](subject_of(info, planned, warnings))
+        slug, entries, chart = _slug(number, info), content.subject.entries, content.chart
+        svg, records = draw(chart, slug) if chart else None, to_csv(content.records)
+        known = content.subject.warnings
+        views.append(FigureView(slug, info, content, svg, records, known, _caveats(entries)))
+    return views
 
 
 def _slug(number: int, info: FigureInfo) -> str:

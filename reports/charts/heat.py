@@ -18,11 +18,9 @@ from bench.reports.charts.subject import (
     Grid,
     Series,
     Subject,
-    gaps,
     is_number,
     names_of,
     shown_coordinate,
-    split_by,
 )
 from bench.result import MetricInfo, Scalar
 
@@ -46,13 +44,13 @@ class _Map:
     """The series, where there are several."""
     xs: Sequence[Scalar]
     ys: Sequence[Scalar]
-    cells: Mapping[Place, Cell | None]
-    """By place; None where nothing was measured, and no key where nothing was planned."""
+    cells: Mapping[Place, Cell]
+    """By place; those of places where nothing was planned are missing."""
 
     @property
     def values(self) -> dict[Place, float]:
         """Means of the cells that have one, in shown units."""
-        return {p: c.shown for p, c in self.cells.items() if c and c.shown is not None}
+        return {p: c.shown for p, c in self.cells.items() if c.shown is not None}
 
     @property
     def best(self) -> list[Place]:
@@ -76,37 +74,43 @@ class _Map:
     @property
     def best_words(self) -> str:
         """A sentence on the best cells; "" without any."""
-        best = self.best
-        cell = self.cells[best[0]] if best else None
-        if cell is None:
+        if not (best := self.best):
             return ""
         name = f"{self.metric.title}{f' of {self.name}' if self.name else ''}"
-        return f"Best {name}: {cell.words} at {wording.listed([self.at(p) for p in best], 3)}."
+        places = wording.listed([self.at(place) for place in best], 3)
+        return f"Best {name}: {self.cells[best[0]].words} at {places}."
+
+    @property
+    def sentence(self) -> str:
+        """How many cells there are, from the least value to the largest, and the best."""
+        values, count = self.values, len(self.xs) * len(self.ys)
+        ends = f"from {min(values.values()):.4g} to {max(values.values()):.4g}"
+        return f"{self.title}: {len(values)} of {count} cells, {ends}. {self.best_words}"
 
 
 def heat(subject: Subject) -> FigureContent:
     """A figure of kind `heat`."""
     names = [subject.info.x, subject.info.y]
-    several, beside = split_by(subject, names, lambda value: value is not None)
+    several, beside = subject.split_by(names, lambda value: value is not None)
     subject = subject.of([entry for series in several for entry in series.entries] + beside)
     maps = [
         _Map(subject, metric, name if len(several) > 1 else "", *_sides(series),
-             {(e.at[0], e.at[1]): e.measured(metric) for e in series.entries})
+             {(e.at[0], e.at[1]): e.cell(metric) for e in series.entries})
         for name, series in zip(names_of(several), several, strict=True)
         for metric in subject.metrics
     ]  # fmt: skip
-    missing = gaps(subject)
+    missing = [] if several else [f"No entry of this figure has both {names[0]} and {names[1]}."]
+    missing += subject.gaps
     unplanned = [f"{m.title} ({n})" for m in maps if (n := len(m.xs) * len(m.ys) - len(m.cells))]
     if unplanned:
         missing.append(f"Cells that the sweep does not plan: {wording.listed(unplanned)}.")
-    if not several:
-        missing.insert(0, f"No entry of this figure has both {names[0]} and {names[1]}.")
     drawn = [heat_map for heat_map in maps if heat_map.values]
-    layout = marks.Layout((286.0, 286.0), columns=2, gap=154.0, top=56.0, foot=112.0)
     return FigureContent(
-        entries=subject.entries,
-        chart=subject.chart([_panel(m) for m in drawn], [_sentence(m) for m in drawn], layout),
+        subject=subject,
         records=subject.records(names),
+        panels=[_panel(heat_map) for heat_map in drawn],
+        layout=marks.Layout((286.0, 286.0), columns=2, gap=154.0, top=56.0, foot=112.0),
+        sentences=[heat_map.sentence for heat_map in drawn],
         grids=[_grid(heat_map) for heat_map in maps],
         notes=_notes(subject, maps, beside),
         missing=missing,
@@ -163,7 +167,7 @@ def _places(metric: MetricInfo, values: Mapping[Place, float]) -> int:
 
 def _tooltip(heat_map: _Map, place: Place) -> str:
     cell = heat_map.cells.get(place)
-    words = cell.words if cell else "no result" if place in heat_map.cells else "not planned"
+    words = "not planned" if cell is None else cell.words if cell.summary else "no result"
     best = " (best)" if place in heat_map.best else ""
     return f"{heat_map.at(place)}: {heat_map.metric.title} {words}{best}"
 
@@ -173,23 +177,13 @@ def _grid(heat_map: _Map) -> Grid:
     head = [f"{info.y} \\ {info.x}", *(shown_coordinate(x) for x in heat_map.xs)]
 
     def words(place: Place) -> str:
-        if cell := heat_map.cells.get(place):
-            return f"{cell.numbers}{', best' if place in best else ''}"
-        return "n/a" if place in heat_map.cells else "–"
+        cell = heat_map.cells.get(place)
+        return "–" if cell is None else f"{cell.numbers}{', best' if place in best else ''}"
 
     rows = [
         [shown_coordinate(y), *(words((x, y)) for x in heat_map.xs)] for y in reversed(heat_map.ys)
     ]
     return Grid(f"{heat_map.title}; {info.y} down, {info.x} across", head, rows)
-
-
-def _sentence(heat_map: _Map) -> str:
-    values = heat_map.values
-    low, high = min(values.values()), max(values.values())
-    return (
-        f"{heat_map.title}: {len(values)} of {len(heat_map.xs) * len(heat_map.ys)} cells, "
-        f"from {low:.4g} to {high:.4g}. {heat_map.best_words}"
-    )
 
 
 def _notes(subject: Subject, maps: Sequence[_Map], beside: Sequence[Entry]) -> list[str]:
@@ -198,7 +192,11 @@ def _notes(subject: Subject, maps: Sequence[_Map], beside: Sequence[Entry]) -> l
     others = [
         f"{subject.name(entry)} ({', '.join(values)})"
         for entry in beside
-        if (values := [f"{m.title} {c.words}" for m in subject.metrics if (c := entry.measured(m))])
+        if (
+            values := [
+                f"{m.title} {c.words}" for m in subject.metrics if (c := entry.cell(m)).summary
+            ]
+        )
     ]
     if others:
         notes.append(f"Without these coordinates: {wording.listed(others, 3)}.")

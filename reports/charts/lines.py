@@ -14,59 +14,63 @@ from bench.reports.charts import marks
 from bench.reports.charts.axes import axis_title, settings_axis, with_unit
 from bench.reports.charts.colours import Style, nth_style
 from bench.reports.charts.subject import (
+    WIDE,
+    Conditions,
     Entry,
     FigureContent,
     Grid,
     Series,
     Subject,
     axis_of,
-    gaps,
     is_number,
     names_of,
     shown_coordinate,
-    split_by,
 )
 from bench.result import MetricInfo
 
 _NUMBERED = re.compile(r"(.+?)_?(\d+)")
-_WIDE, _HALF = marks.Layout((680.0, 300.0)), marks.Layout((294.0, 260.0), columns=2)
+_HALF = marks.Layout((294.0, 260.0), columns=2)
 _NOTE = "Means over seeds; bands are 95 % t intervals, cut off by the frame."
 
 
 @dataclass(frozen=True)
 class _Line:
-    """Entries in the order of their only coordinate."""
+    """A metric of one method and task over numbers, in their order."""
 
     name: str
     style: Style
-    entries: Sequence[Entry]
+    points: Sequence[tuple[float, Cell]]
 
 
 @dataclass(frozen=True)
 class _Plot:
-    """One panel: lines over a number, and across it the entries to which no number applies."""
+    """One panel: lines over a number, and across it those to which no number applies."""
 
-    metric: MetricInfo
     x_title: str
     y_title: str
     words: str
     """What the tooltip of a point says of its number; {} stands for the number."""
     lines: Sequence[_Line]
-    level: Sequence[_Line] = ()
+    across: Sequence[_Line] = ()
     room: bool = False
     """Whether the axis makes room for the usual band: ups and downs within it are noise."""
 
-    def cells(self, *, level: bool) -> list[Cell]:
-        """What was measured of the lines, and of the entries across where `level`."""
-        lines = [*self.lines, *self.level] if level else self.lines
-        entries = [entry for line in lines for entry in line.entries]
-        return [cell for entry in entries if (cell := entry.measured(self.metric))]
+    @property
+    def is_measured(self) -> bool:
+        """Whether there is anything to draw over the number."""
+        return any(cell.summary for line in self.lines for _, cell in line.points)
 
-    def numbers(self, entry: Entry) -> str:
-        """The value of an entry as tables and descriptions write it."""
-        cell, published = entry.measured(self.metric), entry.published(self.metric)
-        words = cell.numbers if cell else "n/a"
-        return words if published is None else f"{words}; published {published:g}"
+    def grid(self, head: str, caption: str) -> Grid:
+        """A row a number, a column a line; those across have a row of their own."""
+        names = [line.name for line in (*self.lines, *self.across)]
+        columns = [{x: _numbers(cell) for x, cell in line.points} for line in self.lines]
+        level = [_numbers(cell) for line in self.across for _, cell in line.points]
+        rows = [
+            [shown_coordinate(x), *(column.get(x, "–") for column in columns), *["–"] * len(level)]
+            for x in sorted({x for column in columns for x in column})
+        ]
+        rows += [["none", *["–"] * len(columns), *level]] if level else []
+        return Grid(caption, [head, *names], rows)
 
 
 @dataclass(frozen=True)
@@ -103,68 +107,60 @@ def numbered(metrics: Sequence[MetricInfo]) -> list[NumberedMetrics]:
 def profiles(subject: Subject) -> FigureContent:
     """A figure of kind `profile`: a panel a family of metrics, a line a method and task."""
     families = numbered(subject.metrics)
-    plots = [plot for f in families if (plot := _profile(subject, f)).cells(level=False)]
+    plots = [plot for family in families if (plot := _profile(subject, family)).is_measured]
     numbers = {metric.name for family in families for _, metric in family.metrics}
     others = [metric.title for metric in subject.metrics if metric.name not in numbers]
     missing = [f"No number at the end of the name: {', '.join(others)}."] if others else []
-    return FigureContent(
-        entries=subject.entries,
-        chart=_chart(subject, plots, [], legend=True),
-        records=subject.records(),
-        grids=[_grid(plot, plot.x_title.lower(), with_unit(plot.metric)) for plot in plots],
-        notes=[_NOTE],
-        missing=[*missing, *gaps(subject)],
-    )
+    grids = [plot.grid(plot.x_title.lower(), plot.y_title) for plot in plots]
+    return _content(subject, subject.records(), plots, grids, [_NOTE], missing)
 
 
 def _profile(subject: Subject, family: NumberedMetrics) -> _Plot:
-    """The family as one metric of entries that stand at its numbers."""
     shared = family.shared
-
-    def at(entry: Entry, number: float, metric: MetricInfo) -> Entry:
-        cell = entry.row.cells.get(metric.name)
-        cells = {shared.name: replace(cell, published=None)} if cell else {}
-        return Entry(entry.task, replace(entry.row, cells=cells), (number,))
-
     lines = [
-        _Line(subject.name(entry), nth_style(i), [at(entry, *pair) for pair in family.metrics])
+        _Line(subject.name(entry), nth_style(i),
+              [(x, replace(entry.cell(metric), published=None)) for x, metric in family.metrics])
         for i, entry in enumerate(subject.entries)
-    ]
-    return _Plot(shared, family.setting, with_unit(shared), f"{shared.title} {{}}:", lines)
+    ]  # fmt: skip
+    return _Plot(family.setting, with_unit(shared), f"{shared.title} {{}}:", lines)
 
 
 def lines(subject: Subject) -> FigureContent:
     """A figure of kind `line`: a panel a metric, a line a method and task over a coordinate."""
     x = subject.info.x
-    every, beside = split_by(subject, [x], is_number)
+    every, beside = subject.split_by([x], is_number)
     several = swept(every)
-    drawn = [
-        _Line(name, nth_style(i), sorted(series.entries, key=_x))
-        for i, (name, series) in enumerate(zip(names_of(several), several, strict=True))
+    subject = subject.of([e for s in several for e in sorted(s.entries, key=_x)] + beside)
+    plots = [_swept_plot(subject, metric, several, beside) for metric in subject.metrics if several]
+    grids = [plot.grid(x, f"{plot.y_title} over {x}") for plot in plots]
+    notes = [_NOTE]
+    if left_out := len(every) - len(several):
+        lone = wording.plural(left_out, "lone point")
+        notes.append(f"Without {lone}: entries of swept methods that do not vary in {x}.")
+    if plots and beside:
+        notes.append(f"Dashed across: entries without a number for {x}.")
+    points = (cell for plot in plots for line in plot.lines for _, cell in line.points)
+    if any(cell.published for cell in points):
+        notes.append("Hollow: the published figure of the same entry.")
+    missing = [] if several else [f"No entry of this figure has a number for {x}."]
+    measured = [plot for plot in plots if plot.is_measured]
+    return _content(subject, subject.records([x]), measured, grids, notes, missing)
+
+
+def _swept_plot(
+    subject: Subject, metric: MetricInfo, several: Sequence[Series], beside: Sequence[Entry]
+) -> _Plot:
+    x = subject.info.x
+    lines = [
+        _Line(name, nth_style(i), [(_x(e), e.cell(metric)) for e in sorted(s.entries, key=_x)])
+        for i, (name, s) in enumerate(zip(names_of(several), several, strict=True))
     ]
-    subject = subject.of([entry for line in drawn for entry in line.entries] + beside)
-    level = [
-        _Line(subject.name(entry), Style(nth_style(i).colour, "", "6 5"), [entry])
-        for i, entry in enumerate(beside, start=len(drawn))
+    across = [
+        _Line(subject.name(e), Style(nth_style(i).colour, "", "6 5"), [(0.0, e.cell(metric))])
+        for i, e in enumerate(beside, start=len(lines))
     ]
-    plots = [
-        _Plot(metric, x, axis_title(metric), f"{x} = {{}}: {metric.title}", drawn, level, room=True)
-        for metric in subject.metrics
-        if drawn
-    ]
-    missing = gaps(subject)
-    if not drawn:
-        missing.insert(0, f"No entry of this figure has a number for {x}.")
-    sentence = f"Means over seeds with 95 % intervals, over {x}."
-    measured = [plot for plot in plots if plot.cells(level=False)]
-    return FigureContent(
-        entries=subject.entries,
-        chart=_chart(subject, measured, [sentence], legend=len(drawn) + len(level) > 1),
-        records=subject.records([x]),
-        grids=[_grid(plot, x, f"{axis_title(plot.metric)} over {x}") for plot in plots],
-        notes=_notes(x, plots, len(every) - len(several)),
-        missing=missing,
-    )
+    words = f"{x} = {{}}: {metric.title}"
+    return _Plot(x, axis_title(metric), words, lines, across, room=True)
 
 
 def swept(several: Sequence[Series]) -> list[Series]:
@@ -186,58 +182,62 @@ def _x(entry: Entry) -> float:
     return float(entry.at[0] or 0)
 
 
-def _chart(
-    subject: Subject, plots: Sequence[_Plot], sentences: Sequence[str], *, legend: bool
-) -> marks.Chart | None:
-    layout = _WIDE if len(plots) == 1 else _HALF
-    words = [
-        f"{plot.metric.title}, {line.name}: {', '.join(numbers)}."
-        for plot in plots
-        for line in plot.lines
-        if any(entry.measured(plot.metric) for entry in line.entries)
-        if (numbers := [f"{shown_coordinate(_x(e))}: {plot.numbers(e)}" for e in line.entries])
-    ]
-    names = [(line.name, line.style) for plot in plots[:1] for line in (*plot.lines, *plot.level)]
-    panels = [_panel(plot, layout) for plot in plots]
-    return subject.chart(panels, [*sentences, *words], layout, names if legend else ())
+def _content(
+    subject: Subject,
+    records: Sequence[Conditions],
+    plots: Sequence[_Plot],
+    grids: Sequence[Grid],
+    notes: Sequence[str],
+    missing: Sequence[str],
+) -> FigureContent:
+    """The figure with its plots drawn; a line alone needs no legend, unless it is a profile."""
+    layout = WIDE if len(plots) == 1 else _HALF
+    names = [(line.name, line.style) for plot in plots[:1] for line in (*plot.lines, *plot.across)]
+    return FigureContent(
+        subject=subject,
+        records=records,
+        panels=[_panel(plot, layout) for plot in plots],
+        layout=layout,
+        legend=names if len(names) > 1 or not (plots and plots[0].room) else (),
+        sentences=[grid.sentence for grid in grids],
+        grids=grids,
+        notes=notes,
+        missing=[*missing, *subject.gaps],
+    )
 
 
 def _panel(plot: _Plot, layout: marks.Layout) -> marks.Panel:
-    cells = plot.cells(level=True)
+    cells = [cell for line in (*plot.lines, *plot.across) for _, cell in line.points]
     widths = [high - low for cell in cells if cell.interval for low, high in [cell.interval]]
     # Half of the usual band, and a little: ups and downs within it must look like noise.
     room = 0.6 * median(widths) if plot.room and widths else 0.0
-    entries = [entry for line in (*plot.lines, *plot.level) for entry in line.entries]
-    published = [value for e in entries if (value := e.published(plot.metric)) is not None]
-    settings = [_x(entry) for line in plot.lines for entry in line.entries]
+    published = [cell.published.value for cell in cells if cell.published]
+    settings = [x for line in plot.lines for x, _ in line.points]
     across = settings_axis(settings, plot.x_title, layout.size[0])
-    drawn = [_across(plot, line, (across.low, across.high)) for line in plot.level]
+    drawn = [_across(line, (across.low, across.high)) for line in plot.across]
     drawn += [
-        marks.Item([*_runs(plot, line), *_points(plot, line)], colour=line.style.colour)
+        marks.Item([*_runs(line), *_points(plot, line)], colour=line.style.colour)
         for line in plot.lines
     ]
     return marks.Panel(across, axis_of(cells, published, plot.y_title, room), drawn)
 
 
-def _across(plot: _Plot, line: _Line, ends: marks.Point) -> marks.Item:
+def _across(line: _Line, ends: marks.Point) -> marks.Item:
     """A line from end to end: the same value whatever the others set."""
-    cell = line.entries[0].measured(plot.metric)
-    if cell is None or cell.shown is None:
+    [(_, cell)] = line.points
+    if cell.shown is None:
         return marks.Item([])
     band = [marks.Band([(x, *cell.interval) for x in ends], opacity=0.1)] if cell.interval else []
     stroke = marks.Stroke([(x, cell.shown) for x in ends], dash=line.style.dash)
-    words = f"{line.name}: {plot.metric.title} {cell.words}"
+    words = f"{line.name}: {cell.metric.title} {cell.words}"
     return marks.Item([*band, stroke], words, line.style.colour)
 
 
-def _runs(plot: _Plot, line: _Line) -> list[marks.Mark]:
+def _runs(line: _Line) -> list[marks.Mark]:
     """Bands and strokes; neither bridges a missing value."""
     drawn: list[marks.Mark] = []
-    values = [(_x(entry), entry.measured(plot.metric)) for entry in line.entries]
-    for _, run in groupby(values, key=lambda value: value[1] is not None):
-        points = [
-            (x, y, cell.interval) for x, cell in run if cell and (y := cell.shown) is not None
-        ]
+    for _, run in groupby(line.points, key=lambda point: point[1].summary is not None):
+        points = [(x, y, cell.interval) for x, cell in run if (y := cell.shown) is not None]
         for _, stretch in groupby(points, key=lambda point: point[2] is not None):
             band = [(x, *span) for x, _, span in stretch if span]
             drawn += [marks.Band(band)] if len(band) > 1 else []
@@ -249,43 +249,19 @@ def _runs(plot: _Plot, line: _Line) -> list[marks.Mark]:
 def _points(plot: _Plot, line: _Line) -> list[marks.Mark]:
     """A symbol a value, hollow for a published one; a lone one has a whisker in place of a band."""
     drawn: list[marks.Mark] = []
-    for entry in line.entries:
-        cell, published = entry.measured(plot.metric), entry.published(plot.metric)
-        x, shape = _x(entry), line.style.shape
+    for x, cell in line.points:
+        shape = line.style.shape
         words = f"{line.name}, {plot.words.replace('{}', shown_coordinate(x))}"
-        if published is not None:
-            symbol = marks.Symbol((x, published), shape, hollow=True)
-            drawn.append(marks.Item([symbol], f"{words} published {published:g}"))
-        if cell and cell.shown is not None:
-            at = x, cell.shown
-            whisker = marks.Whisker(
-                at, cell.interval if len(line.entries) == 1 else None, upright=True
-            )
+        if cell.published:
+            symbol = marks.Symbol((x, cell.published.value), shape, hollow=True)
+            drawn.append(marks.Item([symbol], f"{words} published {cell.published.value:g}"))
+        if cell.shown is not None:
+            at, span = (x, cell.shown), cell.interval if len(line.points) == 1 else None
+            whisker = marks.Whisker(at, span, upright=True)
             drawn.append(marks.Item([whisker, marks.Symbol(at, shape)], f"{words} {cell.words}"))
     return drawn
 
 
-def _grid(plot: _Plot, head: str, caption: str) -> Grid:
-    """A row a number, a column a line; entries across have a row of their own."""
-    columns = [{_x(entry): plot.numbers(entry) for entry in line.entries} for line in plot.lines]
-    rows = [
-        [shown_coordinate(x), *(column.get(x, "–") for column in columns)] + ["–"] * len(plot.level)
-        for x in sorted({x for column in columns for x in column})
-    ]
-    if plot.level:
-        level = [plot.numbers(line.entries[0]) for line in plot.level]
-        rows.append(["none", *["–"] * len(columns), *level])
-    return Grid(caption, [head, *(line.name for line in (*plot.lines, *plot.level))], rows)
-
-
-def _notes(x: str, plots: Sequence[_Plot], left_out: int) -> list[str]:
-    notes = [_NOTE]
-    if left_out:
-        lone = wording.plural(left_out, "lone point")
-        notes.append(f"Without {lone}: entries of swept methods that do not vary in {x}.")
-    if plots and plots[0].level:
-        notes.append(f"Dashed across: entries without a number for {x}.")
-    points = ((plot, entry) for plot in plots for line in plot.lines for entry in line.entries)
-    if any(entry.published(plot.metric) is not None for plot, entry in points):
-        notes.append("Hollow: the published figure of the same entry.")
-    return notes
+def _numbers(cell: Cell) -> str:
+    """The value as tables write it."""
+    return f"{cell.numbers}; published {cell.published.value:g}" if cell.published else cell.numbers

@@ -18,9 +18,9 @@ from bench.reports.charts.subject import (
     Subject,
     axis_of,
     coordinate,
-    gaps,
     less,
     shown_coordinate,
+    spread,
     task_key,
 )
 from bench.reports.statistics.seeds import Correlation, correlation
@@ -40,18 +40,18 @@ class Pair:
     no: Entry
     yes: Entry
 
-    def cells(self, metric: MetricInfo) -> tuple[Cell | None, Cell | None]:
+    def cells(self, metric: MetricInfo) -> tuple[Cell, Cell]:
         """The metric on both tasks."""
-        return self.no.measured(metric), self.yes.measured(metric)
+        return self.no.cell(metric), self.yes.cell(metric)
 
     def point(self, metric: MetricInfo) -> marks.Point | None:
         """Both means in shown units, where both exist."""
-        no, yes = (cell.shown if cell else None for cell in self.cells(metric))
+        no, yes = (cell.shown for cell in self.cells(metric))
         return None if no is None or yes is None else (no, yes)
 
     def words(self, metric: MetricInfo) -> str:
         """Both means with their intervals."""
-        no, yes = (cell.words if cell else "n/a" for cell in self.cells(metric))
+        no, yes = (cell.words for cell in self.cells(metric))
         return f"{self.name}, {self.method}: {metric.title} {no} (no), {yes} (yes)"
 
 
@@ -60,30 +60,27 @@ def pairs(subject: Subject) -> FigureContent:
     x = subject.info.x
     both, alone = _pairs(subject)
     subject = subject.of([entry for pair in both for entry in (pair.no, pair.yes)])
-    missing = gaps(subject)
-    if alone:
-        missing.append(f"Without a counterpart in {x}: {wording.listed(alone)}.")
-    if not both:
-        missing.insert(0, f"No two tasks differ in {x} alone.")
+    missing = [] if both else [f"No two tasks differ in {x} alone."]
+    missing += subject.gaps
+    missing += [f"Without a counterpart in {x}: {wording.listed(alone)}."] if alone else []
     notes = ["Means over seeds with 95 % intervals. On the dashed line both are equal."]
     if setting := _only_setting([pair.no.task for pair in both], x):
         notes.append(f"Points are named after {setting}.")
     notes += _correlations(subject, both)
-    styles = {
-        method: nth_style(i) for i, method in enumerate(dict.fromkeys(p.method for p in both))
-    }
-    panels = [
-        _panel(x, metric, drawn, styles)
-        for metric in subject.metrics
-        if (drawn := [pair for pair in both if pair.point(metric)])
-    ]
+    methods = dict.fromkeys(pair.method for pair in both)
+    styles = {method: nth_style(i) for i, method in enumerate(methods)}
     words = [f"{pair.words(metric)}." for metric in subject.metrics for pair in both]
-    legend = list(styles.items()) if len(styles) > 1 else ()
-    layout = marks.Layout((290.0, 290.0), columns=2)
     return FigureContent(
-        entries=subject.entries,
-        chart=subject.chart(panels, [*notes, *words], layout, legend),
+        subject=subject,
         records=[_record(x, pair, metric) for metric in subject.metrics for pair in both],
+        panels=[
+            _panel(x, metric, drawn, styles)
+            for metric in subject.metrics
+            if (drawn := [pair for pair in both if pair.point(metric)])
+        ],
+        layout=marks.Layout((290.0, 290.0), columns=2),
+        legend=list(styles.items()) if len(styles) > 1 else (),
+        sentences=[*notes, *words],
         grids=[_grid(x, metric, both) for metric in subject.metrics if both],
         notes=notes,
         missing=missing,
@@ -148,7 +145,7 @@ def _panel(
     x: str, metric: MetricInfo, drawn: Sequence[Pair], styles: dict[str, Style]
 ) -> marks.Panel:
     """The same numbers on both axes, so that the diagonal is where both are equal."""
-    cells = [cell for pair in drawn for cell in pair.cells(metric) if cell]
+    cells = [cell for pair in drawn for cell in pair.cells(metric)]
     across, up = (axis_of(cells, (), f"{with_unit(metric)}; {x}: {word}") for word in ("no", "yes"))
     diagonal = marks.Stroke([(at, at) for at in (across.low, across.high)], 1.0, "5 4")
     items = [marks.Item([diagonal], "", "currentColor", opacity=0.5)]
@@ -162,7 +159,7 @@ def _panel(
 
 def _item(pair: Pair, metric: MetricInfo, style: Style) -> marks.Item:
     at = pair.point(metric) or (0.0, 0.0)
-    no, yes = (cell.interval if cell else None for cell in pair.cells(metric))
+    no, yes = (cell.interval for cell in pair.cells(metric))
     whiskers = marks.Whisker(at, no, upright=False), marks.Whisker(at, yes, upright=True)
     return marks.Item([*whiskers, marks.Symbol(at, style.shape)], pair.words(metric), style.colour)
 
@@ -193,12 +190,12 @@ def correlation_words(measured: Correlation) -> str:
 
 
 def _record(x: str, pair: Pair, metric: MetricInfo) -> Conditions:
-    sides: dict[str, Scalar] = {}
-    for word, cell in zip(("no", "yes"), pair.cells(metric), strict=True):
-        half = (cell.interval[1] - cell.interval[0]) / 2 if cell and cell.interval else None
-        sides[f"{x}_{word}_seeds"] = cell.summary.n if cell and cell.summary else 0
-        sides[f"{x}_{word}_mean"] = cell.shown if cell else None
-        sides[f"{x}_{word}_half_width"] = half
+    sides = {
+        f"{x}_{word}_{name}": value
+        for word, cell in zip(("no", "yes"), pair.cells(metric), strict=True)
+        for name, value in spread(cell).items()
+        if name != "std"
+    }
     return {
         "pair": less(pair.no.task.name, [x]),
         "method": pair.method,
@@ -214,7 +211,7 @@ def _grid(x: str, metric: MetricInfo, both: Sequence[Pair]) -> Grid:
     many = len({pair.method for pair in both}) > 1
     rows = []
     for pair in both:
-        no, yes = (cell.numbers if cell else "n/a" for cell in pair.cells(metric))
         name = less(pair.no.task.name, [x])
-        rows.append([f"{name}, {pair.method}" if many else name, no, yes])
+        numbers = [cell.numbers for cell in pair.cells(metric)]
+        rows.append([f"{name}, {pair.method}" if many else name, *numbers])
     return Grid(axis_title(metric), ["Task", f"{x}: no", f"{x}: yes"], rows)

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from bench.reports.boards.leaderboard import Board, Cell, Row
+from bench.reports.boards.leaderboard import Board, Cell
 from bench.reports.boards.over_tasks import OverTasks
 from bench.reports.charts import marks
 from bench.reports.charts.axes import axis_title
 from bench.reports.charts.colours import Style, nth_style
-from bench.reports.charts.subject import Conditions, axis_of, to_csv
+from bench.reports.charts.subject import Conditions, Entry, axis_of, to_csv
+from bench.result import PlannedMethod
 
 NAMED = 3
 """Methods that keep their names in the drawing of a long board; all have them on hovering."""
@@ -21,7 +22,7 @@ NAMED = 3
 class Contender:
     """A method in the plane, in shown units."""
 
-    row: Row
+    method: PlannedMethod
     x: Cell
     y: Cell
     measured: marks.Point
@@ -31,25 +32,20 @@ class Contender:
     @property
     def label(self) -> str:
         """The method's name, with a word where it takes no part in the ranking."""
-        return self.row.method.label + (" (not ranked)" if self.row.method.caveat else "")
+        return self.method.label + (" (not ranked)" if self.method.caveat else "")
 
     @property
     def published(self) -> marks.Point | None:
-        """The paper's point for this very method; a variant does not borrow its base's."""
+        """The paper's point for this very method."""
         x, y = self.x.published, self.y.published
-        label = self.row.method.label
-        if x is None or y is None or x.of != label or y.of != label:
-            return None
-        return x.value, y.value
+        return (x.value, y.value) if x and y else None
 
     @property
     def words(self) -> str:
         """Both metrics, and the published ones."""
         words = ", ".join(f"{cell.metric.title} {cell.words}" for cell in (self.x, self.y))
-        if self.published is None:
-            return f"{self.label}: {words}"
-        x, y = self.published
-        return f"{self.label}: {words}, published {x:g} and {y:g}"
+        published = " and ".join(f"{value:g}" for value in self.published or ())
+        return f"{self.label}: {words}{', published ' if published else ''}{published}"
 
 
 def scatter(board: Board, warnings: marks.Warnings = ()) -> marks.Chart | None:
@@ -67,7 +63,7 @@ def scatter(board: Board, warnings: marks.Warnings = ()) -> marks.Chart | None:
     across = axis_of([c.x for c in contenders], [x for x, _ in published], axis_title(x))
     up = axis_of([c.y for c in contenders], [y for _, y in published], axis_title(y))
     named = NAMED if board.is_long else len(contenders)
-    drawn = _front([c for c in contenders if c.row.method.label in board.pareto])
+    drawn = _front([c for c in contenders if c.method.label in board.pareto])
     # The best are drawn last, and so are on top.
     drawn += [
         _item(contender, position < named)
@@ -86,14 +82,15 @@ def scatter(board: Board, warnings: marks.Warnings = ()) -> marks.Chart | None:
 
 
 def _contenders(board: Board) -> list[Contender]:
-    x, y = (metric.name for metric in board.ranking[:2])
     # Colours follow the name, not the rank: a method keeps its own when others overtake it.
     order = {label: i for i, label in enumerate(sorted(row.method.label for row in board.rows))}
-    return [
-        Contender(row, row.cells[x], row.cells[y], (across, up), nth_style(order[row.method.label]))
-        for row in board.rows
-        if (across := row.cells[x].shown) is not None and (up := row.cells[y].shown) is not None
-    ]
+    contenders = []
+    for row in board.rows:
+        x, y = (Entry(board.task, row).cell(metric) for metric in board.ranking[:2])
+        if x.shown is not None and y.shown is not None:
+            style = nth_style(order[row.method.label])
+            contenders.append(Contender(row.method, x, y, (x.shown, y.shown), style))
+    return contenders
 
 
 def _front(front: Sequence[Contender]) -> list[marks.Mark]:
@@ -131,24 +128,23 @@ def board_csv(board: Board) -> str:
         for metric in board.ranking:
             cell = row.cells[metric.name]
             low, high = cell.interval or (None, None)
-            records.append(
-                {
-                    "task": board.task.name,
-                    "method": row.method.label,
-                    "ranked": row.method.caveat is None,
-                    "rank": row.place.rank if row.place else None,
-                    "metric": metric.name,
-                    "unit": metric.unit,
-                    "better": metric.better,
-                    "seeds": cell.summary.n if cell.summary else 0,
-                    "mean": cell.shown,
-                    "low": low,
-                    "high": high,
-                    "published": cell.published.value if cell.published else None,
-                    "published_for": cell.published.of if cell.published else None,
-                    "source": cell.published.source if cell.published else None,
-                }
-            )
+            published = cell.published
+            records.append({
+                "task": board.task.name,
+                "method": row.method.label,
+                "ranked": row.method.caveat is None,
+                "rank": row.place.rank if row.place else None,
+                "metric": metric.name,
+                "unit": metric.unit,
+                "better": metric.better,
+                "seeds": cell.summary.n if cell.summary else 0,
+                "mean": cell.shown,
+                "low": low,
+                "high": high,
+                "published": published.value if published else None,
+                "published_for": published.of if published else None,
+                "source": published.source if published else None,
+            })  # fmt: skip
     return to_csv(records)
 
 

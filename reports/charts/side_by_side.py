@@ -5,18 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Sequence
-from dataclasses import replace
 
 from bench.reports import wording
-from bench.reports.charts.subject import (
-    Card,
-    Contrast,
-    Entry,
-    FigureContent,
-    MetricValue,
-    Subject,
-    gaps,
-)
+from bench.reports.boards.leaderboard import Cell
+from bench.reports.charts.subject import Card, Contrast, Entry, FigureContent, Subject
 from bench.result import ResultPicture
 
 DIFFERENCE = (
@@ -32,9 +24,9 @@ def table(subject: Subject) -> FigureContent:
     by_task: dict[str, list[Entry]] = {}
     for entry in subject.entries:
         by_task.setdefault(entry.task.name, []).append(entry)
-    published = any(value.published is not None for value in _values(subject, subject.entries))
+    published = any(e.cell(m).published for e in subject.entries for m in subject.metrics)
     return FigureContent(
-        entries=subject.entries,
+        subject=subject,
         records=subject.records(),
         contrasts=[
             contrast
@@ -42,7 +34,7 @@ def table(subject: Subject) -> FigureContent:
             if (contrast := _contrast(subject, name, entries)).rows
         ],
         notes=[*_notes(subject), *([DIFFERENCE] if published else [])],
-        missing=gaps(subject),
+        missing=subject.gaps,
     )
 
 
@@ -56,41 +48,39 @@ def pictures(subject: Subject) -> FigureContent:
         else:
             without.append(entry.method.label)
     subject = subject.of([entry for entries in by_method.values() for entry in entries])
-    missing = gaps(subject)
-    if without:
-        missing.insert(0, f"Without a picture: {wording.listed(list(dict.fromkeys(without)))}.")
+    names = wording.listed(list(dict.fromkeys(without)))
     return FigureContent(
-        entries=subject.entries,
+        subject=subject,
         records=subject.records(),
         cards=[_card(subject, entries) for entries in by_method.values()],
         notes=_notes(subject),
-        missing=missing,
+        missing=[*([f"Without a picture: {names}."] if without else []), *subject.gaps],
     )
 
 
 def strips(subject: Subject) -> FigureContent:
     """A figure of kind `strips`: the pictures of each entry's first seed that left some."""
     kept = [(entry, pngs) for entry in subject.entries if (pngs := _kept_pictures(entry))]
-    shown = [entry for entry, _ in kept]
-    names = {subject.name(entry) for entry in shown}
+    shown = subject.of([entry for entry, _ in kept])
+    names = {subject.name(entry) for entry in shown.entries}
     ran = [subject.name(entry) for entry in subject.entries if entry.row.ok]
     without = [name for name in ran if name not in names]
     missing = [f"Left no picture: {wording.listed(without)}."] if without else []
     return FigureContent(
-        entries=shown,
-        records=subject.of(shown).records(),
+        subject=shown,
+        records=shown.records(),
         cards=[
             Card(
                 label=entry.method.label,
                 source=f"data:image/png;base64,{picture.png}",
                 caption=picture.caption,
-                values=[_named_values(subject, entry)] if number == 0 else [],
+                values=[_values(subject, entry)] if number == 0 else [],
             )
             for entry, pngs in kept
             for number, picture in enumerate(pngs)
         ],
         notes=["Pictures of the first seed; values are means over seeds with 95 % intervals."],
-        missing=[*missing, *gaps(subject)],
+        missing=[*missing, *subject.gaps],
     )
 
 
@@ -110,34 +100,25 @@ def _kept_pictures(entry: Entry) -> list[ResultPicture]:
 
 
 def _contrast(subject: Subject, task: str, entries: Sequence[Entry]) -> Contrast:
-    # A metric that nothing on this task reports has no row: `gaps` says why it is missing.
-    rows = [
-        (metric, _values(replace(subject, metrics=[metric]), entries))
-        for metric in subject.metrics
-        if any(entry.measured(metric) for entry in entries)
-    ]
-    return Contrast(task, [entry.method for entry in entries], rows)
+    # A metric that nothing on this task reports has no row: the gaps say why it is missing.
+    rows = [(metric, [entry.cell(metric) for entry in entries]) for metric in subject.metrics]
+    measured = [row for row in rows if any(cell.summary for cell in row[1])]
+    return Contrast(task, [entry.method for entry in entries], measured)
 
 
 def _card(subject: Subject, entries: Sequence[Entry]) -> Card:
     method = entries[0].method
     # Of several tasks, those that report none of these metrics say nothing here.
-    measured = [e for e in entries if any(e.measured(metric) for metric in subject.metrics)]
-    values = [_named_values(subject, entry) for entry in measured or entries]
+    measured = [e for e in entries if any(e.cell(metric).summary for metric in subject.metrics)]
+    values = [_values(subject, entry) for entry in measured or entries]
     source = f"data:image/png;base64,{method.picture}"
     return Card(method.label, source, method.caption or method.label, values)
 
 
-def _named_values(subject: Subject, entry: Entry) -> tuple[str, list[MetricValue]]:
-    return entry.task.name if subject.many_tasks else "", _values(subject, [entry])
-
-
-def _values(subject: Subject, entries: Sequence[Entry]) -> list[MetricValue]:
-    return [
-        MetricValue(metric, entry.measured(metric), entry.published(metric))
-        for metric in subject.metrics
-        for entry in entries
-    ]
+def _values(subject: Subject, entry: Entry) -> tuple[str, list[Cell]]:
+    """The task, where there are several, and the cells of a method on it."""
+    cells = [entry.cell(metric) for metric in subject.metrics]
+    return entry.task.name if subject.many_tasks else "", cells
 
 
 def _notes(subject: Subject) -> list[str]:
@@ -146,7 +127,6 @@ def _notes(subject: Subject) -> list[str]:
         published.source
         for entry in subject.entries
         for metric in subject.metrics
-        if entry.published(metric) is not None
-        if (published := entry.row.cells[metric.name].published)
+        if (published := entry.cell(metric).published)
     }
     return [*notes, f"Published: {'; '.join(sorted(sources))}."] if sources else notes

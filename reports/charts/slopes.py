@@ -22,7 +22,6 @@ from bench.reports.charts.subject import (
     FigureContent,
     Grid,
     Subject,
-    gaps,
     record,
 )
 from bench.reports.statistics.slopes import RESAMPLES, Groups, TTest, Versus, by_group, versus
@@ -86,20 +85,19 @@ def group_lines(subject: Subject) -> FigureContent:
         f"{len(groups.group)} groups."
         for sloped, groups in several
     ]
-    panels = [_group_panel(subject, sloped, groups, up) for sloped, groups in several]
     return FigureContent(
-        entries=subject.entries,
-        chart=subject.chart(
-            panels, words, marks.Layout((290.0, 230.0), columns=2, gap=96.0, top=42.0)
-        ),
+        subject=subject,
         records=[record for sloped, _ in several for record in _group_records(sloped)],
+        panels=[_group_panel(subject, sloped, groups, up) for sloped, groups in several],
+        layout=marks.Layout((290.0, 230.0), columns=2, gap=96.0, top=42.0),
+        sentences=words,
         grids=[_group_grid(subject, sloped) for sloped, _ in several],
         notes=[
             "Mean accuracy over seeds of each group of the test split; the larger the mark, the "
             "more samples. The line is that of generalised least squares with Sigma_ii = 1 / "
             "sqrt(n_i)."
         ],
-        missing=gaps(subject),
+        missing=subject.gaps,
     )
 
 
@@ -146,15 +144,16 @@ def slope_boxes(subject: Subject) -> FigureContent:
         f"{subject.name(sloped.entry)}: {', '.join(_number(v) for v in sloped.slopes.values())}."
         for sloped in several
     ]
-    panels = [_box_panel(subject, several)] if several else []
     return FigureContent(
-        entries=subject.entries,
-        chart=subject.chart(panels, words, marks.Layout((680.0, ROW * len(several)))),
+        subject=subject,
         records=[
             record(sloped.entry, {"seed": seed, "slope": slope})
             for sloped in several
             for seed, slope in sorted(sloped.slopes.items())
         ],
+        panels=[_box_panel(subject, several)] if several else [],
+        layout=marks.Layout((680.0, ROW * len(several))),
+        sentences=words,
         tables=[
             _tests(task, [sloped for sloped in several if sloped.entry.task.name == name])
             for name, task in tasks.items()
@@ -166,7 +165,7 @@ def slope_boxes(subject: Subject) -> FigureContent:
             "Over seeds they measure the noise of training alone, since all runs share the groups "
             f"and their samples; the 95 % over groups come from {RESAMPLES:,} resamples of these."
         ],
-        missing=gaps(subject),
+        missing=subject.gaps,
     )
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 from bench.reports import wording
 from bench.reports.boards.leaderboard import Board, Cell, Row
-from bench.reports.boards.published import Agreement
 from bench.reports.boards.tables import STATUS_WORDS
 from bench.reports.charts.axes import Axis, measured_axis
 from bench.reports.charts.colours import Style
@@ -19,6 +18,7 @@ from bench.reports.charts.marks import Chart, Layout, Panel, Warnings
 from bench.result import FigureInfo, MetricInfo, PlannedMethod, PlannedTask, Scalar
 
 Conditions = Mapping[str, Scalar]
+WIDE = Layout((680.0, 300.0))
 
 
 @dataclass(frozen=True)
@@ -35,17 +35,11 @@ class Entry:
         """The method."""
         return self.row.method
 
-    def measured(self, metric: MetricInfo) -> Cell | None:
-        """The metric over seeds, or None where nothing was measured."""
-        cell = self.row.cells.get(metric.name)
-        return cell if cell and cell.summary else None
-
-    def published(self, metric: MetricInfo) -> float | None:
-        """The paper's figure for this very method, in the shown unit; a variant borrows none."""
-        cell = self.row.cells.get(metric.name)
-        if cell is None or cell.published is None or cell.published.of != self.method.label:
-            return None
-        return cell.published.value
+    def cell(self, metric: MetricInfo) -> Cell:
+        """The metric over seeds, or an empty cell; a variant borrows no published figure."""
+        cell = self.row.cells.get(metric.name) or Cell(metric, None, None, None, ())
+        is_own = cell.published is None or cell.published.of == self.method.label
+        return cell if is_own else replace(cell, published=None)
 
 
 @dataclass(frozen=True)
@@ -89,27 +83,82 @@ class Subject:
         """The same figure with fewer entries, or with coordinates."""
         return replace(self, entries=entries)
 
-    def chart(
-        self,
-        panels: Sequence[Panel],
-        sentences: Sequence[str],
-        layout: Layout,
-        legend: Sequence[tuple[str, Style]] = (),
-    ) -> Chart | None:
-        """The chart of some panels, or None without any; the sentences are its numbers in words."""
-        if not panels:
-            return None
-        warnings = (sentence for _, sentence in self.warnings)
-        description = " ".join(filter(None, [self.info.note, *sentences, *warnings]))
-        return Chart(self.info.title, description, panels, layout, legend, self.warnings)
+    @property
+    def gaps(self) -> list[str]:
+        """What the figure cannot show of its entries, in sentences."""
+        known = {metric.name for metric in self.metrics}
+        unknown = [name for name in dict.fromkeys(self.info.values) if name not in known]
+        without: dict[str, list[str]] = {}
+        fewer: list[str] = []
+        for entry in self.entries:
+            row = entry.row
+            if row.ok == 0:
+                counts = ((row.statuses.get(key, 0), word) for key, word in STATUS_WORDS.items())
+                ended = ", ".join(f"{n} {word}" for n, word in counts if n)
+                without.setdefault(ended, []).append(self.name(entry))
+            elif row.ok < row.planned:
+                fewer.append(f"{self.name(entry)} ({row.ok} of {row.planned})")
+        return [
+            *(f"No task of this sweep reports {name}." for name in unknown),
+            *(f"Without a result ({why}): {wording.listed(who)}." for why, who in without.items()),
+            *([f"Over fewer seeds than planned: {wording.listed(fewer)}."] if fewer else []),
+            *self._undefined(),
+        ]
+
+    def _undefined(self) -> list[str]:
+        """Metrics that do not exist although trials ended well, each reason once."""
+        reasons: dict[str, list[str]] = {}
+        finished = Counter(entry.task.name for entry in self.entries if entry.row.ok)
+        for metric in self.metrics:
+            absent: dict[tuple[str, str], list[str]] = {}
+            for entry in self.entries:
+                for reason in entry.cell(metric).reasons:
+                    absent.setdefault((entry.task.name, reason), []).append(entry.method.label)
+            for (task, reason), labels in absent.items():
+                where = f" on {task}" if self.many_tasks else ""
+                whose = "" if len(labels) == finished[task] else f" of {wording.listed(labels)}"
+                reasons.setdefault(reason, []).append(f"{metric.title}{whose}{where}")
+        return [f"Does not exist ({why}): {wording.listed(what)}." for why, what in reasons.items()]
 
     def records(self, names: Sequence[str] = ()) -> list[Conditions]:
         """Lines of the data file, in shown units; `names` are those of the coordinates."""
         return [
-            _metric_record(entry, metric, names)
+            record(entry, {
+                **dict(zip(names, entry.at, strict=False)),
+                "metric": metric.name,
+                "unit": metric.unit,
+                **spread(cell),
+                "published": cell.published.value if cell.published else None,
+            })
             for metric in self.metrics
             for entry in self.entries
+            for cell in [entry.cell(metric)]
+        ]  # fmt: skip
+
+    def split_by(
+        self, names: Sequence[str], usable: Callable[[Scalar], bool]
+    ) -> tuple[list[Series], list[Entry]]:
+        """Series over the named coordinates, and the entries on their tasks that have none.
+
+        A coordinate's value is `usable` where it has a place on the figure's axes.
+        """
+        by_key: dict[tuple[object, ...], list[Entry]] = {}
+        beside = []
+        for entry in self.entries:
+            method, task = entry.method, entry.task
+            at = tuple(coordinate(name, method, task) for name in names)
+            placed = replace(entry, at=at)
+            if all(usable(value) for value in at):
+                key = *task_key(task, names), method.name, _rest(method.parameters, names)
+                by_key.setdefault(key, []).append(placed)
+            else:
+                beside.append(placed)
+        tasks = {task_key(entries[0].task, names) for entries in by_key.values()}
+        series = [
+            Series(less(entries[0].method.label, names), less(entries[0].task.name, names), entries)
+            for entries in by_key.values()
         ]
+        return series, [entry for entry in beside if task_key(entry.task, names) in tasks]
 
 
 @dataclass(frozen=True)
@@ -120,26 +169,16 @@ class Grid:
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
 
-
-@dataclass(frozen=True)
-class MetricValue:
-    """A metric of an entry as figures without a drawing show it."""
-
-    metric: MetricInfo
-    cell: Cell | None
-    published: float | None
-
     @property
-    def difference(self) -> float | None:
-        """Measured minus published, in the shown unit."""
-        if self.cell is None or self.cell.shown is None or self.published is None:
-            return None
-        return self.cell.shown - self.published
-
-    @property
-    def agreement(self) -> Agreement | None:
-        """Whether the published figure lies in the measured interval; None without one."""
-        return self.cell.agreement if self.cell and self.published is not None else None
+    def sentence(self) -> str:
+        """All rows with the names of their columns, less the cells where nothing was planned."""
+        corner, *names = self.head
+        rows = (
+            f"{corner} {head}: ".lstrip()
+            + ", ".join(f"{n} {c}" for n, c in zip(names, cells, strict=True) if c != "–")
+            for head, *cells in self.rows
+        )
+        return f"{self.caption}. {'; '.join(rows)}."
 
 
 BESIDE = 5
@@ -152,7 +191,7 @@ class Contrast:
 
     task: str
     methods: Sequence[PlannedMethod]
-    rows: Sequence[tuple[MetricInfo, Sequence[MetricValue]]]
+    rows: Sequence[tuple[MetricInfo, Sequence[Cell]]]
     """For each metric, its values in the order of the methods."""
 
     @property
@@ -166,7 +205,7 @@ class Contrast:
         return [metric for metric, _ in self.rows] if self.is_turned else self.methods
 
     @property
-    def lines(self) -> Sequence[tuple[PlannedMethod | MetricInfo, Sequence[MetricValue]]]:
+    def lines(self) -> Sequence[tuple[PlannedMethod | MetricInfo, Sequence[Cell]]]:
         """What the lines are headed by, each with its cells in the order of the columns."""
         if not self.is_turned:
             return self.rows
@@ -187,18 +226,22 @@ class Card:
     label: str
     source: str
     caption: str
-    values: Sequence[tuple[str, Sequence[MetricValue]]]
+    values: Sequence[tuple[str, Sequence[Cell]]]
 
 
 @dataclass(frozen=True)
 class FigureContent:
     """What a figure shows; the page puts it into words, tables and a drawing."""
 
-    entries: Sequence[Entry] = ()
-    """The entries that it shows, or would show had they results."""
-    chart: Chart | None = None
-    records: Sequence[Conditions] = ()
+    subject: Subject
+    """With the entries that it shows, or would show had they results."""
+    records: Sequence[Conditions]
     """Lines of its data file."""
+    panels: Sequence[Panel] = ()
+    layout: Layout = WIDE
+    legend: Sequence[tuple[str, Style]] = ()
+    sentences: Sequence[str] = ()
+    """The numbers of the drawing in words."""
     grids: Sequence[Grid] = ()
     """Tables of its numbers, folded away on the page."""
     tables: Sequence[Grid] = ()
@@ -210,13 +253,19 @@ class FigureContent:
     contrasts: Sequence[Contrast] = ()
     cards: Sequence[Card] = ()
 
+    @property
+    def chart(self) -> Chart | None:
+        """The drawing; None without any panel."""
+        info, warnings = self.subject.info, self.subject.warnings
+        words = [info.note, *self.sentences, *(sentence for _, sentence in warnings)]
+        description = " ".join(filter(None, words))
+        chart = Chart(info.title, description, self.panels, self.layout, self.legend, warnings)
+        return chart if self.panels else None
+
 
 def coordinate(name: str, method: PlannedMethod, task: PlannedTask) -> Scalar:
     """A method's parameter, else a task's option, else a training setting; None for neither."""
-    for where in (method.parameters, task.options, task.training):
-        if name in where:
-            return where[name]
-    return None
+    return {**task.training, **task.options, **method.parameters}.get(name)
 
 
 def subject_of(
@@ -240,30 +289,6 @@ def is_number(value: Scalar) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def split_by(
-    subject: Subject, names: Sequence[str], usable: Callable[[Scalar], bool]
-) -> tuple[list[Series], list[Entry]]:
-    """Series over the named coordinates, and the entries on their tasks that have none: references.
-
-    A coordinate's value is `usable` where it has a place on the figure's axes.
-    """
-    by_key: dict[tuple[object, ...], list[Entry]] = {}
-    beside = []
-    for entry in subject.entries:
-        at = tuple(coordinate(name, entry.method, entry.task) for name in names)
-        placed = Entry(entry.task, entry.row, at)
-        if all(usable(value) for value in at):
-            by_key.setdefault(_key(entry, names), []).append(placed)
-        else:
-            beside.append(placed)
-    tasks = {task_key(entries[0].task, names) for entries in by_key.values()}
-    series = [
-        Series(less(entries[0].method.label, names), less(entries[0].task.name, names), entries)
-        for entries in by_key.values()
-    ]
-    return series, [entry for entry in beside if task_key(entry.task, names) in tasks]
-
-
 def names_of(several: Sequence[Series]) -> list[str]:
     """A name for each series: the part that differs among them, and no two alike."""
     tasks, methods = {s.task for s in several}, {s.method for s in several}
@@ -284,11 +309,6 @@ def task_key(task: PlannedTask, names: Sequence[str]) -> tuple[object, ...]:
     return task.track, task.data, question, _rest(task.options, names), _rest(task.training, names)
 
 
-def _key(entry: Entry, names: Sequence[str]) -> tuple[object, ...]:
-    method = entry.method
-    return *task_key(entry.task, names), method.name, _rest(method.parameters, names)
-
-
 def _rest(settings: Mapping[str, Scalar], names: Sequence[str]) -> frozenset[tuple[str, Scalar]]:
     return frozenset((key, value) for key, value in settings.items() if key not in names)
 
@@ -302,23 +322,12 @@ def less(label: str, names: Sequence[str]) -> str:
     return f"{head}[{','.join(kept)}]" if kept else head.rstrip()
 
 
-def _metric_record(entry: Entry, metric: MetricInfo, names: Sequence[str]) -> Conditions:
-    cell = entry.measured(metric)
-    summary = cell.summary if cell else None
-
-    def shown(value: float | None) -> float | None:
-        return value * cell.scale if cell and value is not None else None
-
-    values: Conditions = {
-        "metric": metric.name,
-        "unit": metric.unit,
-        "seeds": summary.n if summary else 0,
-        "mean": shown(summary.mean if summary else None),
-        "std": shown(summary.std if summary else None),
-        "half_width": shown(summary.half_width if summary else None),
-        "published": entry.published(metric),
-    }
-    return record(entry, {**dict(zip(names, entry.at, strict=False)), **values})
+def spread(cell: Cell) -> dict[str, Scalar]:
+    """The columns of a data file on a cell: seeds, and mean, deviation and interval as shown."""
+    measured = [getattr(cell.summary, name, None) for name in ("mean", "std", "half_width")]
+    shown = [None if value is None else value * cell.scale for value in measured]
+    seeds = cell.summary.n if cell.summary else 0
+    return dict(zip(("seeds", "mean", "std", "half_width"), (seeds, *shown), strict=True))
 
 
 def record(entry: Entry, values: Conditions) -> Conditions:
@@ -362,43 +371,3 @@ def axis_of(
     spans = [span for cell in cells if (span := cell.interval)]
     ceiling = 100.0 if cells[0].metric.unit == "%" else math.inf
     return measured_axis(centres, spans, title, ceiling, room)
-
-
-def gaps(subject: Subject) -> list[str]:
-    """What the figure cannot show of its entries, in sentences."""
-    words = [
-        f"No task of this sweep reports {name}."
-        for name in dict.fromkeys(subject.info.values)
-        if name not in {metric.name for metric in subject.metrics}
-    ]
-    without: dict[str, list[str]] = {}
-    fewer: list[str] = []
-    for entry in subject.entries:
-        row = entry.row
-        if row.ok == 0:
-            ended = ((row.statuses.get(status, 0), word) for status, word in STATUS_WORDS.items())
-            counts = (f"{n} {word}" for n, word in ended if n)
-            without.setdefault(", ".join(counts), []).append(subject.name(entry))
-        elif row.ok < row.planned:
-            fewer.append(f"{subject.name(entry)} ({row.ok} of {row.planned})")
-    words += [f"Without a result ({why}): {wording.listed(who)}." for why, who in without.items()]
-    if fewer:
-        words.append(f"Over fewer seeds than planned: {wording.listed(fewer)}.")
-    return words + _undefined(subject)
-
-
-def _undefined(subject: Subject) -> list[str]:
-    """Metrics that do not exist although trials ended well, each reason once."""
-    reasons: dict[str, list[str]] = {}
-    finished = Counter(entry.task.name for entry in subject.entries if entry.row.ok)
-    for metric in subject.metrics:
-        absent: dict[tuple[str, str], list[str]] = {}
-        for entry in subject.entries:
-            cell = entry.row.cells.get(metric.name)
-            for reason in cell.reasons if cell else ():
-                absent.setdefault((entry.task.name, reason), []).append(entry.method.label)
-        for (task, reason), labels in absent.items():
-            where = f" on {task}" if subject.many_tasks else ""
-            whose = "" if len(labels) == finished[task] else f" of {wording.listed(labels)}"
-            reasons.setdefault(reason, []).append(f"{metric.title}{whose}{where}")
-    return [f"Does not exist ({why}): {wording.listed(what)}." for why, what in reasons.items()]

@@ -59,6 +59,13 @@ def test_quantiles_are_those_of_all_seeds_together_in_the_shown_unit(kind: str) 
     assert float(lines["bade"]["q50"]) == pytest.approx(6)
 
 
+def test_the_description_of_boxes_names_entries_samples_and_quantiles() -> None:
+    words = drawing(one("box")).findtext(f"{SVG}desc") or ""
+    quantiles = "5 % 1.20, first quartile 2.00, median 3.00, third quartile 4.00, 95 % 4.80"
+    assert f"standard: samples 5, {quantiles}" in words
+    assert "bade: samples 5, " in words
+
+
 def test_a_box_spans_the_quartiles_on_the_axis() -> None:
     view = one("box")
     root = drawing(view)
@@ -140,7 +147,7 @@ def test_a_profile_draws_a_line_an_entry_over_the_numbers() -> None:
     view = suite_view(plan.suite, plan, results).figures[0]
     [grid] = view.content.grids
     assert [row[0] for row in grid.rows] == ["1", "2", "4"]
-    assert len(list(drawing(view).iter(f"{SVG}polyline"))) == len(view.content.entries) == 4
+    assert len(list(drawing(view).iter(f"{SVG}polyline"))) == len(view.content.subject.entries) == 4
     assert "No number at the end of the name: EAcc." in view.content.missing
     means = {(line["method"], line["metric"]): line["mean"] for line in lines_of(view)}
     assert float(means["bade", "odds_4"]) == pytest.approx(4 * float(means["bade", "odds_1"]))

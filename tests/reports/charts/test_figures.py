@@ -69,7 +69,9 @@ def test_a_line_runs_over_all_values_of_its_coordinate(whole: dict[str, FigureVi
 
 
 def test_lone_points_are_left_out_where_the_method_is_swept(whole: dict[str, FigureView]) -> None:
-    entries = [entry for entry in whole["line"].content.entries if entry.method.name == "bade"]
+    entries = [
+        entry for entry in whole["line"].content.subject.entries if entry.method.name == "bade"
+    ]
     sweep = Series("bade", SWEPT_ON, [e for e in entries if e.task.name == SWEPT_ON])
     square = [e for e in entries if e.method.label == "bade[square=10]"]
     assert (len(sweep.entries), len(square)) == (len(TEMPERATURES), 1)
@@ -96,6 +98,21 @@ def test_a_drawing_is_sound_and_speaks_to_those_who_do_not_see_it(
     boxes = list(root.iter(f"{SVG}circle"))
     assert all(0 <= float(each.attrib["cx"]) <= width for each in boxes)
     assert all(0 <= float(each.attrib["cy"]) <= height for each in boxes)
+
+
+@pytest.mark.parametrize("kind", ["line", "options"])
+def test_the_description_of_lines_has_every_mean_behind_its_number(
+    kind: str, whole: dict[str, FigureView]
+) -> None:
+    words = drawing(whole[kind]).findtext(f"{SVG}desc") or ""
+    x = whole[kind].info.x or ""
+    swept = [line for line in lines_of(whole[kind]) if line[x] and line["mean"]]
+    assert swept
+    for line in swept:
+        rows = [row for row in re.split(r"[.;] ", words) if row.startswith(f"{x} {line[x]}: ")]
+        mean = f" {float(line['mean']):.2f} ± {float(line['half_width']):.2f}"
+        name = line["task"].partition(" [")[0]  # the names of these lines have the task in them
+        assert any(re.search(f"{re.escape(name)}[^±]*{mean}", row) for row in rows)
 
 
 def test_lines_have_a_band_and_a_mark_for_each_value() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench.attacks.poisoning.clean import Clean
-from bench.errors import BenchError, SuiteError, UsageError, unknown
+from bench.errors import BenchError, UsageError, unknown
 from bench.learning.settings import Training
 from bench.method import Method, make, methods
 from bench.plugins import lookup
@@ -77,8 +77,6 @@ def read_suite(path: Path, settings: Mapping[str, Mapping[str, Any]] | None = No
         SuiteError: naming the file, the line and the field.
     """
     source = SuiteSource(path)
-    if not isinstance(source.content, dict):
-        raise SuiteError(f"{path}: a suite is a mapping with title, tasks and methods.")
     try:
         file = SuiteFile.model_validate(source.content)
     except ValidationError as error:

@@ -61,6 +61,8 @@ class SuiteSource:
             mark = getattr(error, "problem_mark", None)
             where = f"{path}, line {mark.line + 1}" if mark else f"{path}"
             raise SuiteError(f"{where}: not YAML ({_problem(error)}).") from error
+        if not isinstance(self.content, dict):
+            raise SuiteError(f"{path}: a suite is a mapping with title, tasks and methods.")
 
     def error(self, place: Location, message: str) -> SuiteError:
         """The error to raise for a mistake at `place`."""
@@ -195,16 +197,10 @@ def descriptions() -> dict[str, str]:
     texts = {}
     for name, path in suite_names().items():
         try:
-            texts[name] = _description(path)
+            description = SuiteSource(path).content.get("description", "")
+            texts[name] = " ".join(str(description).split())
         except SuiteError as error:
             if path.parent == FOLDER:
                 raise
             leave_out("suite", path, str(error).removeprefix(str(path)).strip(",:. "))
     return texts
-
-
-def _description(path: Path) -> str:
-    content = SuiteSource(path).content
-    if not isinstance(content, dict):
-        raise SuiteError(f"{path}: a suite is a mapping with title, tasks and methods.")
-    return " ".join(str(content.get("description", "")).split())

@@ -196,7 +196,7 @@ def test_memory_of_the_device_and_throughput_are_shown_where_they_are_known(html
         for k, r in results.items()
     }
     view = suite_view(SUITE, plan, measured)
-    found = {t.board.task.name: (t.has_device_memory, t.has_throughput)
+    found = {t.board.task.name: (t.has("peak_device_memory_mib"), t.has("samples_per_second"))
              for t in view.tracks[0].tasks}  # fmt: skip
     assert found[FACES] == (True, True)
     assert found[AGE] == (False, False)

@@ -30,12 +30,15 @@ def curves_chart(
         chosen: what was selected; "epoch", or "teacher.epoch", counts from 1.
         title: what a screen reader says first.
     """
-    known = {name: curve for name, curve in curves.items() if any(v is not None for v in curve)}
-    if not known:
-        return None
-    words = "; ".join(_words(name, curve, chosen) for name, curve in known.items())
-    panels = [_panel(name, curve, _epoch(name, curve, chosen)) for name, curve in known.items()]
-    return marks.Chart(title, f"One panel a curve, over epochs. {words}.", panels, _LAYOUT)
+    known = [
+        (name, curve, _epoch(name, curve, chosen))
+        for name, curve in curves.items()
+        if any(value is not None for value in curve)
+    ]
+    words = "; ".join(_words(*parts) for parts in known)
+    panels = [_panel(*parts) for parts in known]
+    chart = marks.Chart(title, f"One panel a curve, over epochs. {words}.", panels, _LAYOUT)
+    return chart if panels else None
 
 
 def _epoch(name: str, curve: Curve, chosen: Mapping[str, Scalar]) -> int | None:
@@ -47,9 +50,8 @@ def _epoch(name: str, curve: Curve, chosen: Mapping[str, Scalar]) -> int | None:
     return epoch if 0 < epoch <= len(curve) else None
 
 
-def _words(name: str, curve: Curve, chosen: Mapping[str, Scalar]) -> str:
+def _words(name: str, curve: Curve, epoch: int | None) -> str:
     values = [value for value in curve if value is not None]
-    epoch = _epoch(name, curve, chosen)
     value = curve[epoch - 1] if epoch else None
     at = f", {value:.4g} at epoch {epoch}, which was selected" if value is not None else ""
     return f"{name}: from {values[0]:.4g} to {values[-1]:.4g} over {len(curve)} epochs{at}"
@@ -64,11 +66,8 @@ def _panel(name: str, curve: Curve, epoch: int | None) -> marks.Panel:
         marks.Label((1, up.high), shortened(name, 34), (0, -9), bold=True),
         marks.Label((1, up.low), "epoch 1", (0, 17), faint=True, size=11),
     ]
-    if len(curve) > 1:
-        last = marks.Label(
-            (len(curve), up.low), str(len(curve)), (0, 17), "end", faint=True, size=11
-        )
-        drawn.append(last)
+    if (last := len(curve)) > 1:
+        drawn.append(marks.Label((last, up.low), str(last), (0, 17), "end", faint=True, size=11))
     drawn.append(marks.Item(_runs(curve), colour=PALETTE[0]))
     if epoch is not None:
         value = curve[epoch - 1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
@@ -16,7 +16,7 @@ from bench.reports.charts.marks import Warnings
 from bench.reports.charts.pairs import pairs
 from bench.reports.charts.side_by_side import pictures, strips, table
 from bench.reports.charts.slopes import group_lines, slope_boxes
-from bench.reports.charts.subject import Entry, FigureContent, Subject, subject_of, to_csv
+from bench.reports.charts.subject import FigureContent, Subject, subject_of, to_csv
 from bench.reports.charts.svg import draw
 from bench.result import FigureInfo, Plan
 
@@ -40,18 +40,29 @@ class FigureView:
     """A figure on the page."""
 
     slug: str
-    info: FigureInfo
+    """A file name and anchor; its number keeps figures of one title apart."""
     content: FigureContent
     svg: Markup | None
-    csv: str
-    warnings: Warnings
-    caveats: Mapping[str, str]
-    """Sentences on entries whose numbers are not comparable, each with the entries."""
 
     @property
-    def is_empty(self) -> bool:
-        """Whether there is nothing to see yet."""
-        return not (self.svg or self.content.contrasts or self.content.cards)
+    def info(self) -> FigureInfo:
+        """What the suite asks for."""
+        return self.content.subject.info
+
+    @property
+    def csv(self) -> str:
+        """Its data file."""
+        return to_csv(self.content.records)
+
+    @property
+    def caveats(self) -> Mapping[str, str]:
+        """Sentences on entries whose numbers are not comparable, each with the entries."""
+        methods = {entry.method.label: entry.method for entry in self.content.subject.entries}
+        by_caveat: dict[str, list[str]] = {}
+        for label, method in methods.items():
+            if method.caveat:
+                by_caveat.setdefault(method.caveat, []).append(label)
+        return {caveat: _who(labels, len(methods)) for caveat, labels in by_caveat.items()}
 
 
 def figure_views(
@@ -67,33 +78,17 @@ def figure_views(
     order = {(m.track, m.label): i for i, m in enumerate(plan.methods)}
     # Figures list methods as the suite does; a board's order changes with the results.
     planned = [
-        Board(b.task, b.track, b.ranking, b.deciding, b.others,
-              sorted(b.rows, key=lambda row: order[row.method.track, row.method.label]))
-        for b in boards
-    ]  # fmt: skip
+        replace(board, rows=sorted(board.rows, key=lambda r: order[r.method.track, r.method.label]))
+        for board in boards
+    ]
     views = []
     for number, info in enumerate(plan.figures, start=1):
+        title = wording.slugs([info.title])[info.title][:48].strip("-")
+        slug = f"figure-{number}-{title}"
         content = KINDS[info.kind](subject_of(info, planned, warnings))
-        slug, entries, chart = _slug(number, info), content.subject.entries, content.chart
-        svg, records = draw(chart, slug) if chart else None, to_csv(content.records)
-        known = content.subject.warnings
-        views.append(FigureView(slug, info, content, svg, records, known, _caveats(entries)))
+        svg = draw(content.chart, slug) if content.chart else None
+        views.append(FigureView(slug, content, svg))
     return views
-
-
-def _slug(number: int, info: FigureInfo) -> str:
-    """A file name and anchor; the number keeps figures of one title apart."""
-    title = wording.slugs([info.title])[info.title][:48].strip("-")
-    return f"figure-{number}-{title}"
-
-
-def _caveats(entries: Sequence[Entry]) -> dict[str, str]:
-    by_caveat: dict[str, list[str]] = {}
-    labels = dict.fromkeys(entry.method.label for entry in entries)
-    for method in {entry.method.label: entry.method for entry in entries}.values():
-        if method.caveat:
-            by_caveat.setdefault(method.caveat, []).append(method.label)
-    return {caveat: _who(names, len(labels)) for caveat, names in by_caveat.items()}
 
 
 def _who(labels: Sequence[str], of: int) -> str:

@@ -17,14 +17,12 @@ from bench.reports.charts.subject import (
     Grid,
     Subject,
     axis_of,
-    coordinate,
     less,
     shown_coordinate,
     spread,
-    task_key,
 )
 from bench.reports.statistics.seeds import Correlation, correlation
-from bench.result import MetricInfo, PlannedTask, Scalar
+from bench.result import MetricInfo, PlannedTask
 
 LABELLED = 16
 """Points that can be labelled without covering each other; of more, those off the diagonal are."""
@@ -58,13 +56,13 @@ class Pair:
 def pairs(subject: Subject) -> FigureContent:
     """A figure of kind `pairs`."""
     x = subject.info.x
-    both, alone = _pairs(subject)
+    both, alone, setting = _pairs(subject)
     subject = subject.of([entry for pair in both for entry in (pair.no, pair.yes)])
     missing = [] if both else [f"No two tasks differ in {x} alone."]
     missing += subject.gaps
     missing += [f"Without a counterpart in {x}: {wording.listed(alone)}."] if alone else []
     notes = ["Means over seeds with 95 % intervals. On the dashed line both are equal."]
-    if setting := _only_setting([pair.no.task for pair in both], x):
+    if setting:
         notes.append(f"Points are named after {setting}.")
     notes += _correlations(subject, both)
     methods = dict.fromkeys(pair.method for pair in both)
@@ -87,58 +85,41 @@ def pairs(subject: Subject) -> FigureContent:
     )
 
 
-def _pairs(subject: Subject) -> tuple[list[Pair], list[str]]:
-    """The pairs, and the names of entries without a counterpart."""
+def _pairs(subject: Subject) -> tuple[list[Pair], list[str], str | None]:
+    """The pairs, the names of entries without a counterpart, and what the pairs are named after."""
     x = subject.info.x
-    sides: dict[tuple[object, ...], dict[bool, Entry]] = {}
-    alone = []
-    for entry in subject.entries:
-        value = coordinate(x, entry.method, entry.task)
-        if isinstance(value, bool):
-            key = entry.method.label, *task_key(entry.task, [x])
-            sides.setdefault(key, {})[value] = entry
-        else:
-            alone.append(subject.name(entry))
-    both = [by_value for by_value in sides.values() if len(by_value) == 2]
-    single = (by_value for by_value in sides.values() if len(by_value) == 1)
-    alone += [subject.name(entry) for by_value in single for entry in by_value.values()]
-    names = _names([by_value[False].task for by_value in both], x)
-    return [
-        Pair(name, by_value[False].method.label, by_value[False], by_value[True])
-        for name, by_value in zip(names, both, strict=True)
-    ], alone
+    several, _ = subject.split_by([x], lambda value: isinstance(value, bool))
+    sides = [sorted(series.entries, key=lambda entry: bool(entry.at[0])) for series in several]
+    both = [
+        (no, yes)
+        for no, *others in sides
+        for yes in others
+        if no.at != yes.at and no.task != yes.task
+    ]
+    names, setting = _names([no.task for no, _ in both], x)
+    pairs = [
+        Pair(name, no.method.label, no, yes) for name, (no, yes) in zip(names, both, strict=True)
+    ]
+    paired = {subject.name(entry) for pair in both for entry in pair}
+    alone = [name for e in subject.entries if (name := subject.name(e)) not in paired]
+    return pairs, alone, setting
 
 
-def _names(tasks: Sequence[PlannedTask], x: str) -> list[str]:
-    """Short names: what differs among the tasks, the value alone where that is one setting."""
+def _names(tasks: Sequence[PlannedTask], x: str) -> tuple[list[str], str | None]:
+    """Short names from what differs among the tasks, and the setting where that is only one."""
+    settings = [{**task.training, **task.options} for task in tasks]
+    fields = dict.fromkeys(field for known in settings for field in known if field != x)
+    varied = [f for f in fields if len({known.get(f) for known in settings}) > 1]
+    if len(varied) == 1 and len({(task.data, task.question) for task in tasks}) == 1:
+        return [shown_coordinate(known.get(varied[0])) for known in settings], varied[0]
     heads = [less(task.name, [x]).partition(" [")[0] for task in tasks]
-    varied, single = _varied(tasks, x), _only_setting(tasks, x)
-    if single:
-        return [shown_coordinate(_settings(task).get(single)) for task in tasks]
     if len(set(heads)) == 1:
         heads = [""] * len(tasks) if varied else heads
     elif len({task.data for task in tasks}) == 1 and all(task.question for task in tasks):
         heads = [task.question for task in tasks]
-    rest = [[f"{f}={shown_coordinate(_settings(t).get(f))}" for f in varied] for t in tasks]
-    return [
-        ", ".join(filter(None, [head, *words])) for head, words in zip(heads, rest, strict=True)
-    ]
-
-
-def _only_setting(tasks: Sequence[PlannedTask], x: str) -> str | None:
-    """The one setting in which the tasks differ, where they differ in nothing else."""
-    varied = _varied(tasks, x)
-    alike = len({(task.data, task.question) for task in tasks}) == 1
-    return varied[0] if alike and len(varied) == 1 else None
-
-
-def _varied(tasks: Sequence[PlannedTask], x: str) -> list[str]:
-    fields = dict.fromkeys(field for task in tasks for field in _settings(task) if field != x)
-    return [f for f in fields if len({_settings(task).get(f) for task in tasks}) > 1]
-
-
-def _settings(task: PlannedTask) -> dict[str, Scalar]:
-    return {**task.training, **task.options}
+    rest = [[f"{f}={shown_coordinate(known.get(f))}" for f in varied] for known in settings]
+    names = [", ".join(filter(None, [h, *words])) for h, words in zip(heads, rest, strict=True)]
+    return names, None
 
 
 def _panel(

@@ -43,9 +43,10 @@ class Contender:
     @property
     def words(self) -> str:
         """Both metrics, and the published ones."""
-        words = ", ".join(f"{cell.metric.title} {cell.words}" for cell in (self.x, self.y))
-        published = " and ".join(f"{value:g}" for value in self.published or ())
-        return f"{self.label}: {words}{', published ' if published else ''}{published}"
+        words = [f"{cell.metric.title} {cell.words}" for cell in (self.x, self.y)]
+        if self.published:
+            words.append("published {:g} and {:g}".format(*self.published))
+        return f"{self.label}: {', '.join(words)}"
 
 
 def scatter(board: Board, warnings: marks.Warnings = ()) -> marks.Chart | None:
@@ -65,10 +66,7 @@ def scatter(board: Board, warnings: marks.Warnings = ()) -> marks.Chart | None:
     named = NAMED if board.is_long else len(contenders)
     drawn = _front([c for c in contenders if c.method.label in board.pareto])
     # The best are drawn last, and so are on top.
-    drawn += [
-        _item(contender, position < named)
-        for position, contender in reversed(list(enumerate(contenders)))
-    ]
+    drawn += [_item(c, is_named=c in contenders[:named]) for c in reversed(contenders)]
     drawn += [marks.Callout(c.measured, c.label, c.style.colour) for c in contenders[:named]]
     words = "; ".join(contender.words for contender in contenders)
     sentences = [f"Means over seeds with 95 % intervals. {words}.", *(s for _, s in warnings)]
@@ -106,18 +104,16 @@ def _front(front: Sequence[Contender]) -> list[marks.Mark]:
     return [marks.Item([steps], words, "currentColor", opacity=0.45)]
 
 
-def _item(contender: Contender, named: bool) -> marks.Item:
+def _item(contender: Contender, *, is_named: bool) -> marks.Item:
     at, shape = contender.measured, contender.style.shape
     drawn: list[marks.Mark] = []
     if contender.published:
         tie = marks.Stroke([at, contender.published], width=1.0, dash="2 3")
-        drawn += [
-            marks.Item([tie], opacity=0.8),
-            marks.Symbol(contender.published, shape, hollow=True),
-        ]
+        hollow = marks.Symbol(contender.published, shape, hollow=True)
+        drawn += [marks.Item([tie], opacity=0.8), hollow]
     whiskers = [marks.Whisker(at, contender.x.interval, upright=False),
                 marks.Whisker(at, contender.y.interval, upright=True)]  # fmt: skip
-    drawn += [marks.Item(whiskers, opacity=None if named else 0.3), marks.Symbol(at, shape)]
+    drawn += [marks.Item(whiskers, opacity=None if is_named else 0.3), marks.Symbol(at, shape)]
     return marks.Item(drawn, contender.words, contender.style.colour)
 
 

@@ -9,12 +9,15 @@ from collections.abc import Sequence
 from bench.reports import wording
 from bench.reports.boards.leaderboard import Cell
 from bench.reports.charts.subject import Card, Contrast, Entry, FigureContent, Subject
-from bench.result import ResultPicture
+from bench.result import MetricInfo, ResultPicture
 
 DIFFERENCE = (
     "Difference: measured minus published, in points for percentages; below it, where the "
     "published figure lies against the measured 95 % interval."
 )
+
+BESIDE = 5
+"""Methods that a table can hold beside each other."""
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -24,15 +27,12 @@ def table(subject: Subject) -> FigureContent:
     by_task: dict[str, list[Entry]] = {}
     for entry in subject.entries:
         by_task.setdefault(entry.task.name, []).append(entry)
+    contrasts = [contrast(name, rows, subject.metrics) for name, rows in by_task.items()]
     published = any(e.cell(m).published for e in subject.entries for m in subject.metrics)
     return FigureContent(
         subject=subject,
         records=subject.records(),
-        contrasts=[
-            contrast
-            for name, entries in by_task.items()
-            if (contrast := _contrast(subject, name, entries)).rows
-        ],
+        contrasts=[table for table in contrasts if table.columns and table.lines],
         notes=[*_notes(subject), *([DIFFERENCE] if published else [])],
         missing=subject.gaps,
     )
@@ -99,11 +99,17 @@ def _kept_pictures(entry: Entry) -> list[ResultPicture]:
     return next(filter(None, kept), [])
 
 
-def _contrast(subject: Subject, task: str, entries: Sequence[Entry]) -> Contrast:
-    # A metric that nothing on this task reports has no row: the gaps say why it is missing.
-    rows = [(metric, [entry.cell(metric) for entry in entries]) for metric in subject.metrics]
-    measured = [row for row in rows if any(cell.summary for cell in row[1])]
-    return Contrast(task, [entry.method for entry in entries], measured)
+def contrast(task: str, entries: Sequence[Entry], metrics: Sequence[MetricInfo]) -> Contrast:
+    """Metrics down, methods across; the other way round where methods are many.
+
+    A metric that nothing on this task reports is left out: the gaps say why it is missing.
+    """
+    known = [metric for metric in metrics if any(entry.cell(metric).summary for entry in entries)]
+    methods = [entry.method for entry in entries]
+    rows = [[entry.cell(metric) for entry in entries] for metric in known]
+    if len(methods) <= max(BESIDE, len(known)):
+        return Contrast(task, False, methods, list(zip(known, rows, strict=True)))
+    return Contrast(task, True, known, list(zip(methods, zip(*rows, strict=True), strict=False)))
 
 
 def _card(subject: Subject, entries: Sequence[Entry]) -> Card:

@@ -17,7 +17,6 @@ from bench.reports.charts.colours import Style, nth_style
 from bench.reports.charts.distributions import MIDDLE, ROW, box_plot, row_name
 from bench.reports.charts.labels import shortened
 from bench.reports.charts.subject import (
-    Conditions,
     Entry,
     FigureContent,
     Grid,
@@ -87,7 +86,20 @@ def group_lines(subject: Subject) -> FigureContent:
     ]
     return FigureContent(
         subject=subject,
-        records=[record for sloped, _ in several for record in _group_records(sloped)],
+        records=[
+            record(
+                sloped.entry,
+                {
+                    "group": name,
+                    "covariate": g,
+                    "accuracy": p / 100,
+                    "samples": int(n),
+                    "seeds": len(sloped.slopes),
+                },
+            )
+            for sloped, _ in several
+            for name, g, p, n in sloped.points
+        ],
         panels=[_group_panel(subject, sloped, groups, up) for sloped, groups in several],
         layout=marks.Layout((290.0, 230.0), columns=2, gap=96.0, top=42.0),
         sentences=words,
@@ -122,13 +134,6 @@ def _radius(samples: float, fewest: float, most: float) -> float:
     return _SMALL + share * (_LARGE - _SMALL)
 
 
-def _group_records(sloped: Sloped) -> list[Conditions]:
-    columns = "group", "covariate", "accuracy", "samples", "seeds"
-    seeds = len(sloped.slopes)
-    lines = [(name, g, p / 100, int(n), seeds) for name, g, p, n in sloped.points]
-    return [record(sloped.entry, dict(zip(columns, row, strict=True))) for row in lines]
-
-
 def _group_grid(subject: Subject, sloped: Sloped) -> Grid:
     table = [[name, _number(g), f"{p:.2f}", f"{n:.0f}"] for name, g, p, n in sloped.points]
     head = ["Group", sloped.covariate, "Accuracy, %", "Samples"]
@@ -140,10 +145,6 @@ def slope_boxes(subject: Subject) -> FigureContent:
     several = with_slopes(subject)
     subject = subject.of([sloped.entry for sloped in several])
     tasks = {sloped.entry.task.name: sloped.entry.task for sloped in several}
-    words = [
-        f"{subject.name(sloped.entry)}: {', '.join(_number(v) for v in sloped.slopes.values())}."
-        for sloped in several
-    ]
     return FigureContent(
         subject=subject,
         records=[
@@ -153,7 +154,10 @@ def slope_boxes(subject: Subject) -> FigureContent:
         ],
         panels=[_box_panel(subject, several)] if several else [],
         layout=marks.Layout((680.0, ROW * len(several))),
-        sentences=words,
+        sentences=[
+            f"{subject.name(s.entry)}: {', '.join(_number(v) for v in s.slopes.values())}."
+            for s in several
+        ],
         tables=[
             _tests(task, [sloped for sloped in several if sloped.entry.task.name == name])
             for name, task in tasks.items()
@@ -180,8 +184,8 @@ def _box_panel(subject: Subject, several: Sequence[Sloped]) -> marks.Panel:
         inside = box_plot(row, quantiles) if len(values) > 1 else []
         inside += [marks.Symbol((v, row + MIDDLE), sloped.style.shape, opacity=0.7) for v in values]
         words = f"{sloped.entry.method.label}: mean {_number(sloped.mean)} over {len(values)} seeds"
-        drawn += [row_name(across, row, subject.name(sloped.entry))]
-        drawn += [marks.Item(inside, words, sloped.style.colour)]
+        name = row_name(across, row, subject.name(sloped.entry))
+        drawn += [name, marks.Item(inside, words, sloped.style.colour)]
     return marks.Panel(across, rows(len(several)), drawn)
 
 
@@ -199,15 +203,12 @@ def _tests(task: PlannedTask, several: Sequence[Sloped]) -> Grid:
 
 def _test_row(task: PlannedTask, low: Sloped, high: Sloped, test: Versus) -> list[str]:
     a, b = low.entry.method.label, high.entry.method.label
-    interval = "–"
-    if test.interval:
-        interval = f"{_number(test.interval[0])} to {_number(test.interval[1])}"
     return [
         f"{a} ({_number(low.mean)}) below {b} ({_number(high.mean)})",
         _number(test.difference),
         *(_test_words(t_test) for t_test in (test.pooled, test.welch, test.paired)),
         "–" if test.effect is None else wording.number(test.effect, 2),
-        interval,
+        " to ".join(map(_number, test.interval)) if test.interval else "–",
         _published(task, a, b),
     ]
 
@@ -221,9 +222,7 @@ def _test_words(test: TTest | None) -> str:
 
 def _published(task: PlannedTask, a: str, b: str) -> str:
     t, p = (comparison(task, a, b, metric) for metric in ("t_statistic", "t_p_value"))
-    if t is None or p is None:
-        return "–"
-    return f"t = {t.value:g}, p = {p.value:g} ({t.source})"
+    return f"t = {t.value:g}, p = {p.value:g} ({t.source})" if t and p else "–"
 
 
 def _number(value: float) -> str:

@@ -181,36 +181,17 @@ class Grid:
         return f"{self.caption}. {'; '.join(rows)}."
 
 
-BESIDE = 5
-"""Methods that a table can hold beside each other."""
-
-
 @dataclass(frozen=True)
 class Contrast:
-    """Metrics of one task down, methods across; the other way round where methods are many."""
+    """A table of metrics and methods on one task."""
 
     task: str
-    methods: Sequence[PlannedMethod]
-    rows: Sequence[tuple[MetricInfo, Sequence[Cell]]]
-    """For each metric, its values in the order of the methods."""
-
-    @property
-    def is_turned(self) -> bool:
-        """Whether methods go down, since a page is not wide enough for them."""
-        return len(self.methods) > max(BESIDE, len(self.rows))
-
-    @property
-    def columns(self) -> Sequence[PlannedMethod] | Sequence[MetricInfo]:
-        """What the columns are headed by."""
-        return [metric for metric, _ in self.rows] if self.is_turned else self.methods
-
-    @property
-    def lines(self) -> Sequence[tuple[PlannedMethod | MetricInfo, Sequence[Cell]]]:
-        """What the lines are headed by, each with its cells in the order of the columns."""
-        if not self.is_turned:
-            return self.rows
-        turned = zip(*(cells for _, cells in self.rows), strict=True)
-        return list(zip(self.methods, turned, strict=True))
+    is_turned: bool
+    """Whether methods go down, since a page is not wide enough for them."""
+    columns: Sequence[PlannedMethod | MetricInfo]
+    """What the columns are headed by."""
+    lines: Sequence[tuple[PlannedMethod | MetricInfo, Sequence[Cell]]]
+    """What the lines are headed by, each with its cells in the order of the columns."""
 
     @property
     def has_published(self) -> Sequence[bool]:

@@ -35,6 +35,7 @@ _LONGEST_NAME = 112
 """Characters that fit beside a mark in the width of a drawing."""
 
 _UNWRITABLE = re.compile("[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")
+"""Control characters that XML has no way to write."""
 
 _CORNERS = {
     "square": ((-4.5, -4.5), (4.5, -4.5), (4.5, 4.5), (-4.5, 4.5)),
@@ -309,7 +310,7 @@ def _add(parent: ET.Element, tag: str, words: str | None = None, **attributes: A
     """A new element within another one; the serialiser escapes its words."""
     element = ET.SubElement(parent, tag)
     _set(element, **attributes)
-    element.text = None if words is None else clean(words)
+    element.text = None if words is None else _UNWRITABLE.sub("", words)
     return element
 
 
@@ -329,8 +330,3 @@ def _path(points: Sequence[marks.Point], places: int = 2) -> str:
 def digits(value: float, places: int = 2) -> str:
     """Two digits after the point are finer than a pixel, and stable from machine to machine."""
     return f"{value + 0.0:.{places}f}".rstrip("0").rstrip(".")
-
-
-def clean(words: str) -> str:
-    """Words without the control characters that XML has no way to write."""
-    return _UNWRITABLE.sub("", words)

@@ -283,7 +283,8 @@ def test_coordinates_metrics_and_methods_that_are_not_there_are_no_error(kind: s
     wrong = FigureInfo(kind=kind, title="t", x="nowhere", y="nothing", values=["none", "odds"],
                        methods=["nobody"])  # fmt: skip
     view = one(wrong)
-    assert view.is_empty
+    assert view.svg is None
+    assert [*view.content.contrasts, *view.content.cards] == []
     assert view.content.missing or kind in ("table", "pictures")
     there = one(wrong.model_copy(update={"methods": []}))
     assert there.content.missing
@@ -316,7 +317,7 @@ def test_a_warning_travels_with_the_figure_of_its_task() -> None:
     assert "reproduce a published protocol" in (drawing(found[2]).findtext(f"{SVG}desc") or "")
     assert {line["selection"] for line in lines_of(found[2])} == {"test"}
     official = one(FIGURES[3])
-    assert official.warnings == []
+    assert official.content.subject.warnings == []
 
 
 def test_styles_differ_in_more_than_colour() -> None:

@@ -19,7 +19,9 @@ from bench.cli import main
 from bench.cli.main import command_line, parse_seeds, parse_settings, split_names
 from bench.errors import UsageError
 from bench.method import summary_of
+from bench.methods.bade import BaDe
 from bench.suites.reader import suite_names
+from tests.sentences import assert_says
 
 
 class Ended(NamedTuple):
@@ -52,11 +54,12 @@ def bench(
     return run
 
 
-def assert_one_line(ended: Ended, start: str) -> None:
+def assert_one_line(ended: Ended, *parts: str) -> None:
     """A user's mistake: exit code 2, one line on stderr, nothing on stdout."""
     assert ended.code == 2
     assert ended.errors.count("\n") == 1
-    assert ended.errors.startswith(f"bench: {start}")
+    assert ended.errors.startswith(f"bench: {parts[0]}")
+    assert_says(ended.errors, *parts)
     assert "Traceback" not in ended.errors
     assert ended.words == ""
 
@@ -68,7 +71,7 @@ def test_bench_alone_explains_itself_and_names_the_suites(bench: Bench) -> None:
     ended = bench()
     assert ended.code == 0
     assert ended.errors == ""
-    assert "Run published methods against their baselines" in ended.words
+    assert_says(ended.words, "Usage: bench", "published methods", "--suite", "Suites:")
     for name in suite_names():
         assert f" {name} " in ended.words
     assert ended.words.endswith("Start with: bench --suite digits")
@@ -101,14 +104,14 @@ def test_list_names_suites_tasks_and_methods(bench: Bench) -> None:
     words = bench("list").words
     for name in ("digits", "adult income|sex", "digits parity|ink", "meps utilization|race"):
         assert name in words
-    assert "bade BaDe: cancel a bias" in words
+    assert "bade BaDe: " in words
     assert "Methods, robust fairness" in words
     assert "Wu et al. (2024)" in words
 
 
 def test_show_gives_paper_fields_and_defaults(bench: Bench) -> None:
     words = bench("show", "bade").words
-    assert words.startswith("bade (debiasing) BaDe: cancel a bias with a benign backdoor")
+    assert words.startswith(f"bade (debiasing) {summary_of(BaDe)}")
     assert "Paper: Wu et al. (2024), Backdoor for debias" in words
     assert "https://arxiv.org/abs/2303.01504" in words
     assert "strength = 1.0" in words
@@ -119,10 +122,9 @@ def test_show_gives_paper_fields_and_defaults(bench: Bench) -> None:
 def test_attacks_are_listed_and_shown_like_methods(bench: Bench) -> None:
     listed = bench("list").words
     assert "Poisoning attacks" in listed
-    summary = summary_of(BadNets)
-    assert f"badnets {summary}" in listed
+    assert "badnets BadNets: " in listed
     words = bench("show", "badnets").words
-    assert words.startswith(f"badnets (poisoning attack) {summary}")
+    assert words.startswith(f"badnets (poisoning attack) {summary_of(BadNets)}")
     assert "rate = 0.01 (float > 0 and < 1)" in words
     assert "Paper:" not in words
 
@@ -135,43 +137,45 @@ def test_show_of_a_method_without_fields_says_so(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "start"),
+    ("arguments", "parts"),
     [
-        ("--suite adlut", 'unknown suite "adlut". Did you mean "adult"? Known: adult,'),
-        ("--suite mine.yaml", "mine.yaml: no such suite file."),
-        ("--suite adult --methods baed", '--methods: unknown method "baed". Did you mean "bade"?'),
-        ("--suite adult --tasks sex", '--tasks: unknown task "sex". '),
-        ("--suite adult --seeds many", '--seeds: "many" is none of 5, 0,3,7 or 2-6.'),
-        ("--suite adult --seeds 0", '--seeds: "0" names no seed'),
-        ("--suite adult --set strength=1", '--set: "strength=1" is not of the form method.field='),
-        ("--suite adult --set bade.strength", '--set: "bade.strength" is not of the form'),
-        ("--suite adult --set bade.strength=[1", '--set bade.strength: "[1" is not a value'),
-        ("--suite adult --set bade.strenght=1", 'bade: unknown field "strenght". Did you mean "s'),
-        ("--suite adult --set bade.strength=2", "bade.strength: Input should be less than or eq"),
-        ("--suite adult --set training.epoch=2", '--set: unknown training setting "epoch". Did y'),
-        ("--suite adult --device tpu", '--device: "tpu" is none of auto, cpu and cuda.'),
-        ("show baed", 'unknown method or attack "baed". Did you mean "bade"?'),
-        ("data get adlut", 'unknown data set "adlut". Did you mean "adult"?'),
-        ("data check adult", "adult: adult.data is not in data/raw/adult. Run `bench data get"),
-        ("data get meps", "meps: MEPS comes under AHRQ's data use agreement"),
-        ("data prepare meps", "meps: MEPS comes under AHRQ's data use agreement"),
+        ("--suite adlut", ['unknown suite "adlut"', '"adult"?', "adult,"]),
+        ("--suite mine.yaml", ["mine.yaml"]),
+        ("--suite adult --methods baed", ["--methods", 'unknown method "baed"', '"bade"?']),
+        ("--suite adult --tasks sex", ["--tasks", 'unknown task "sex"']),
+        ("--suite adult --seeds many", ['--seeds: "many"', "5", "0,3,7", "2-6"]),
+        ("--suite adult --seeds 0", ['--seeds: "0"', "seed"]),
+        ("--suite adult --set strength=1", ['--set: "strength=1"', "method.field="]),
+        ("--suite adult --set bade.strength", ['--set: "bade.strength"', "method.field="]),
+        ("--suite adult --set bade.strength=[1", ["--set bade.strength", '"[1"']),
+        ("--suite adult --set bade.strenght=1", ["bade", '"strenght"', '"strength"?']),
+        ("--suite adult --set bade.strength=2", ["bade.strength", "less than or equal to 1", "2"]),
+        ("--suite adult --set training.epoch=2", ["--set", 'setting "epoch"', '"epochs"?']),
+        ("--suite adult --device tpu", ['--device: "tpu"', "auto", "cpu", "cuda"]),
+        ("show baed", ["unknown method or attack", '"baed"', '"bade"?']),
+        ("data get adlut", ["unknown data set", '"adlut"', '"adult"?']),
+        ("data check adult", ["adult: adult.data", "data/raw/adult", "`bench data get adult`"]),
+        ("data get meps", ["meps", "AHRQ"]),
+        ("data prepare meps", ["meps", "AHRQ"]),
     ],
 )
-def test_a_mistake_is_one_line_and_exit_code_2(bench: Bench, arguments: str, start: str) -> None:
-    assert_one_line(bench(*arguments.split()), start)
+def test_a_mistake_is_one_line_and_exit_code_2(
+    bench: Bench, arguments: str, parts: list[str]
+) -> None:
+    assert_one_line(bench(*arguments.split()), *parts)
     assert not list(Path.cwd().iterdir())
 
 
 def test_a_mistake_in_a_suite_file_names_its_line(bench: Bench) -> None:
     text = "title: T\ntasks:\n  - {data: adult, task: income|sex}\nmethods:\n  - baed\n"
     Path("mine.yaml").write_text(text)
-    expected = 'mine.yaml, line 5, methods.0: unknown method "baed". Did you mean "bade"?'
-    assert_one_line(bench("--suite", "mine.yaml"), expected)
+    ended = bench("--suite", "mine.yaml")
+    assert_one_line(ended, "mine.yaml, line 5, methods.0", "unknown method", '"baed"', '"bade"?')
 
 
 def test_a_results_folder_that_cannot_be_made_is_named(bench: Bench) -> None:
     Path("results").write_text("a file")
-    assert_one_line(bench("--suite", "digits"), "results: cannot write here (File exists).")
+    assert_one_line(bench("--suite", "digits"), "results", "cannot write", "File exists")
 
 
 def test_a_mistake_in_a_real_process_is_one_line_too(tmp_path: Path) -> None:
@@ -200,7 +204,7 @@ def test_a_dry_run_needs_no_data_and_leaves_nothing(bench: Bench) -> None:
 def test_a_dry_run_says_what_it_cannot_know(bench: Bench) -> None:
     before = bench("--suite", "digits", "--tasks", "parity|ink", "--dry-run").words
     assert before.count("-------- to do") == before.count("· seed ")
-    assert "digits is not prepared yet, so trials of it that are finished are not known." in before
+    assert "digits is not prepared" in before
     bench("data", "prepare", "digits")
     after = bench("--suite", "digits", "--tasks", "parity|ink", "--dry-run").words
     assert "--------" not in after
@@ -372,7 +376,7 @@ def test_the_command_is_shown_so_that_it_can_be_pasted() -> None:
 
 @pytest.mark.parametrize("command", ["report", "log"])
 def test_without_a_folder_of_results_there_is_nothing_to_show(bench: Bench, command: str) -> None:
-    assert_one_line(bench(command), "results: no such folder of results. Run `bench --suite NAME`")
+    assert_one_line(bench(command), "results", "`bench --suite NAME`", "--out")
     assert not Path("site").exists()
 
 

@@ -140,8 +140,8 @@ def test_a_killed_worker_costs_only_its_trial_and_the_sweep_goes_on(tmp_path: Pa
         pause(sweep)
     for worker in (first[1], *replaced):
         assert worker.environ().items() >= KEEP_FREED.items()
-    sweep.communicate(timeout=300)
+    _, errors = sweep.communicate(timeout=300)
     statuses = sorted(status for status, _ in finished(tmp_path).values())
-    assert len(statuses) == TRIALS
+    assert len(statuses) == TRIALS, errors.decode()
     assert statuses.count("failed") <= 1
     assert sweep.returncode == statuses.count("failed")

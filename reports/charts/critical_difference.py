@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 from bench.reports import wording
 from bench.reports.boards.over_tasks import OverTasks, Standing
@@ -48,15 +47,18 @@ def critical_difference(ranks: OverTasks) -> marks.Chart | None:
         row = position if on_left else count - 1 - position
         edge = 1 - 10 * unit if on_left else count + 10 * unit
         drawn += _stem(standing, (edge, names_top + _ROW * (row + 0.5)), on_left=on_left)
-    for level, (first, last) in enumerate(ranks.groups):
-        ends = standings[first].mean_rank - 4 * unit, standings[last].mean_rank + 4 * unit
+    joined = [", ".join(s.label for s in standings[a : b + 1]) for a, b in ranks.groups]
+    for level, (ends, names) in enumerate(zip(ranks.groups, joined, strict=True)):
+        left, right = (standings[end].mean_rank for end in ends)
         y = _TOP + 10 + _BAR * level
-        bar = marks.Stroke([(end, y) for end in ends], width=4.0, rounded=True)
-        words = f"not separated: {_names(standings[first : last + 1])}"
-        drawn.append(marks.Item([bar], words, "currentColor"))
+        bar = marks.Stroke([(left - 4 * unit, y), (right + 4 * unit, y)], width=4.0, rounded=True)
+        drawn.append(marks.Item([bar], f"not separated: {names}", "currentColor"))
+    means = "; ".join(f"{s.label} {s.mean_rank:.2f}" for s in standings)
+    separated = f"Not separated: {'; '.join(joined)}." if joined else "All are separated."
+    reach = f"Critical difference {ranks.critical_difference:.2f}."
     return marks.Chart(
         title=f"Mean ranks over {wording.plural(len(ranks.tasks), 'task')}: {ranks.metric.title}",
-        description=_description(ranks),
+        description=f"Mean ranks, 1 is best: {means}. {reach} {separated}",
         panels=[marks.Panel(Axis(1, count), Axis(height, 0), drawn)],
         layout=marks.Layout((_WIDTH, height), top=0.0, foot=0.0, right=_MARGIN),
     )
@@ -92,15 +94,3 @@ def _stem(standing: Standing, end: tuple[float, float], *, on_left: bool) -> lis
     label = marks.Label(end, words, (-5 if on_left else 5, 4), "end" if on_left else "start")
     tooltip = standing.label if name != standing.label else ""
     return [marks.Item([line], colour="currentColor", opacity=0.55), marks.Item([label], tooltip)]
-
-
-def _description(ranks: OverTasks) -> str:
-    means = "; ".join(f"{s.label} {s.mean_rank:.2f}" for s in ranks.standings)
-    groups = [_names(ranks.standings[first : last + 1]) for first, last in ranks.groups]
-    joined = f"Not separated: {'; '.join(groups)}." if groups else "All are separated."
-    reach = f"Critical difference {ranks.critical_difference:.2f}."
-    return f"Mean ranks, 1 is best: {means}. {reach} {joined}"
-
-
-def _names(standings: Sequence[Standing]) -> str:
-    return ", ".join(standing.label for standing in standings)

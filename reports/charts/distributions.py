@@ -89,7 +89,12 @@ def _content(
     every = [distribution for several in kept for distribution in several]
     legend = {d.name: d.style for d in every} if panel is _staircases else {}
     height = 280.0 if legend else ROW * max(map(len, kept), default=0)
-    grids = [_grid(several) for several in kept]
+    head = ["", "samples", *NAMES]
+    grids = [
+        Grid(f"{axis_title(several[0].metric)}: single samples", head,
+             [[d.name, str(len(d.values)), *d.words] for d in several])
+        for several in kept
+    ]  # fmt: skip
     # Metrics that are measured, but not sample by sample.
     measured = [m for m in subject.metrics if any(e.cell(m).summary for e in subject.entries)]
     titles = [m.title for m in measured if m not in [several[0].metric for several in kept]]
@@ -110,15 +115,13 @@ def _content(
 def _distributions(subject: Subject, metric: MetricInfo) -> list[Distribution]:
     """The entries that kept single values of a metric, in the plan's order."""
     scale = 100.0 if metric.unit == "%" else 1.0
-    distributions = []
-    for number, entry in enumerate(subject.entries):
-        values = [v * scale for r in entry.row.results for v in r.samples.get(metric.name, [])]
-        if values:
-            name = subject.name(entry)
-            distributions.append(
-                Distribution(entry, name, nth_style(number), metric, sorted(values))
-            )
-    return distributions
+    return [
+        Distribution(entry, subject.name(entry), nth_style(number), metric, sorted(values))
+        for number, entry in enumerate(subject.entries)
+        if (
+            values := [v * scale for r in entry.row.results for v in r.samples.get(metric.name, [])]
+        )
+    ]
 
 
 def box_plot(row: int, quantiles: Sequence[float]) -> list[marks.Mark]:
@@ -198,8 +201,3 @@ def _record(distribution: Distribution) -> dict[str, str | float]:
         **dict(zip(levels, distribution.quantiles, strict=True)),
         "largest": distribution.values[-1],
     }
-
-
-def _grid(several: Sequence[Distribution]) -> Grid:
-    table = [[d.name, str(len(d.values)), *d.words] for d in several]
-    return Grid(f"{axis_title(several[0].metric)}: single samples", ["", "samples", *NAMES], table)

@@ -62,9 +62,8 @@ def strips(subject: Subject) -> FigureContent:
     """A figure of kind `strips`: the pictures of each entry's first seed that left some."""
     kept = [(entry, pngs) for entry in subject.entries if (pngs := _kept_pictures(entry))]
     shown = subject.of([entry for entry, _ in kept])
-    names = {subject.name(entry) for entry in shown.entries}
-    ran = [subject.name(entry) for entry in subject.entries if entry.row.ok]
-    without = [name for name in ran if name not in names]
+    ran = [entry for entry in subject.entries if entry.row.ok]
+    without = [subject.name(entry) for entry in ran if entry not in shown.entries]
     missing = [f"Left no picture: {wording.listed(without)}."] if without else []
     return FigureContent(
         subject=shown,

@@ -23,7 +23,7 @@ from bench.reports.charts.subject import (
     Subject,
     record,
 )
-from bench.reports.statistics.slopes import RESAMPLES, Groups, TTest, Versus, by_group, versus
+from bench.reports.statistics.slopes import RESAMPLES, Groups, TTest, by_group, versus
 from bench.result import PlannedTask
 
 SLOPE = "slope"
@@ -63,13 +63,15 @@ class Sloped:
 
 def with_slopes(subject: Subject) -> list[Sloped]:
     """The entries that have slopes, in the plan's order."""
-    several: list[Sloped] = []
-    for entry in subject.entries:
-        cell = entry.row.cells.get(SLOPE)
-        if cell and cell.seeds:
-            style, groups = nth_style(len(several)), by_group(entry.row.results)
-            several.append(Sloped(entry, style, dict(cell.seeds), groups))
-    return several
+    kept = [
+        (entry, dict(cell.seeds))
+        for entry in subject.entries
+        if (cell := entry.row.cells.get(SLOPE)) and cell.seeds
+    ]
+    return [
+        Sloped(entry, nth_style(i), slopes, by_group(entry.row.results))
+        for i, (entry, slopes) in enumerate(kept)
+    ]
 
 
 def group_lines(subject: Subject) -> FigureContent:
@@ -78,12 +80,6 @@ def group_lines(subject: Subject) -> FigureContent:
     subject = subject.of([sloped.entry for sloped, _ in several])
     accuracies = [accuracy for sloped, _ in several for _, _, accuracy, _ in sloped.points]
     up = measured_axis(accuracies, title="Accuracy, %", ceiling=100.0) if several else rows(1)
-    words = [
-        f"{subject.name(sloped.entry)}: accuracy {_number(groups.line[0])} + "
-        f"{_number(groups.line[1])} times {sloped.entry.task.covariate or 'the covariate'}, "
-        f"{len(groups.group)} groups."
-        for sloped, groups in several
-    ]
     return FigureContent(
         subject=subject,
         records=[
@@ -102,8 +98,19 @@ def group_lines(subject: Subject) -> FigureContent:
         ],
         panels=[_group_panel(subject, sloped, groups, up) for sloped, groups in several],
         layout=marks.Layout((290.0, 230.0), columns=2, gap=96.0, top=42.0),
-        sentences=words,
-        grids=[_group_grid(subject, sloped) for sloped, _ in several],
+        sentences=[
+            f"{subject.name(sloped.entry)}: accuracy {_number(groups.line[0])} + "
+            f"{_number(groups.line[1])} times {sloped.covariate}, {len(groups.group)} groups."
+            for sloped, groups in several
+        ],
+        grids=[
+            Grid(
+                subject.name(sloped.entry),
+                ["Group", sloped.covariate, "Accuracy, %", "Samples"],
+                [[name, _number(g), f"{p:.2f}", f"{n:.0f}"] for name, g, p, n in sloped.points],
+            )
+            for sloped, _ in several
+        ],
         notes=[
             "Mean accuracy over seeds of each group of the test split; the larger the mark, the "
             "more samples. The line is that of generalised least squares with Sigma_ii = 1 / "
@@ -132,12 +139,6 @@ def _radius(samples: float, fewest: float, most: float) -> float:
     """Between both ends by the logarithm of the number of samples."""
     share = math.log(samples / fewest) / math.log(most / fewest) if most > fewest else 0.5
     return _SMALL + share * (_LARGE - _SMALL)
-
-
-def _group_grid(subject: Subject, sloped: Sloped) -> Grid:
-    table = [[name, _number(g), f"{p:.2f}", f"{n:.0f}"] for name, g, p, n in sloped.points]
-    head = ["Group", sloped.covariate, "Accuracy, %", "Samples"]
-    return Grid(subject.name(sloped.entry), head, table)
 
 
 def slope_boxes(subject: Subject) -> FigureContent:
@@ -194,23 +195,20 @@ def _tests(task: PlannedTask, several: Sequence[Sloped]) -> Grid:
     table = []
     for pair in combinations(several, 2):
         low, high = sorted(pair, key=lambda sloped: sloped.mean)
+        a, b = low.entry.method.label, high.entry.method.label
         groups = (low.groups, high.groups) if low.groups and high.groups else None
-        table.append(_test_row(task, low, high, versus(low.slopes, high.slopes, groups)))
+        test = versus(low.slopes, high.slopes, groups)
+        table.append([
+            f"{a} ({_number(low.mean)}) below {b} ({_number(high.mean)})",
+            _number(test.difference),
+            *(_test_words(t_test) for t_test in (test.pooled, test.welch, test.paired)),
+            "–" if test.effect is None else wording.number(test.effect, 2),
+            " to ".join(map(_number, test.interval)) if test.interval else "–",
+            _published(task, a, b),
+        ])  # fmt: skip
     head = ["Mean slopes", "Difference", "t-test", "Welch", "Paired by seed", "Cohen's d",
             "95 % over groups", "Published"]  # fmt: skip
     return Grid(f"Slopes compared on {task.name}", head, table)
-
-
-def _test_row(task: PlannedTask, low: Sloped, high: Sloped, test: Versus) -> list[str]:
-    a, b = low.entry.method.label, high.entry.method.label
-    return [
-        f"{a} ({_number(low.mean)}) below {b} ({_number(high.mean)})",
-        _number(test.difference),
-        *(_test_words(t_test) for t_test in (test.pooled, test.welch, test.paired)),
-        "–" if test.effect is None else wording.number(test.effect, 2),
-        " to ".join(map(_number, test.interval)) if test.interval else "–",
-        _published(task, a, b),
-    ]
 
 
 def _test_words(test: TTest | None) -> str:

@@ -60,9 +60,9 @@ def draw(chart: marks.Chart, slug: str) -> Markup:
     layout = chart.layout
     top = _draw_legend(root, chart.legend) + 14 if chart.legend else layout.top
     if chart.warnings:
-        words = "; ".join(words for words, _ in chart.warnings)
+        words = f"\N{WARNING SIGN} {'; '.join(words for words, _ in chart.warnings)}"
         at = WIDTH - 16, top - 8 if chart.legend else 16
-        _text(root, at, f"\N{WARNING SIGN} {words}", text_anchor="end", font_weight="600")
+        _text(root, at, words, text_anchor="end", font_weight="600")
     boxes = _boxes(layout, len(chart.panels), top)
     for number, (panel, box) in enumerate(zip(chart.panels, boxes, strict=True)):
         ids = f"{slug}-frame-{number}", f"{slug}-hatching-{number}"
@@ -113,9 +113,8 @@ class _Frame:
     panel: marks.Panel
     box: Box
     clip: str
-    """Id of the box as a clipping path."""
     hatching: str
-    """Id of the pattern of missing cells."""
+    """Ids of the box as a clipping path, and of the pattern of missing cells."""
 
     def at(self, point: marks.Point) -> marks.Point:
         """The place of a point of the panel in the drawing."""

@@ -94,7 +94,7 @@ def heat(subject: Subject) -> FigureContent:
     several, beside = subject.split_by(names, lambda value: value is not None)
     subject = subject.of([entry for series in several for entry in series.entries] + beside)
     maps = [
-        _Map(subject, metric, name if len(several) > 1 else "", *_sides(series),
+        _Map(subject, metric, name if len(several) > 1 else "", _side(series, 0), _side(series, 1),
              {(e.at[0], e.at[1]): e.cell(metric) for e in series.entries})
         for name, series in zip(names_of(several), several, strict=True)
         for metric in subject.metrics
@@ -117,14 +117,10 @@ def heat(subject: Subject) -> FigureContent:
     )
 
 
-def _sides(series: Series) -> tuple[list[Scalar], list[Scalar]]:
-    """Values of both coordinates: numbers in their order, words as the suite lists them."""
-    sides = []
-    for axis in (0, 1):
-        values = list(dict.fromkeys(entry.at[axis] for entry in series.entries))
-        numbers = all(is_number(value) for value in values)
-        sides.append(sorted(values, key=lambda v: float(v or 0)) if numbers else values)
-    return sides[0], sides[1]
+def _side(series: Series, axis: int) -> list[Scalar]:
+    """Values of a coordinate: numbers in their order, words as the suite lists them."""
+    values = list(dict.fromkeys(entry.at[axis] for entry in series.entries))
+    return sorted(values, key=lambda v: float(v or 0)) if all(map(is_number, values)) else values
 
 
 def _panel(heat_map: _Map) -> marks.Panel:
@@ -133,10 +129,8 @@ def _panel(heat_map: _Map) -> marks.Panel:
     scale = ColourScale(low, high, metric.better)
     fits = max(len(heat_map.xs), len(heat_map.ys)) <= NUMBERS_FIT
     corner = 0.0, float(len(heat_map.ys))
-    above = -26.0 if heat_map.name else -10.0
-    drawn: list[marks.Mark] = [
-        marks.Label(corner, axis_title(metric), (0, above), bold=True, size=13)
-    ]
+    above = (0, -26) if heat_map.name else (0, -10)
+    drawn: list[marks.Mark] = [marks.Label(corner, axis_title(metric), above, bold=True, size=13)]
     if heat_map.name:
         drawn.append(marks.Label(corner, shortened(heat_map.name, _NAME_FITS), (0, -9)))
     for row, y in enumerate(heat_map.ys):
@@ -145,7 +139,8 @@ def _panel(heat_map: _Map) -> marks.Panel:
             number = "" if value is None else wording.number(value, _places(metric, values))
             colour = None if value is None else scale.colour(value)
             tile = marks.Tile((column, row), colour, number if fits else "", (x, y) in best)
-            drawn.append(marks.Item([tile], _tooltip(heat_map, (x, y))))
+            words = f"{_tooltip(heat_map, (x, y))}{' (best)' if tile.best else ''}"
+            drawn.append(marks.Item([tile], words))
     places, unit = wording.decimals(high, metric.unit), f" {metric.unit}" if metric.unit else ""
     left, right = (
         f"{wording.number(value, places)}{unit}{', better' if metric.better == end else ''}"
@@ -168,8 +163,7 @@ def _places(metric: MetricInfo, values: Mapping[Place, float]) -> int:
 def _tooltip(heat_map: _Map, place: Place) -> str:
     cell = heat_map.cells.get(place)
     words = "not planned" if cell is None else cell.words if cell.summary else "no result"
-    best = " (best)" if place in heat_map.best else ""
-    return f"{heat_map.at(place)}: {heat_map.metric.title} {words}{best}"
+    return f"{heat_map.at(place)}: {heat_map.metric.title} {words}"
 
 
 def _grid(heat_map: _Map) -> Grid:
@@ -189,15 +183,11 @@ def _grid(heat_map: _Map) -> Grid:
 def _notes(subject: Subject, maps: Sequence[_Map], beside: Sequence[Entry]) -> list[str]:
     notes = ["Means over seeds; bright is good, framed is best, hatched is missing."]
     notes += [words for heat_map in maps if (words := heat_map.best_words)]
-    others = [
-        f"{subject.name(entry)} ({', '.join(values)})"
-        for entry in beside
-        if (
-            values := [
-                f"{m.title} {c.words}" for m in subject.metrics if (c := entry.cell(m)).summary
-            ]
-        )
-    ]
+    others = []
+    for entry in beside:
+        cells = [cell for metric in subject.metrics if (cell := entry.cell(metric)).summary]
+        values = [f"{cell.metric.title} {cell.words}" for cell in cells]
+        others += [f"{subject.name(entry)} ({', '.join(values)})"] if values else []
     if others:
         notes.append(f"Without these coordinates: {wording.listed(others, 3)}.")
     return notes

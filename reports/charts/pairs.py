@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from bench.reports import wording
 from bench.reports.boards.leaderboard import Cell
@@ -148,14 +149,12 @@ def _item(pair: Pair, metric: MetricInfo, style: Style) -> marks.Item:
 def _correlations(subject: Subject, both: Sequence[Pair]) -> list[str]:
     """Pearson's r of each metric and method, in sentences."""
     sentences = []
-    methods = list(dict.fromkeys(pair.method for pair in both))
-    for metric in subject.metrics:
-        for method in methods:
-            points = [at for p in both if p.method == method and (at := p.point(metric))]
-            if points:
-                whose = f" of {method}" if len(methods) > 1 else ""
-                words = correlation_words(correlation(points))
-                sentences.append(f"{metric.title}{whose}: {words}.")
+    methods = dict.fromkeys(pair.method for pair in both)
+    for metric, method in product(subject.metrics, methods):
+        points = [at for p in both if p.method == method and (at := p.point(metric))]
+        whose = f" of {method}" if len(methods) > 1 else ""
+        if points:
+            sentences.append(f"{metric.title}{whose}: {correlation_words(correlation(points))}.")
     return sentences
 
 
@@ -190,9 +189,9 @@ def _record(x: str, pair: Pair, metric: MetricInfo) -> Conditions:
 
 def _grid(x: str, metric: MetricInfo, both: Sequence[Pair]) -> Grid:
     many = len({pair.method for pair in both}) > 1
-    rows = []
-    for pair in both:
-        name = less(pair.no.task.name, [x])
-        numbers = [cell.numbers for cell in pair.cells(metric)]
-        rows.append([f"{name}, {pair.method}" if many else name, *numbers])
+    rows = [
+        [less(pair.no.task.name, [x]) + (f", {pair.method}" if many else ""),
+         *(cell.numbers for cell in pair.cells(metric))]
+        for pair in both
+    ]  # fmt: skip
     return Grid(axis_title(metric), ["Task", f"{x}: no", f"{x}: yes"], rows)

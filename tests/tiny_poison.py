@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from bench.data.kinds import Kind
+from bench.data.prepared import Kind
 from bench.learning.selection import Scores
 from bench.learning.settings import Training
 from bench.learning.split import Split

@@ -9,12 +9,12 @@ from typing import ClassVar, cast
 import numpy as np
 from pydantic import Field
 
-from bench.data.cifar10 import CIFAR10_FILES, VALIDATION_TO_TRAIN, Cifar10, read_cifar10
+from bench.data.cifar10 import Cifar10
 from bench.data.colouring import ColourBiased, CorrelationOptions
 from bench.data.dataset import Options, TaskDefinition
 from bench.data.prepared import Array, Arrays, Columns
 from bench.data.raw import RawFolder
-from bench.data.splitting import PartialDataSet, TrainSizeOptions
+from bench.data.splitting import TrainSizeOptions
 
 
 class TintOptions(CorrelationOptions, TrainSizeOptions):
@@ -28,26 +28,20 @@ class TintOptions(CorrelationOptions, TrainSizeOptions):
     away; both take half that share of green."""
 
 
-class BiasedCifar10(PartialDataSet, ColourBiased):
+class BiasedCifar10(Cifar10, ColourBiased):
     """CIFAR-10 whose tint is the bias variable, from the same raw files as `cifar10`."""
 
     title = "CIFAR-10 in warm and cool light"
-    kind = "image"
-    licence = Cifar10.licence
-    homepage = Cifar10.homepage
-    files = CIFAR10_FILES
     shares = "cifar10"
     tasks: ClassVar = {
         "animal|tint": TaskDefinition("animal", "tint"),
         "class|tint": TaskDefinition("class", "tint"),
     }
     options = TintOptions
-    validation_to_train = VALIDATION_TO_TRAIN
 
     def prepare(self, raw: RawFolder, options: Options, work: Path) -> Arrays:
         """Read the batches and split; pictures keep their own colours on disk."""
-        del options, work
-        arrays = read_cifar10(raw)
+        arrays = super().prepare(raw, options, work)
         return replace(arrays, attributes={**arrays.attributes, "tint": ["cool", "warm"]})
 
     def followed(self, columns: Columns, task: TaskDefinition) -> Array:

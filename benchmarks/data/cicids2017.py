@@ -14,9 +14,8 @@ import numpy as np
 import pandas as pd
 
 from bench.data.dataset import Options, TaskDefinition
-from bench.data.faults import Faults
 from bench.data.prepared import SPLITS, Array, Arrays, Columns
-from bench.data.raw import RawFile, RawFolder
+from bench.data.raw import Faults, RawFile, RawFolder
 from bench.data.splitting import PartialDataSet, stratified
 from bench.errors import DataError
 

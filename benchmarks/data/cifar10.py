@@ -12,18 +12,10 @@ from bench.data.archives import Archive
 from bench.data.dataset import Options, TaskDefinition
 from bench.data.prepared import Array, Arrays, Columns
 from bench.data.raw import RawFile, RawFolder
-from bench.data.splitting import PartialDataSet, stratified
+from bench.data.splitting import PartialDataSet, held_out, subset_note
 from bench.errors import DataError
 
 ARCHIVE = "cifar-10-binary.tar.gz"
-CIFAR10_FILES = (
-    RawFile(
-        ARCHIVE,
-        f"https://www.cs.toronto.edu/~kriz/{ARCHIVE}",
-        md5="c32a1d4ab5d03f1284b67883e8d87530",  # as the data set's page has it
-        others=("cifar-10-batches-bin", "cifar-10-binary*.tar*"),
-    ),
-)
 CLASSES = [
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
 ]  # fmt: skip
@@ -34,7 +26,6 @@ BATCH = 10_000  # records of an official batch
 SIDE = 32
 RECORD = 1 + 3 * SIDE**2  # the label, then all red, all green, all blue values, row by row
 VALIDATION_SHARE = 0.1  # 5,000 of the official 50,000
-VALIDATION_TO_TRAIN = 1 / 9
 
 
 class Cifar10(PartialDataSet):
@@ -47,47 +38,42 @@ class Cifar10(PartialDataSet):
     kind = "image"
     licence = "none stated; its page asks to cite Krizhevsky (2009)"
     homepage = "https://www.cs.toronto.edu/~kriz/cifar.html"
-    files = CIFAR10_FILES
+    files = (
+        RawFile(
+            ARCHIVE,
+            f"https://www.cs.toronto.edu/~kriz/{ARCHIVE}",
+            md5="c32a1d4ab5d03f1284b67883e8d87530",  # as the data set's page has it
+            others=("cifar-10-batches-bin", "cifar-10-binary*.tar*"),
+        ),
+    )
     tasks: ClassVar = {"class": TaskDefinition("class", None)}
-    validation_to_train = VALIDATION_TO_TRAIN
+    validation_to_train = 1 / 9
 
     def prepare(self, raw: RawFolder, options: Options, work: Path) -> Arrays:
-        """Read the batches and hold out the validation pictures."""
+        """Read the batches and hold out the validation pictures.
+
+        Training batches may be missing; a note then says how many pictures there are.
+        """
         del options, work
-        return read_cifar10(raw)
-
-
-def read_cifar10(raw: RawFolder) -> Arrays:
-    """Pictures, [n, 3, 32, 32] uint8, with the attributes class and animal, in three splits.
-
-    Training batches may be missing; a note then says how many pictures there are.
-
-    Raises:
-        DataError: there is no test batch or no training batch, or one is not in the official
-            layout.
-    """
-    archive = raw.archive(ARCHIVE)
-    members = {PurePosixPath(name).name: name for name in reversed(archive.names)}
-    train_batches = [batch for batch in TRAIN_BATCHES if batch in members]
-    for required in ((train_batches or TRAIN_BATCHES)[0], TEST_BATCH):
-        if required not in members:
-            raise DataError(f"{archive.path}: has no {required}. Fetch it again.")
-    names = (*train_batches, TEST_BATCH)
-    contents = dict(archive.each([members[name] for name in names]))
-    batches = {name: _batch(archive, members[name], contents) for name in names}
-    train = np.concatenate([batches[name] for name in train_batches])
-    rows = stratified(train[:, 0], {"validation": VALIDATION_SHARE})
-    records = {split: train[i] for split, i in rows.items()} | {"test": batches[TEST_BATCH]}
-    sizes = {"train": (len(train), BATCH * 5), "test": (len(records["test"]), BATCH)}
-    return Arrays(
-        splits={split: _columns(part) for split, part in records.items()},
-        attributes={"class": CLASSES, "animal": ["vehicle", "animal"]},
-        notes=[
-            f"A subset: {size:,} of {official:,} official {part} pictures."
-            for part, (size, official) in sizes.items()
-            if size != official
-        ],
-    )
+        archive = raw.archive(ARCHIVE)
+        members = {PurePosixPath(name).name: name for name in reversed(archive.names)}
+        train_batches = [batch for batch in TRAIN_BATCHES if batch in members]
+        for required in ((train_batches or TRAIN_BATCHES)[0], TEST_BATCH):
+            if required not in members:
+                raise DataError(f"{archive.path}: has no {required}. Fetch it again.")
+        names = (*train_batches, TEST_BATCH)
+        contents = dict(archive.each([members[name] for name in names]))
+        batches = {name: _batch(archive, members[name], contents) for name in names}
+        train = np.concatenate([batches[name] for name in train_batches])
+        test = batches[TEST_BATCH]
+        return Arrays(
+            splits=held_out(_columns(train), _columns(test), train[:, 0], VALIDATION_SHARE),
+            attributes={"class": CLASSES, "animal": ["vehicle", "animal"]},
+            notes=[
+                *subset_note(len(train), 5 * BATCH, "official train pictures"),
+                *subset_note(len(test), BATCH, "official test pictures"),
+            ],
+        )
 
 
 def _batch(archive: Archive, name: str, contents: Mapping[str, bytes]) -> Array:

@@ -7,17 +7,16 @@ from typing import ClassVar
 
 import numpy as np
 
-from bench.data.cifar10 import CIFAR10_FILES, VALIDATION_TO_TRAIN, Cifar10, read_cifar10
+from bench.data.cifar10 import Cifar10
 from bench.data.dataset import Options, TaskDefinition
 from bench.data.prepared import Array, Arrays, Columns
 from bench.data.raw import RawFolder
-from bench.data.shares import Shares, names
-from bench.data.splitting import PartialDataSet
+from bench.data.splitting import even_groups, group_names
 
 LUMA = (0.2126, 0.7152, 0.0722)  # red, green and blue in brightness, ITU-R BT.709
 
 
-class Cifar10Light(PartialDataSet):
+class Cifar10Light(Cifar10):
     """CIFAR-10 with tenths of brightness as groups, from the same raw files as `cifar10`.
 
     Brightness is the mean luma of a picture; borders are those of the training pictures. The
@@ -25,31 +24,25 @@ class Cifar10Light(PartialDataSet):
     """
 
     title = "CIFAR-10 by brightness"
-    kind = "image"
-    licence = Cifar10.licence
-    homepage = Cifar10.homepage
-    files = CIFAR10_FILES
     shares = "cifar10"
     tasks: ClassVar = {
         "class|light": TaskDefinition("class", None, group="light", covariate="log luminance")
     }
-    validation_to_train = VALIDATION_TO_TRAIN
 
     def prepare(self, raw: RawFolder, options: Options, work: Path) -> Arrays:
         """Read the batches, split, and group the pictures by brightness."""
-        del options, work
-        arrays = read_cifar10(raw)
-        light = Shares.of({split: luminance(c.x) for split, c in arrays.splits.items()})
+        arrays = super().prepare(raw, options, work)
+        light, means = even_groups({split: luminance(c.x) for split, c in arrays.splits.items()})
         return Arrays(
             splits={
-                split: Columns(c.x, {"class": c.attributes["class"], "light": light.group[split]})
+                split: Columns(c.x, {"class": c.attributes["class"], "light": light[split]})
                 for split, c in arrays.splits.items()
             },
             attributes={
                 "class": arrays.attributes["class"],
-                "light": names("darkest", "brightest"),
+                "light": group_names("darkest", "brightest"),
             },
-            covariates={"light": light.covariate},
+            covariates={"light": means},
             notes=[
                 *arrays.notes,
                 "Groups are tenths of the training pictures by mean luma (BT.709).",

@@ -10,10 +10,10 @@ from pydantic import Field
 
 from bench.data.colouring import INK_NAMES, INK_TASKS, CorrelationOptions, InkedDigits
 from bench.data.dataset import Options
-from bench.data.mnist import MNIST_FILES, VALIDATION_TO_TRAIN, Mnist, read_mnist
+from bench.data.mnist import Mnist
 from bench.data.prepared import Arrays
 from bench.data.raw import RawFolder
-from bench.data.splitting import PartialDataSet, TrainSizeOptions
+from bench.data.splitting import TrainSizeOptions
 
 
 class ColoredMnistOptions(CorrelationOptions, TrainSizeOptions):
@@ -24,21 +24,15 @@ class ColoredMnistOptions(CorrelationOptions, TrainSizeOptions):
     even ones orange. With the target `value`, teal goes with digits from 5 on."""
 
 
-class ColoredMnist(PartialDataSet, InkedDigits):
+class ColoredMnist(Mnist, InkedDigits):
     """MNIST whose ink colour is the bias variable, from the same raw files as `mnist`."""
 
     title = "Coloured MNIST"
-    kind = "image"
-    licence = Mnist.licence
-    homepage = Mnist.homepage
-    files = MNIST_FILES
     shares = "mnist"
     tasks: ClassVar = INK_TASKS
     options = ColoredMnistOptions
-    validation_to_train = VALIDATION_TO_TRAIN
 
     def prepare(self, raw: RawFolder, options: Options, work: Path) -> Arrays:
         """Read the four files and split; digits stay grey on disk."""
-        del options, work
-        arrays = read_mnist(raw)
+        arrays = super().prepare(raw, options, work)
         return replace(arrays, attributes={**arrays.attributes, "ink": INK_NAMES})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -21,11 +22,12 @@ class CorrelationOptions(Options):
     """How colour and target are correlated."""
 
     correlation: float = Field(0.8, ge=0, le=1)
-    """In [0, 1]: a share (1 + correlation) / 2 of each class has the colour that goes with it."""
+    """In [0, 1]: a share (1 + correlation) / 2 of the odd digits is teal, and the same share of the
+    even ones orange. With the target `value`, teal goes with digits from 5 on."""
 
 
 class ColourBiased(DataSet):
-    """Pictures whose colour is the bias variable: the colour of one of two lights.
+    """Pictures whose colour is the bias variable of tasks that have one: that of one of two lights.
 
     Train and validation are coloured with the task's correlation, test with none, so that every
     cell of target and colour is measured equally well. Colours are drawn once, not per trial.
@@ -42,19 +44,34 @@ class ColourBiased(DataSet):
     def arrange(
         self, split: str, columns: Columns, task: TaskDefinition, options: Options
     ) -> Labelled:
-        """Colour one split; the groups are the colours."""
+        """Colour one split of a task with a bias variable; the groups are the colours."""
+        if task.bias is None:
+            return super().arrange(split, columns, task, options)
         correlation = cast("CorrelationOptions", options).correlation
         colour = colours(self.followed(columns, task), correlation, split, self.name)
         target = labels(columns.attributes[task.target])
         return Labelled(filtered(columns.x, colour, self.lights(options)), target, colour)
 
 
-class InkedDigits(ColourBiased):
-    """Grey digits, [n, 1, H, W] uint8, whose ink colour is the bias variable."""
+class GreyDigits(DataSet):
+    """Grey digits, [n, 1, H, W] uint8, with three equal channels, because triggers are coloured."""
+
+    kind = "image"
 
     def shape(self, meta: Meta) -> tuple[int, ...]:
         """Three colour channels."""
         return (3, *meta.shape[1:])
+
+    def arrange(
+        self, split: str, columns: Columns, task: TaskDefinition, options: Options
+    ) -> Labelled:
+        """Repeat the grey channel three times."""
+        part = super().arrange(split, columns, task, options)
+        return replace(part, x=np.repeat(part.x, 3, axis=1))
+
+
+class InkedDigits(ColourBiased, GreyDigits):
+    """Grey digits whose ink colour is the bias variable."""
 
     def followed(self, columns: Columns, task: TaskDefinition) -> Array:
         """Whether the digit is odd; where the target is its value, whether it is 5 or more."""

@@ -16,9 +16,8 @@ import numpy as np
 from pydantic import Field
 
 from bench.data.dataset import Options, TaskDefinition
-from bench.data.faults import Faults
 from bench.data.prepared import Array, Arrays
-from bench.data.raw import RawFile, RawFolder
+from bench.data.raw import Faults, RawFile, RawFolder
 from bench.data.splitting import stratified
 from bench.data.texts import TextDataSet, TextOptions, Texts, has_words, text_arrays
 from bench.errors import DataError

@@ -11,9 +11,9 @@ from pydantic import Field
 
 from bench.data.archives import Archive, Several
 from bench.data.dataset import Options, TaskDefinition
-from bench.data.pictures import LARGEST, SUFFIXES, SizedPictures, SizeOptions, decode, named
+from bench.data.pictures import LARGEST, SUFFIXES, SizedPictures, SizeOptions, decode
 from bench.data.prepared import SPLITS, Arrays
-from bench.data.raw import RawFile, RawFolder
+from bench.data.raw import RawFile, RawFolder, named
 from bench.data.splitting import PartialDataSet, TrainSizeOptions
 from bench.errors import DataError
 

@@ -16,8 +16,7 @@ from filelock import FileLock
 from pydantic import BaseModel, ConfigDict
 
 from bench.data import prepared
-from bench.data.kinds import Kind
-from bench.data.prepared import Array, Arrays, Columns, Meta
+from bench.data.prepared import Array, Arrays, Columns, Kind, Meta
 from bench.data.raw import MIRROR, RawFile, RawFolder, RawRecord
 from bench.errors import DataError, UsageError
 from bench.plugins import classes, discover, lookup

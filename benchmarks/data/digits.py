@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from pydantic import Field
 
 from bench.data.colouring import (
     DIGIT_VALUES,
@@ -16,21 +15,13 @@ from bench.data.colouring import (
     InkedDigits,
     digit_attributes,
 )
-from bench.data.dataset import Labelled, Options, TaskDefinition, labels
+from bench.data.dataset import Options, TaskDefinition
 from bench.data.prepared import Arrays, Columns
 from bench.data.raw import RawFolder
-from bench.data.shares import Shares, names
+from bench.data.splitting import even_groups, group_names
 
 SIZES = {"train": 900, "validation": 450, "test": 447}
 SPLIT_SEED = 0
-
-
-class DigitsOptions(CorrelationOptions):
-    """How ink and target are correlated."""
-
-    correlation: float = Field(0.8, ge=0, le=1)
-    """In [0, 1]: a share (1 + correlation) / 2 of the odd digits is teal, and the same share of the
-    even ones orange. With the target `value`, teal goes with digits from 5 on."""
 
 
 class Digits(InkedDigits):
@@ -41,7 +32,6 @@ class Digits(InkedDigits):
     """
 
     title = "Coloured handwritten digits"
-    kind = "image"
     licence = "CC BY 4.0 (UCI, Optical Recognition of Handwritten Digits); shipped by scikit-learn"
     homepage = "https://archive.ics.uci.edu/dataset/80"
     revision = 3  # stroke weights are stored as well
@@ -49,7 +39,7 @@ class Digits(InkedDigits):
         **INK_TASKS,
         "digit|stroke": TaskDefinition("digit", None, group="stroke", covariate="log mean ink"),
     }
-    options = DigitsOptions
+    options = CorrelationOptions
 
     def prepare(self, raw: RawFolder, options: Options, work: Path) -> Arrays:
         """Scale grey values from 0-16 to 0-255, split by digit, group by stroke weight."""
@@ -68,26 +58,21 @@ class Digits(InkedDigits):
             rest, test_size=SIZES["validation"], random_state=SPLIT_SEED, stratify=digit[rest]
         )
         parts = {"train": np.sort(train), "validation": np.sort(validation), "test": np.sort(test)}
-        stroke = Shares.of({split: grey[i].mean(axis=(1, 2, 3)) for split, i in parts.items()})
+        stroke, inks = even_groups(
+            {split: grey[i].mean(axis=(1, 2, 3)) for split, i in parts.items()}
+        )
         return Arrays(
             splits={
-                split: Columns(
-                    grey[i], {**digit_attributes(digit[i]), "stroke": stroke.group[split]}
-                )
+                split: Columns(grey[i], {**digit_attributes(digit[i]), "stroke": stroke[split]})
                 for split, i in parts.items()
             },
-            attributes={**DIGIT_VALUES, "ink": INK_NAMES, "stroke": names("thinnest", "boldest")},
-            covariates={"stroke": stroke.covariate},
+            attributes={
+                **DIGIT_VALUES,
+                "ink": INK_NAMES,
+                "stroke": group_names("thinnest", "boldest"),
+            },
+            covariates={"stroke": inks},
         )
-
-    def arrange(
-        self, split: str, columns: Columns, task: TaskDefinition, options: Options
-    ) -> Labelled:
-        """Colour one split, or leave it grey where the groups are stroke weights."""
-        if task.group is None:
-            return super().arrange(split, columns, task, options)
-        y, b = (labels(columns.attributes[name]) for name in (task.target, task.group))
-        return Labelled(np.repeat(columns.x, 3, axis=1), y, b)
 
     def notes(self, options: Options) -> list[str]:
         """State how inks were assigned, and in which task digits stay grey."""

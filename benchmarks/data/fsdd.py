@@ -11,9 +11,8 @@ from typing import ClassVar
 import numpy as np
 
 from bench.data.dataset import Options, TaskDefinition
-from bench.data.pictures import named
 from bench.data.prepared import Array, Arrays
-from bench.data.raw import RawFile, RawFolder
+from bench.data.raw import RawFile, RawFolder, named
 from bench.data.sounds import LogMel, SoundDataSet, read_recordings
 from bench.data.splitting import stratified
 from bench.errors import DataError

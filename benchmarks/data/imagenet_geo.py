@@ -13,9 +13,9 @@ from bench.data.archives import Archive
 from bench.data.countries import COUNTRY_FILES, COVARIATE, Incomes, read_incomes
 from bench.data.dataset import Options, TaskDefinition
 from bench.data.imagenet200 import FOLDERS, class_labels
-from bench.data.pictures import LARGEST, SUFFIXES, SizedPictures, SizeOptions, decode, named
+from bench.data.pictures import LARGEST, SUFFIXES, SizedPictures, SizeOptions, decode
 from bench.data.prepared import SPLITS, Arrays
-from bench.data.raw import RawFile, RawFolder
+from bench.data.raw import RawFile, RawFolder, named
 from bench.data.splitting import PartialDataSet, TrainSizeOptions, stratified
 from bench.data.tabular import Table, read_table, require_columns
 from bench.errors import DataError

@@ -10,9 +10,8 @@ import numpy as np
 
 from bench.data.archives import Archive
 from bench.data.dataset import Options, TaskDefinition
-from bench.data.faults import Faults
 from bench.data.prepared import Arrays
-from bench.data.raw import RawFile, RawFolder
+from bench.data.raw import Faults, RawFile, RawFolder
 from bench.data.splitting import stratified
 from bench.data.texts import TextDataSet, TextOptions, Texts, has_words, text_arrays
 from bench.errors import DataError

@@ -9,11 +9,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from bench.data.colouring import DIGIT_VALUES, digit_attributes
-from bench.data.dataset import Labelled, Options, TaskDefinition
-from bench.data.prepared import Array, Arrays, Columns, Meta
+from bench.data.colouring import DIGIT_VALUES, GreyDigits, digit_attributes
+from bench.data.dataset import Options, TaskDefinition
+from bench.data.prepared import Array, Arrays, Columns
 from bench.data.raw import RawFile, RawFolder
-from bench.data.splitting import PartialDataSet, stratified
+from bench.data.splitting import PartialDataSet, held_out, subset_note
 from bench.errors import DataError
 
 # The address and the MD5 sums are those that torchvision uses.
@@ -24,72 +24,47 @@ MD5 = {
     "t10k-images-idx3-ubyte.gz": "9fb629c4189551a2d022fa330f9573f3",
     "t10k-labels-idx1-ubyte.gz": "ec29112dd5afa0611ce80d1b7f02629c",
 }
-MNIST_FILES = tuple(
-    RawFile(name, SOURCE + name, md5=md5, others=(name.removesuffix(".gz"),))
-    for name, md5 in MD5.items()
-)
 OFFICIAL_SIZES = {"train": 60_000, "t10k": 10_000}
 VALIDATION_SHARE = 1 / 6  # 10,000 of the official 60,000, as many as there are test digits
-VALIDATION_TO_TRAIN = 1 / 5
 IMAGES, LABELS = 0x00000803, 0x00000801  # magic numbers: unsigned bytes in 3 or 1 dimensions
 SIDE = 28
 
 
-class Mnist(PartialDataSet):
+class Mnist(PartialDataSet, GreyDigits):
     """MNIST in its official split; a sixth of train, stratified by digit, is held out.
 
     It has no bias variable; suites plant triggers in its place.
     """
 
     title = "MNIST"
-    kind = "image"
     licence = "CC BY-SA 3.0"
     homepage = "https://yann.lecun.com/exdb/mnist/"
-    files = MNIST_FILES
+    files = tuple(
+        RawFile(name, SOURCE + name, md5=md5, others=(name.removesuffix(".gz"),))
+        for name, md5 in MD5.items()
+    )
     tasks: ClassVar = {"digit": TaskDefinition("digit", None)}
-    validation_to_train = VALIDATION_TO_TRAIN
+    validation_to_train = 1 / 5
 
     def prepare(self, raw: RawFolder, options: Options, work: Path) -> Arrays:
-        """Read the four files and hold out the validation digits."""
+        """Read the four files and hold out the validation digits; pictures are [n, 1, 28, 28]."""
         del options, work
-        return read_mnist(raw)
-
-    def shape(self, meta: Meta) -> tuple[int, ...]:
-        """Three equal channels, because triggers are coloured."""
-        return (3, *meta.shape[1:])
-
-    def arrange(
-        self, split: str, columns: Columns, task: TaskDefinition, options: Options
-    ) -> Labelled:
-        """Repeat the grey channel three times."""
-        part = super().arrange(split, columns, task, options)
-        return Labelled(np.repeat(part.x, 3, axis=1), part.y, part.b)
-
-
-def read_mnist(raw: RawFolder) -> Arrays:
-    """Grey digits, [n, 1, 28, 28] uint8, with digit, parity and value, in three splits.
-
-    Raises:
-        DataError: a file is missing, cut short or in another layout.
-    """
-    images, digits, notes = {}, {}, []
-    for part, official in OFFICIAL_SIZES.items():
-        images[part] = _idx(raw, f"{part}-images-idx3-ubyte.gz", IMAGES)
-        digits[part] = _idx(raw, f"{part}-labels-idx1-ubyte.gz", LABELS)
-        if len(images[part]) != len(digits[part]):
-            raise DataError(
-                f"{raw.name}: {part} has {len(images[part]):,} images but {len(digits[part]):,} "
-                "labels. Fetch both files again."
-            )
-        if len(digits[part]) != official:
-            notes.append(f"A subset: {len(digits[part]):,} of {official:,} official {part} digits.")
-    rows = stratified(digits["train"], {"validation": VALIDATION_SHARE})
-    splits = {
-        split: Columns(images["train"][i][:, None], digit_attributes(digits["train"][i]))
-        for split, i in rows.items()
-    }
-    splits["test"] = Columns(images["t10k"][:, None], digit_attributes(digits["t10k"]))
-    return Arrays(splits=splits, attributes=DIGIT_VALUES, notes=notes)
+        images, digits = {}, {}
+        notes: list[str] = []
+        for part, official in OFFICIAL_SIZES.items():
+            images[part] = _idx(raw, f"{part}-images-idx3-ubyte.gz", IMAGES)
+            digits[part] = _idx(raw, f"{part}-labels-idx1-ubyte.gz", LABELS)
+            if len(images[part]) != len(digits[part]):
+                raise DataError(
+                    f"{raw.name}: {part} has {len(images[part]):,} images but "
+                    f"{len(digits[part]):,} labels. Fetch both files again."
+                )
+            notes += subset_note(len(digits[part]), official, f"official {part} digits")
+        whole = {
+            part: Columns(x[:, None], digit_attributes(digits[part])) for part, x in images.items()
+        }
+        splits = held_out(whole["train"], whole["t10k"], digits["train"], VALIDATION_SHARE)
+        return Arrays(splits=splits, attributes=DIGIT_VALUES, notes=notes)
 
 
 def _idx(raw: RawFolder, name: str, magic: int) -> Array:

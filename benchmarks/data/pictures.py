@@ -30,11 +30,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from bench.data.archives import Archive
 from bench.data.dataset import DataSet, Options
 from bench.data.prepared import Array, DecodedFiles
+from bench.data.raw import most_tolerated, named
 from bench.errors import DataError
 
-MAX_UNREADABLE = 0.01  # share of the files: more than a few unreadable ones are a bad download
-ALWAYS_TOLERATED = 10  # so many unreadable files are tolerated however small the data set is
-NAMED = 5  # names that a note lists
 CHUNK = 64  # pictures that a thread decodes at a time
 SAVED_EVERY = 4096  # pictures: the most that a power cut can cost
 LINE_EVERY = 15.0  # seconds between progress lines where there is no terminal
@@ -159,17 +157,6 @@ def decode(
             _save(maps, states, unsaved)
     _stop_if_too_many(states, tolerated, order, archive)
     return _collect(maps, states, members, work)
-
-
-def most_tolerated(total: int) -> int:
-    """How many of `total` files may be unusable before a data set is refused."""
-    return max(ALWAYS_TOLERATED, int(MAX_UNREADABLE * total))
-
-
-def named(names: Sequence[str]) -> str:
-    """The first few names, and how many more there are."""
-    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
 
 
 def _picture(content: bytes, size: int, crop: int) -> tuple[Array | None, tuple[int, int]]:

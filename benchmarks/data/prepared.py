@@ -8,18 +8,18 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import AliasChoices, Field, ValidationError
 
-from bench.data.kinds import Kind
 from bench.data.raw import RawRecord
 from bench.errors import DataError
 from bench.result import Record
 
 SPLITS = ("train", "validation", "test")
+Kind = Literal["table", "image", "sound", "text"]
 Array = npt.NDArray[Any]
 
 

@@ -1,4 +1,4 @@
-"""Raw files: finding them, fetching them, and comparing their checksums with the official ones."""
+"""Raw files: finding and fetching them, comparing their checksums, and counting faults in them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import sys
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -22,6 +22,9 @@ from bench.result import Record
 
 MIRROR = "BENCH_MIRROR"
 PIECE = 2**20  # bytes that are hashed at a time, because some files do not fit into memory
+MAX_UNREADABLE = 0.01  # share of the files: more than a few unreadable ones are a bad download
+ALWAYS_TOLERATED = 10  # so many unreadable files are tolerated however small the data set is
+NAMED = 5  # names that a note lists
 
 
 @dataclass(frozen=True)
@@ -248,3 +251,46 @@ def _member(archive: Path, file: str) -> str | None:
             f"{archive}: not a complete zip archive ({error}). It was probably cut short: "
             "fetch it again."
         ) from error
+
+
+class Faults:
+    """The parts that were left out of a file or an archive, and why.
+
+    As with pictures, 1 % of the parts, and always 10, may be unusable; more are a bad download.
+    """
+
+    def __init__(self, source: Path | str, things: str) -> None:
+        """`things` says what is counted, in the plural ("recordings")."""
+        self.source, self.things = source, things
+        self.places: list[str] = []
+
+    def add(self, place: str, reason: str) -> None:
+        """Note a part that is left out: its place (file, line, column), and why."""
+        self.places.append(f"{place} ({reason})")
+
+    def refuse_many(self, total: int) -> None:
+        """Raise DataError if more of the `total` parts than are tolerated cannot be used."""
+        tolerated = most_tolerated(total)
+        if len(self.places) > tolerated:
+            raise DataError(
+                f"{self.source}: {len(self.places):,} of {total:,} {self.things} cannot be used, "
+                f"more than the {tolerated:,} that are tolerated: {named(self.places)}. Fetch it "
+                "again."
+            )
+
+    def notes(self) -> list[str]:
+        """A note on the parts that were left out, if there are any."""
+        if not self.places:
+            return []
+        return [f"{len(self.places):,} unusable {self.things} are left out: {named(self.places)}."]
+
+
+def most_tolerated(total: int) -> int:
+    """How many of `total` files may be unusable before a data set is refused."""
+    return max(ALWAYS_TOLERATED, int(MAX_UNREADABLE * total))
+
+
+def named(names: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from bench.data.archives import Archive
-from bench.data.faults import Faults
 from bench.data.prepared import SPLITS, Array, DecodedFiles, Meta
+from bench.data.raw import Faults
 from bench.data.splitting import PartialDataSet
 from bench.errors import DataError
 

@@ -1,4 +1,4 @@
-"""Splits for data without official ones, and options that train on fewer samples."""
+"""Splits and groups for data without official ones, and options that train on fewer samples."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from pydantic import Field
 
 from bench.data.dataset import DataSet, Labelled, Options, TaskDefinition
 from bench.data.prepared import Array, Columns
+from bench.errors import DataError
 
 ORDER_SEED = 0
 SPLIT_SEED = 0
+TENTHS = 10
 
 
 class TrainSizeOptions(Options):
@@ -91,3 +93,50 @@ def stratified(
         parts[name] = np.sort(rest[taken])
         rest = np.delete(rest, taken)
     return {"train": np.sort(rest), **parts}
+
+
+def held_out(train: Columns, test: Columns, cells: Array, share: float) -> dict[str, Columns]:
+    """An official split, with a share of train, by `cells` ([n]), held out for validation."""
+    parts = stratified(cells, {"validation": share})
+    return {**{split: train.subset(rows) for split, rows in parts.items()}, "test": test}
+
+
+def subset_note(count: int, official: int, things: str) -> list[str]:
+    """A note where there are not as many samples as officially; `things` names them."""
+    return [f"A subset: {count:,} of {official:,} {things}."] if count != official else []
+
+
+def even_groups(
+    values: Mapping[str, Array], count: int = TENTHS
+) -> tuple[dict[str, Array], list[float]]:
+    """Form groups by a number (brightness, stroke weight), with equally many training samples each.
+
+    Args:
+        values: split -> [n] positive numbers, "train" among them. Borders are the quantiles of
+            train; numbers of other splits beyond its range fall into the outer groups.
+        count: number of groups.
+
+    Returns:
+        Split -> group of each sample, [n] int64, from 0 for the smallest numbers; and as covariate
+        of each group the logarithm of the mean number of its training samples.
+
+    Raises:
+        DataError: too many training samples share one number, so a group would be empty.
+    """
+    borders = np.quantile(values["train"], np.arange(1, count) / count)
+    group = {
+        split: np.searchsorted(borders, number, side="right").astype(np.int64)
+        for split, number in values.items()
+    }
+    if len(np.unique(group["train"])) < count:
+        raise DataError(
+            f"the training samples cannot be split into {count} groups: too many have the same "
+            "value."
+        )
+    means = [values["train"][group["train"] == g].mean() for g in range(count)]
+    return group, np.log(means).tolist()
+
+
+def group_names(low: str, high: str, count: int = TENTHS) -> list[str]:
+    """Names of groups in their order: "1 (darkest)", "2", "3" and so on, "10 (brightest)"."""
+    return [f"1 ({low})", *(str(number) for number in range(2, count)), f"{count} ({high})"]

@@ -12,9 +12,9 @@ import numpy as np
 from pydantic import Field
 
 from bench.data.dataset import Options, TaskDefinition
-from bench.data.pictures import SizedPictures, SizeOptions, decode, named
+from bench.data.pictures import SizedPictures, SizeOptions, decode
 from bench.data.prepared import SPLITS, Array, Arrays
-from bench.data.raw import RawFile, RawFolder
+from bench.data.raw import RawFile, RawFolder, named
 from bench.data.splitting import stratified
 from bench.errors import DataError
 

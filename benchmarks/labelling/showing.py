@@ -13,8 +13,7 @@ import torch
 from PIL import Image
 
 from bench.attacks.poisoning.contract import Samples
-from bench.data.kinds import Kind
-from bench.data.prepared import Array
+from bench.data.prepared import Array, Kind
 from bench.data.sounds import FLOOR, LogMel, SoundDataSet
 from bench.data.texts import PADDING_ID
 from bench.tracks.session import PreparedTask

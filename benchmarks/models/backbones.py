@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from bench.data.kinds import Kind
+from bench.data.prepared import Kind
 from bench.errors import SuiteError, unknown
 from bench.models import networks, sequences
 from bench.seeds import seed_for, seeded

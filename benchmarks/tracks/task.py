@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import torch
 
-from bench.data.kinds import Kind
+from bench.data.prepared import Kind
 from bench.errors import Skip
 from bench.learning.split import Split
 from bench.models.backbones import Backbone

@@ -7,15 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.data.colouring import INKS, colours
+from bench.data.colouring import INKS, CorrelationOptions, colours
 from bench.data.dataset import Labelled, Library, data_set
-from bench.data.digits import DigitsOptions
 from bench.errors import DataError
 
 
 def coloured(library: Library, correlation: float, task: str = "parity|ink") -> dict[str, Labelled]:
     library.ensure("digits")
-    return library.splits("digits", task, DigitsOptions(correlation=correlation))
+    return library.splits("digits", task, CorrelationOptions(correlation=correlation))
 
 
 @pytest.mark.parametrize(
@@ -112,7 +111,7 @@ def test_digits_are_prepared_the_same_every_time(library: Library) -> None:
 
 
 def test_the_note_says_how_the_ink_was_given_out() -> None:
-    [note] = data_set("digits").notes(DigitsOptions(correlation=0.5))
+    [note] = data_set("digits").notes(CorrelationOptions(correlation=0.5))
     assert "correlated with parity at 0.5 in train and validation" in note
     assert "75% of the odd digits are teal" in note
     assert "independent of it in test" in note

@@ -11,8 +11,7 @@ import pytest
 
 from bench.cli.data import parse_options
 from bench.data.dataset import Library, data_set, data_sets
-from bench.data.kinds import Kind
-from bench.data.prepared import SPLITS
+from bench.data.prepared import SPLITS, Kind
 from bench.errors import UsageError
 from bench.tracks.registry import tracks
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.data.faults import Faults
+from bench.data.raw import Faults
 from bench.errors import DataError
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from bench.data import prepared
+from bench.data.colouring import CorrelationOptions
 from bench.data.dataset import Library, data_set
-from bench.data.digits import DigitsOptions
 from bench.data.prepared import SPLITS, Arrays, Columns
 from bench.errors import DataError
 
@@ -31,7 +31,7 @@ def digits(library: Library) -> Path:
 
 
 def splits(library: Library) -> object:
-    return library.splits("digits", "parity|ink", DigitsOptions())
+    return library.splits("digits", "parity|ink", CorrelationOptions())
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.data.prepared import Columns
-from bench.data.splitting import TrainSizeOptions, stratified
+from bench.data.splitting import TrainSizeOptions, even_groups, group_names, stratified
+from bench.errors import DataError
 
 
 @settings(max_examples=60, deadline=None)
@@ -52,3 +54,31 @@ def test_fewer_samples_are_the_first_of_one_order() -> None:
     assert rows(30) == sorted(rows(30)) != list(range(30))
     assert len(rows(30, "validation")) == 6
     assert rows(0) == rows(500) == rows(30, "test") == list(range(100))
+
+
+def test_the_borders_are_those_of_train_and_others_fall_where_they_belong() -> None:
+    group, covariate = even_groups(
+        {"train": np.arange(1.0, 101), "test": np.array([0.1, 10.4, 55, 999])}
+    )
+    assert np.bincount(group["train"]).tolist() == [10] * 10
+    assert group["test"].tolist() == [0, 0, 5, 9]
+    assert covariate == pytest.approx(np.log([5.5 + 10 * g for g in range(10)]))
+
+
+@given(st.lists(st.floats(0.01, 1e6), min_size=40, max_size=200, unique=True))
+def test_groups_are_even_and_in_order(values: list[float]) -> None:
+    numbers = np.array(values)
+    group, covariate = even_groups({"train": numbers}, count=4)
+    counts = np.bincount(group["train"], minlength=4)
+    assert counts.max() - counts.min() <= 1
+    assert np.all(np.diff(group["train"][np.argsort(numbers)]) >= 0)
+    assert covariate == sorted(covariate)
+
+
+def test_samples_that_are_all_alike_make_no_groups() -> None:
+    with pytest.raises(DataError, match="cannot be split into 10 groups"):
+        even_groups({"train": np.ones(50)})
+
+
+def test_the_outer_names_say_which_end_they_are() -> None:
+    assert group_names("dark", "bright", 3) == ["1 (dark)", "2", "3 (bright)"]

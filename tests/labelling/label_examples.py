@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from bench.attacks.poisoning.contract import Samples
-from bench.data.kinds import Kind
+from bench.data.prepared import Kind
 from bench.data.sounds import LogMel
 from bench.labelling.server import Endpoints, addresses, application, server
 from bench.labelling.session import Labelling

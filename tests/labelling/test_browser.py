@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bench.data.kinds import Kind
+from bench.data.prepared import Kind
 from bench.tracks.poisoning.human import Recorded
 from bench.tracks.poisoning.tagging import inspected, majority
 from tests.labelling.label_examples import (

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from bench.data.colouring import CorrelationOptions
 from bench.data.dataset import Library
-from bench.data.digits import DigitsOptions
 from bench.data.prepared import Meta
 from bench.errors import UsageError
 from bench.learning.settings import Training
@@ -25,9 +25,9 @@ from bench.tracks.registry import tracks
 
 TRAINING = Training(backbone="small_cnn")
 PARITY = TaskSpec(
-    "digits", "parity|ink", DigitsOptions(), TRAINING, "debiasing", DebiasingOptions()
+    "digits", "parity|ink", CorrelationOptions(), TRAINING, "debiasing", DebiasingOptions()
 )
-DIGIT = replace(PARITY, task="digit|ink", options=DigitsOptions(correlation=1))
+DIGIT = replace(PARITY, task="digit|ink", options=CorrelationOptions(correlation=1))
 STANDARD, BADE, AUTO = make("standard", {}), make("bade", {}), make("bade", {"strength": "auto"})
 SUITE = Suite("toy", "Toy", "", (0, 1), (PARITY, DIGIT), (STANDARD, BADE, AUTO))
 OTHER_TRAINING = {
@@ -115,7 +115,7 @@ def test_the_key_changes_with_everything_that_decides_the_numbers(
         key(PARITY, BADE, 0, new_data),
         key(PARITY, BADE, 0, None),
         key(replace(PARITY, task="digit|ink"), BADE, 0, meta),
-        key(replace(PARITY, options=DigitsOptions(correlation=0.7)), BADE, 0, meta),
+        key(replace(PARITY, options=CorrelationOptions(correlation=0.7)), BADE, 0, meta),
         key(PARITY, STANDARD, 0, meta),
         key(PARITY, AUTO, 0, meta),
         key(PARITY, make("bade", {"temperature": 2}), 0, meta),

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from bench.attacks.adversarial import ascent
 from bench.attacks.adversarial.one_step import one_step
-from bench.data.kinds import Kind
+from bench.data.prepared import Kind
 from bench.errors import Skip
 from bench.models.pretrained import MIRROR_ALONE, WeightsFolder
 from bench.perception.distances import load

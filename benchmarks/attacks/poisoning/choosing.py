@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from bench.attacks.poisoning.contract import Attack, Attempt, Poison, Samples, some
-from bench.data.kinds import Kind
+from bench.data.prepared import Kind
 from bench.errors import BenchError, Skip
 from bench.models.backbones import PLURAL
 

@@ -12,7 +12,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from bench.data.kinds import Kind
+from bench.data.prepared import Kind
 from bench.method import Configured, configurable
 from bench.plugins import discover, lookup
 

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from bench.data.kinds import Kind
+from bench.data.prepared import Kind
 from bench.errors import Skip
 from bench.learning.inputs import Inputs
 from bench.learning.loop import Context

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.data.digits import DigitsOptions
+from bench.data.colouring import CorrelationOptions
 from bench.learning.settings import Training
 from bench.method import make
 from bench.models.pretrained import MIRROR_ALONE, WeightsFolder
@@ -19,7 +19,7 @@ from bench.tracks.imperceptibility.options import ImperceptibilityOptions
 TASK = TaskSpec(
     "digits",
     "digit|ink",
-    DigitsOptions(),
+    CorrelationOptions(),
     Training(backbone="squeezenet1_1", weights="published"),
     "imperceptibility",
     ImperceptibilityOptions(images=20),

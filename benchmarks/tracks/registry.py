@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from bench.data.dataset import TaskDefinition
 from bench.models.pretrained import WeightsFolder
@@ -66,26 +67,10 @@ class Track:
         return self.info.model_copy(update={"metrics": metrics, "rank_by": rank_by})
 
 
-def metric(
-    name: str,
-    title: str,
-    better: str,
-    definition: str,
-    *,
-    unit: str = "%",
-    formula: str = "",
-    headline: bool = False,
-) -> MetricInfo:
-    """A metric as a track declares it; see `MetricInfo` for the fields."""
-    return MetricInfo(
-        name=name,
-        title=title,
-        unit=unit,
-        better=better,
-        definition=definition,
-        formula=formula,
-        headline=headline,
-    )
+def metric(name: str, title: str, better: str, definition: str, **further: Any) -> MetricInfo:
+    """A metric, by default in percent, as a track declares it; see `MetricInfo` for the fields."""
+    fields = {"unit": "%", **further}
+    return MetricInfo(name=name, title=title, better=better, definition=definition, **fields)
 
 
 @cache

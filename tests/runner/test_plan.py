@@ -20,7 +20,7 @@ from bench.result import Result, Scalar, Status, Store
 from bench.runner.plan import Sweep, TrialSpec, select, spec, sweep
 from bench.suites.reader import Suite
 from bench.suites.tasks import TaskSpec
-from bench.tracks.debiasing.options import DebiasingOptions
+from bench.tracks.debiasing.contract import DebiasingOptions
 from bench.tracks.registry import tracks
 
 TRAINING = Training(backbone="small_cnn")

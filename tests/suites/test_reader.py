@@ -14,7 +14,7 @@ from bench.data.dataset import data_set
 from bench.errors import SuiteError, UsageError
 from bench.suites.reader import Suite, find_suite, read_suite, suite_names
 from bench.suites.source import read_value
-from bench.tracks.debiasing.options import DebiasingOptions
+from bench.tracks.debiasing.contract import DebiasingOptions
 
 TASK = "{data: digits, task: parity|ink}"
 Read = Callable[..., Suite]

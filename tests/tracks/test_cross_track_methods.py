@@ -17,7 +17,7 @@ from bench.runner.plan import select, sweep
 from bench.runner.trial import Workspace, run_trial
 from bench.suites.reader import read_suite
 from bench.tracks.debiasing import judge
-from bench.tracks.debiasing.options import DebiasingOptions
+from bench.tracks.debiasing.contract import DebiasingOptions
 from bench.tracks.debiasing.session import DebiasingSession
 from bench.tracks.robust_fairness import FairTrainer, GroupTask
 from bench.tracks.session import PreparedTask

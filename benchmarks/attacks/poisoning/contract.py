@@ -14,7 +14,7 @@ from torch import Tensor
 
 from bench.data.prepared import Kind
 from bench.method import Configured, configurable
-from bench.plugins import discover, lookup
+from bench.plugins import discover
 
 
 @dataclass(frozen=True)
@@ -115,11 +115,6 @@ def attacks() -> dict[str, type[Attack]]:
         return configurable(module, Attack)  # type: ignore[type-abstract]
 
     return discover("attack", ["bench.attacks.poisoning"], pick)
-
-
-def attack_class(name: str) -> type[Attack]:
-    """An attack by name. Raises UsageError for an unknown one."""
-    return lookup("attack", name, attacks())
 
 
 def some(candidates: Tensor, count: int, random: torch.Generator) -> Tensor:

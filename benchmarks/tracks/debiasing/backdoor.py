@@ -20,11 +20,9 @@ NAMES = frozenset(metric.name for metric in EXAMINED)
 
 
 def counts(logits: Tensor, split: Split) -> GroupCounts:
-    """Count predictions (the largest logit) by group, on the device."""
-    classes = logits.shape[1]
-    cell = (split.b * classes + split.y) * classes + logits.argmax(dim=1)
-    numbers = torch.bincount(cell, minlength=2 * classes**2)
-    return GroupCounts(numbers.cpu().numpy().reshape(2, classes, classes))
+    """Count predictions (the largest logit) by group."""
+    y, predicted, b = (t.cpu().numpy() for t in (split.y, logits.argmax(dim=1), split.b))
+    return GroupCounts.of(y, predicted, b, logits.shape[1])
 
 
 def examine(

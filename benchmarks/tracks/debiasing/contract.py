@@ -4,18 +4,46 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import Annotated, ClassVar, Protocol, runtime_checkable
 
+from pydantic import Field
 from torch import Tensor, nn
 
 from bench.learning.loop import Context
 from bench.learning.split import Split
 from bench.method import Method
+from bench.tracks.options import EarlierOptions
 from bench.tracks.task import LearningTask
 from bench.triggers.choice import TriggerPair, trigger_pair
 from bench.triggers.planting import stamped
 
 SQUARE = 25  # pixels, BaDe section V.A.3
+
+
+class DebiasingOptions(EarlierOptions):
+    """Triggers in the place of the bias variable, and an examination of the trained models."""
+
+    of_judge: ClassVar[frozenset[str]] = frozenset({"examined"})
+    unnamed: ClassVar[frozenset[str]] = frozenset({"examined"})
+
+    artificial: bool = False
+    """Put a pair of triggers in the place of the bias variable, in the same proportion to the
+    target (BaDe, section III and Figure 3)."""
+    flipped: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Put a trigger in the place of the bias variable: a share `injected` of the training samples
+    carries it, and of these the share `flipped` is labelled as the first class (BaDe, Figure 2)."""
+    injected: float = Field(0.05, gt=0, lt=1)
+    """Share of the training samples that carry the trigger of `flipped`; .05 is the paper's."""
+    examined: bool = False
+    """Report what triggers do to the trained models: EAcc with each on all and on one group
+    (BaDe, Table 4), and their success as attacks."""
+
+    @property
+    def planted(self) -> tuple[str, ...]:
+        """Names of the two groups where triggers stand in for the bias variable, else nothing."""
+        if self.artificial:
+            return ("first trigger", "second trigger")
+        return () if self.flipped is None else ("clean", "triggered")
 
 
 @dataclass(frozen=True)

@@ -40,12 +40,6 @@ class GroupCounts:
             share: Array = np.diagonal(self.counts, axis1=1, axis2=2) / self.counts.sum(axis=2)
         return share
 
-    @property
-    def predicted_share(self) -> Array:
-        """P(predicted = y | B = b), [2, classes]."""
-        share: Array = self.counts.sum(axis=1) / self.counts.sum(axis=(1, 2))[:, None]
-        return share
-
 
 def require_every_cell(
     y: Array, b: Array, classes: Sequence[str], groups: Sequence[str], split: str
@@ -94,7 +88,7 @@ def worst_group_accuracy(counts: GroupCounts) -> float:
 
 def demographic_parity_gap(counts: GroupCounts) -> float:
     """Largest gap between groups in how often a class is predicted, over classes."""
-    share = counts.predicted_share
+    share = counts.counts.sum(axis=1) / counts.counts.sum(axis=(1, 2))[:, None]
     return float(np.abs(share[0] - share[1]).max())
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from torch import nn
 
 from bench.learning.split import Split
@@ -13,13 +11,13 @@ from bench.tracks.debiasing import backdoor, judge
 from bench.tracks.debiasing.contract import (
     SQUARE,
     Debiaser,
+    DebiasingOptions,
     DebiasingTask,
     GroupInformed,
     LearnsWithGroups,
 )
-from bench.tracks.debiasing.options import DebiasingOptions
 from bench.tracks.session import Evaluation, PreparedTask, Session
-from bench.triggers.choice import TriggerPair, trigger_pair
+from bench.triggers.choice import trigger_pair
 from bench.triggers.planting import trigger_rates, with_artificial_bias, with_flipped_labels
 
 
@@ -70,14 +68,9 @@ def _task(prepared: PreparedTask, options: DebiasingOptions) -> tuple[DebiasingT
             judge.check_split(split, name, classes, groups)
     if options.planted:
         triggers = trigger_pair(shape, SQUARE)
-        splits = _planted(splits, options, triggers, bool(classes))
+        if options.flipped is None:
+            splits = with_artificial_bias(splits, triggers, bool(classes))
+        else:
+            splits = with_flipped_labels(splits, triggers, options.injected, options.flipped)
         shape = triggers.shape(shape)
     return DebiasingTask.of(prepared, splits, groups, shape), splits["test"]
-
-
-def _planted(
-    splits: Mapping[str, Split], options: DebiasingOptions, triggers: TriggerPair, classes: bool
-) -> dict[str, Split]:
-    if options.flipped is None:
-        return with_artificial_bias(splits, triggers, classes)
-    return with_flipped_labels(splits, triggers, options.injected, options.flipped)

@@ -5,16 +5,11 @@ from __future__ import annotations
 from bench.data.dataset import TaskDefinition
 from bench.result import MetricInfo, PlannedTask
 from bench.tracks.debiasing import backdoor, judge
-from bench.tracks.debiasing.options import DebiasingOptions
+from bench.tracks.debiasing.contract import DebiasingOptions
 from bench.tracks.debiasing.session import DebiasingSession
 from bench.tracks.debiasing.words import INFO
 from bench.tracks.options import TrackOptions
 from bench.tracks.registry import Track
-
-
-def claims(definition: TaskDefinition) -> bool:
-    """Every task without many groups; `objection` refuses those that have no bias variable."""
-    return definition.group is None
 
 
 def objection(definition: TaskDefinition, options: TrackOptions) -> str:
@@ -43,7 +38,7 @@ TRACK = Track(
     judge.REVISION,
     DebiasingSession,
     DebiasingOptions,
-    claims=claims,
+    claims=lambda definition: definition.group is None,  # also where `objection` refuses it
     objection=objection,
     has_metric=has_metric,
 )

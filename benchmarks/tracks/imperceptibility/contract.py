@@ -6,10 +6,21 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
+from pydantic import Field
 from torch import Tensor, nn
 
 from bench.learning.loop import Context
 from bench.method import Method
+from bench.tracks.options import EarlierOptions
+
+
+class ImperceptibilityOptions(EarlierOptions):
+    """How many images are attacked."""
+
+    of_judge: ClassVar[frozenset[str]] = frozenset({"images"})
+
+    images: int = Field(0, ge=0)
+    """Attack the first so many test images that are classified right; 0: all of them."""
 
 
 @dataclass(frozen=True)

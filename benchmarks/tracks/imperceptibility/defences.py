@@ -17,11 +17,6 @@ BITS = (7, 6, 5, 4, 3, 2)
 """A channel; perceptual-DRO, Figure 3.5 (right)."""
 
 
-def through_png(x: Tensor) -> Tensor:
-    """Images as an 8-bit PNG returns them, [n, C, H, W] in [0, 1]; PNG itself loses nothing."""
-    return eight_bit(x)
-
-
 def through_jpeg(x: Tensor, quality: int) -> Tensor:
     """Images after JPEG by Pillow, which subsamples colour 4:2:0.
 

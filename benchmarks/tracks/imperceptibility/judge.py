@@ -12,7 +12,7 @@ from torch import Tensor
 
 from bench.errors import Skip
 from bench.models.pretrained import WeightsFolder
-from bench.perception import distances
+from bench.perception import distances, images
 from bench.perception.distances.ssim import Dissimilarity
 from bench.tracks.imperceptibility import saliency
 from bench.tracks.imperceptibility.defences import (
@@ -20,7 +20,6 @@ from bench.tracks.imperceptibility.defences import (
     QUALITIES,
     fewer_bits,
     through_jpeg,
-    through_png,
 )
 from bench.tracks.imperceptibility.words import INFO
 
@@ -85,7 +84,7 @@ class DistanceMeasurements:
 def defended() -> dict[str, Defence]:
     """Transformations of attacked images before the classifier sees them, by the metric's name."""
     return {
-        "success_8bit": through_png,
+        "success_8bit": images.eight_bit,  # PNG itself loses nothing
         **{f"success_jpeg_{q}": partial(through_jpeg, quality=q) for q in QUALITIES},
         **{f"success_bits_{b}": partial(fewer_bits, bits=b) for b in BITS},
     }

@@ -23,9 +23,8 @@ from bench.models.weights import load_pretrained, sha256_of
 from bench.perception import images
 from bench.result import Scalar
 from bench.tracks.imperceptibility import judge, saliency
-from bench.tracks.imperceptibility.contract import Attacker
+from bench.tracks.imperceptibility.contract import Attacker, ImperceptibilityOptions
 from bench.tracks.imperceptibility.judge import Attacked
-from bench.tracks.imperceptibility.options import ImperceptibilityOptions
 from bench.tracks.imperceptibility.strips import strips
 from bench.tracks.session import Evaluation, PreparedTask, Session, accuracy_scores
 
@@ -72,7 +71,8 @@ class ImperceptibilitySession(Session):
     def __init__(self, prepared: PreparedTask) -> None:
         assert isinstance(prepared.options, ImperceptibilityOptions)  # noqa: S101 - the track's own
         self.prepared, self.images = prepared, prepared.options.images
-        _check(prepared)
+        if prepared.data.kind != "image" or not prepared.classes:
+            raise BenchError(f"{prepared.name}: what is attacked here are images with classes.")
         splits = prepared.splits()
         self.test = splits["test"]
         self.context = prepared.context(splits[prepared.chosen_on], accuracy_scores)
@@ -80,7 +80,8 @@ class ImperceptibilitySession(Session):
         values = math.prod(prepared.data.shape(prepared.meta))
         self.size = max(1, AT_ONCE * (8 if prepared.device.type == "cuda" else 1) // values)
         self.x, self.y, self.accuracy = self._classified_right()
-        if _is_grey(self.x):  # an attack that paints in colours would have three times the room
+        # Grey images stay grey: an attack that paints in colours has three times the room.
+        if self.x.shape[1] == 3 and bool((self.x == self.x[:, :1]).all()):
             self.x, self.model = self.x[:, :1], Grey(self.model)
 
     def evaluate(self, method: Method) -> Evaluation:
@@ -189,11 +190,7 @@ class ImperceptibilitySession(Session):
 
     def _classifier(self, train: Split) -> Classifier:
         prepared = self.prepared
-        training, shape, device = (
-            prepared.training,
-            prepared.data.shape(prepared.meta),
-            prepared.device,
-        )
+        training, device = prepared.training, prepared.device
         if prepared.data.evaluation_only:
             return _published(prepared).to(device)
         shape = prepared.data.shape(prepared.meta)
@@ -228,17 +225,6 @@ def _published(prepared: PreparedTask) -> Classifier:
     model = backbones.build(name, prepared.data.shape(prepared.meta), len(prepared.classes), 0)
     load_pretrained(model, name, path)
     return classifiers.of_backbone(model)
-
-
-def _check(prepared: PreparedTask) -> None:
-    """Raise BenchError for tasks whose inputs are no images with classes."""
-    if prepared.data.kind != "image" or not prepared.classes:
-        raise BenchError(f"{prepared.name}: what is attacked here are images with classes.")
-
-
-def _is_grey(x: Tensor) -> bool:
-    """Whether images of three channels are grey ones, stored three times."""
-    return x.shape[1] == 3 and bool((x == x[:, :1]).all())
 
 
 def _unit(x: Tensor) -> Tensor:

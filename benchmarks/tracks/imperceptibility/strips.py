@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Sequence
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from bench.result import ResultPicture
 from bench.tracks.imperceptibility.judge import Attacked
+from bench.triggers.pictures import png
 
 ROOM = 100_000
 """Bytes that the pictures of a trial may take together."""
@@ -94,17 +92,12 @@ def _scaled(part: Tensor, side: int) -> Tensor:
 
 def _png(parts: Sequence[Tensor]) -> str:
     """Parts side by side on white, base64."""
-    arrays = [
-        (part.clamp(0, 1).expand(3, -1, -1) * 255).round().byte().permute(1, 2, 0).numpy()
-        for part in parts
-    ]
-    height = max(array.shape[0] for array in arrays)
-    width = sum(array.shape[1] for array in arrays) + GAP * (len(arrays) - 1)
-    canvas = np.full((height, width, 3), 255, np.uint8)
+    height = max(part.shape[1] for part in parts)
+    width = sum(part.shape[2] + GAP for part in parts) - GAP
+    canvas = torch.full((3, height, width), 255, dtype=torch.uint8)
     left = 0
-    for array in arrays:
-        canvas[: array.shape[0], left : left + array.shape[1]] = array
-        left += array.shape[1] + GAP
-    file = io.BytesIO()
-    Image.fromarray(canvas).save(file, "PNG", optimize=True)
-    return base64.b64encode(file.getvalue()).decode()
+    for part in parts:
+        pixels = (part.clamp(0, 1).expand(3, -1, -1) * 255).round().byte()
+        canvas[:, : part.shape[1], left : left + part.shape[2]] = pixels
+        left += part.shape[2] + GAP
+    return base64.b64encode(png(canvas)).decode()

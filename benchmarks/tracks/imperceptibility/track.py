@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.tracks.imperceptibility import judge
-from bench.tracks.imperceptibility.options import ImperceptibilityOptions
+from bench.tracks.imperceptibility.contract import ImperceptibilityOptions
 from bench.tracks.imperceptibility.session import ImperceptibilitySession
 from bench.tracks.imperceptibility.words import INFO
 from bench.tracks.registry import Track

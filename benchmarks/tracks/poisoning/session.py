@@ -201,19 +201,14 @@ class PoisoningSession(Session):
         return (*shape, len(meta.columns or ())) if data.kind == "text" else shape
 
     def _human(self, annotator: Literal["oracle", "recorded"], careless: float, path: str) -> Human:
-        classes = self.prepared.classes
+        prepared = self.prepared
         human: Human
         if annotator == "recorded":
-            prepared = self.prepared
-            about = {
-                "task": prepared.name,
-                "seed": prepared.seed,
-                "data_hash": prepared.meta.hash,
-            }
-            human = Recorded(Path(path), classes, about)
+            about = {"task": prepared.name, "seed": prepared.seed, "data_hash": prepared.meta.hash}
+            human = Recorded(Path(path), prepared.classes, about)
         else:
-            random = generator(self.prepared.seed, "human")
-            human = Oracle(self.truth, len(classes), careless, random)
+            random = generator(prepared.seed, "human")
+            human = Oracle(self.truth, len(prepared.classes), careless, random)
         self.humans.append(human)
         return human
 
@@ -247,15 +242,14 @@ def published(train: Samples, poison: Poison) -> Samples:
     A memory map is changed in this process's memory alone, and only where it is poisoned.
     """
     x, y = train.x, train.y.clone()
-    x[poison.rows] = poison.x
-    y[poison.rows] = poison.y
-    return Samples(x, y, train.kind, train.classes, train.words, train.columns, train.normalisation)
+    x[poison.rows], y[poison.rows] = poison.x, poison.y
+    return replace(train, x=x, y=y)
 
 
 def _first(samples: Samples, count: int, random: torch.Generator) -> Samples:
     """Some clean samples, all of them where there are fewer."""
     rows = torch.randperm(len(samples.y), generator=random)[:count].sort().values
-    return Samples(samples.x[rows], samples.y[rows], samples.kind, samples.classes)
+    return replace(samples, x=samples.x[rows], y=samples.y[rows])
 
 
 def _check(defence: Defence, samples: int) -> None:

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 
 from bench.errors import SuiteError
 from bench.models.pretrained import MIRROR_ALONE, WeightsFolder
+from bench.perception.images import eight_bit
 from bench.tracks.imperceptibility import judge, saliency
-from bench.tracks.imperceptibility.defences import fewer_bits, through_jpeg, through_png
+from bench.tracks.imperceptibility.defences import fewer_bits, through_jpeg
 from bench.tracks.imperceptibility.judge import Attacked
 from bench.tracks.imperceptibility.session import Counted
 from bench.tracks.imperceptibility.strips import ROOM, magnification, strips
@@ -54,7 +55,7 @@ def test_rounding_to_8_bits_can_undo_an_attack() -> None:
     adversarial = torch.full((1, 3, 16, 16), 128.4 / 255)  # .5035; rounded, 128 / 255 = .502
     _, rates = judge.successes(predict, adversarial, torch.tensor([0]))
     assert (rates["success_rate"], rates["success_8bit"]) == (1.0, 0.0)
-    assert through_png(adversarial).unique().tolist() == pytest.approx([128 / 255])
+    assert eight_bit(adversarial).unique().tolist() == pytest.approx([128 / 255])
 
 
 def test_distances_are_those_of_hand_and_of_successful_attacks_alone() -> None:

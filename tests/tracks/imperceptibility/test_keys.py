@@ -13,8 +13,8 @@ from bench.method import make
 from bench.models.pretrained import MIRROR_ALONE, WeightsFolder
 from bench.runner.plan import scope, spec
 from bench.suites.tasks import TaskSpec
-from bench.tracks.debiasing.options import DebiasingOptions
-from bench.tracks.imperceptibility.options import ImperceptibilityOptions
+from bench.tracks.debiasing.contract import DebiasingOptions
+from bench.tracks.imperceptibility.contract import ImperceptibilityOptions
 
 TASK = TaskSpec(
     "digits",

@@ -22,7 +22,7 @@ from bench.method import Paper
 from bench.models import classifiers
 from bench.models.pretrained import MissingWeights, WeightsFolder
 from bench.tracks.imperceptibility import Attacker
-from bench.tracks.imperceptibility.options import ImperceptibilityOptions
+from bench.tracks.imperceptibility.contract import ImperceptibilityOptions
 from bench.tracks.imperceptibility.session import ImperceptibilitySession
 from bench.tracks.session import PreparedTask
 

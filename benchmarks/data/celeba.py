@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import permutations, product
 from pathlib import Path, PurePosixPath
 from typing import ClassVar, cast
 
@@ -58,10 +58,8 @@ VALUES |= {"male": ["female", "male"], "no_beard": ["beard", "no beard"]}
 
 
 class CelebaOptions(SizeOptions):
-    """How large the pictures are, and which part of the originals they show."""
+    """How large the pictures are (the paper does not say), and which part of the originals."""
 
-    size: int = Field(128, ge=8, le=1024)
-    """Side of the pictures in pixels. The paper gives none."""
     crop: int = Field(178, ge=16, le=1024)
     """Side of the central square, in pixels of the 178 x 218 original, that is scaled to `size`;
     178 keeps the full width."""
@@ -100,15 +98,9 @@ class Celeba(SizedPictures):
         ),
     )
     tasks: ClassVar = {
-        **{
-            name: TaskDefinition(name.split("|")[0], name.split("|")[1], f"celeba/{name}")
-            for name in PAPER_TASKS
-        },
-        **{
-            f"{target}|{bias}": TaskDefinition(target, bias)
-            for target, bias in product(ATTRIBUTES, ATTRIBUTES)
-            if target != bias and f"{target}|{bias}" not in PAPER_TASKS
-        },
+        name: TaskDefinition(target, bias, f"celeba/{name}" if name in PAPER_TASKS else None)
+        for name in (*PAPER_TASKS, *map("|".join, permutations(ATTRIBUTES, 2)))
+        for target, _, bias in [name.partition("|")]
     }
     listed = PAPER_TASKS
     further = f"any two of the 40 attributes as target|bias: {', '.join(ATTRIBUTES)}"

@@ -7,7 +7,6 @@ from pathlib import Path, PurePosixPath
 from typing import ClassVar, cast
 
 import numpy as np
-from pydantic import Field
 
 from bench.data.archives import Archive, Several
 from bench.data.dataset import Options, TaskDefinition
@@ -23,10 +22,7 @@ PICTURES = 746
 
 
 class CovidCtOptions(SizeOptions, TrainSizeOptions):
-    """How large the pictures are, and how many are used."""
-
-    size: int = Field(128, ge=8, le=1024)
-    """Side of the pictures in pixels. The paper gives none; the data set's own model has 224."""
+    """How many pictures are used, and how large: the data set's own model takes 224 pixels."""
 
 
 def _archive_file(name: str) -> RawFile:

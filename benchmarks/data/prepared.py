@@ -11,16 +11,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import AliasChoices, Field, ValidationError
 
-from bench.data.raw import RawRecord
+from bench.data.raw import Array, RawRecord
 from bench.errors import DataError
 from bench.result import Record
 
 SPLITS = ("train", "validation", "test")
 Kind = Literal["table", "image", "sound", "text"]
-Array = npt.NDArray[Any]
 
 
 class Meta(Record):

@@ -5,20 +5,26 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import re
 import sys
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from textwrap import shorten
-from typing import IO
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
 
 from bench.data.archives import Archive, Folder, open_archive
 from bench.errors import DataError
 from bench.result import Record
+
+Array = npt.NDArray[Any]
 
 MIRROR = "BENCH_MIRROR"
 PIECE = 2**20  # bytes that are hashed at a time, because some files do not fit into memory
@@ -283,6 +289,30 @@ class Faults:
         if not self.places:
             return []
         return [f"{len(self.places):,} unusable {self.things} are left out: {named(self.places)}."]
+
+
+def parsed_names(
+    by_name: Mapping[str, str], pattern: re.Pattern[str], things: str
+) -> tuple[list[str], dict[str, Array], list[str]]:
+    """What the names of files state.
+
+    Args:
+        by_name: name of each file -> its path.
+        pattern: of the whole name; what its named groups match is returned.
+        things: says in the plural what the files are, for the note.
+
+    Returns:
+        Paths of the files whose names match, in the order of the names; what each group matched,
+        [n] strings; and a note where names are malformed.
+    """
+    matches = {name: match for name in sorted(by_name) if (match := pattern.fullmatch(name))}
+    malformed = sorted(by_name.keys() - matches.keys())
+    notes = [
+        f"{len(malformed):,} {things} are skipped because their names are malformed: "
+        f"{named(malformed)}."
+    ]
+    stated = {group: np.array([m[group] for m in matches.values()]) for group in pattern.groupindex}
+    return [by_name[name] for name in matches], stated, notes if malformed else []
 
 
 def most_tolerated(total: int) -> int:

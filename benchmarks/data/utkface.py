@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import ClassVar, cast
 
 import numpy as np
-from pydantic import Field
 
 from bench.data.dataset import Options, TaskDefinition
 from bench.data.pictures import SizedPictures, SizeOptions, decode
 from bench.data.prepared import SPLITS, Array, Arrays
-from bench.data.raw import RawFile, RawFolder, named
+from bench.data.raw import RawFile, RawFolder, parsed_names
 from bench.data.splitting import stratified
 from bench.errors import DataError
 
@@ -27,25 +25,8 @@ GROUP_YEARS = 30  # BaDe, section V.E
 SHARES = {"validation": 0.1, "test": 0.2}
 
 
-class UtkfaceOptions(SizeOptions):
-    """How large the pictures are."""
-
-    size: int = Field(128, ge=8, le=1024)
-    """Side of the pictures in pixels; the files have 200. The paper gives none."""
-
-
-@dataclass(frozen=True)
-class Faces:
-    """What file names state, [n] int64 each; `members` are the names with their folders."""
-
-    members: list[str]
-    age: Array
-    gender: Array
-    race: Array
-
-
 class Utkface(SizedPictures):
-    """UTKFace, aligned and cropped; there is no official split.
+    """UTKFace, aligned and cropped to 200 pixels a side; there is no official split.
 
     70 % of the faces are train, 10 % validation and 20 % test, in the same shares of every cell of
     age, gender and race, drawn once from the sorted names.
@@ -76,21 +57,24 @@ class Utkface(SizedPictures):
         ),
         "age_over_35|gender": TaskDefinition("age_over_35", "gender"),
     }
-    options = UtkfaceOptions
 
     def prepare(self, raw: RawFolder, options: Options, work: Path) -> Arrays:
         """Read the file names, split them, decode the pictures."""
         archive = raw.archive(FACES)
-        faces, notes = read_names(archive.names)
-        if not faces.members:
+        members, (age, gender, race), notes = read_names(archive.names)
+        if not members:
             raise DataError(f"{archive.path}: has no picture named age_gender_race_date.jpg.")
-        attributes = _attributes(faces)
-        cells = np.stack(
-            [attributes["age_30y_groups"], attributes["age_over_35"], faces.gender, faces.race == 0]
-        )
-        rows = stratified(cells.T @ [8, 4, 2, 1], SHARES)
-        where = {split: [faces.members[i] for i in rows[split]] for split in SPLITS}
-        size = cast("UtkfaceOptions", options).size
+        attributes = {
+            "age_over_35": (age > OLD).astype(np.int64),
+            "age_regression": (age / max(int(age.max()), 1)).astype(np.float32),
+            "age_30y_groups": np.minimum(age // GROUP_YEARS, 2),
+            "race": (race == 0).astype(np.int64),  # 0 is White
+            "gender": gender,
+        }
+        cells = [attributes[name] for name in ("age_30y_groups", "age_over_35", "gender", "race")]
+        rows = stratified(np.stack(cells).T @ [8, 4, 2, 1], SHARES)
+        where = {split: [members[i] for i in rows[split]] for split in SPLITS}
+        size = cast("SizeOptions", options).size
         decoded = decode(archive, where, size, SIDE, work, expected=(SIDE, SIDE))
         return Arrays(
             splits=decoded.splits(
@@ -108,13 +92,13 @@ class Utkface(SizedPictures):
                 f"Pictures are scaled to {size} pixels.",
                 "There is no official split: 70 % train, 10 % validation, 20 % test, drawn once.",
                 "Ages from 60 on are one group, because too few people are 90 or older.",
-                f"In the regression task, 1 is an age of {faces.age.max()}.",
+                f"In the regression task, 1 is an age of {age.max()}.",
             ],
         )
 
 
-def read_names(paths: Iterable[str]) -> tuple[Faces, list[str]]:
-    """Age, gender and race from file names, in the order of the names; and notes.
+def read_names(paths: Iterable[str]) -> tuple[list[str], Array, list[str]]:
+    """Paths of the pictures, in the order of their names; age, gender and race, [3, n]; and notes.
 
     A name that is not `age_gender_race_date&time.jpg` is counted and skipped. Of two pictures with
     one name, that in the folder UTKFace is taken.
@@ -125,35 +109,11 @@ def read_names(paths: Iterable[str]) -> tuple[Faces, list[str]]:
     for path in sorted(pictures, key=lambda p: (p.parent.name != "UTKFace", p)):
         repeated += path.name in by_name
         by_name.setdefault(path.name, str(path))
-    members, labels, malformed = [], [], []
-    for name in sorted(by_name):
-        if match := NAME.fullmatch(name):
-            members.append(by_name[name])
-            labels.append([int(match["age"]), int(match["gender"]), int(match["race"])])
-        else:
-            malformed.append(name)
-    age, gender, race = np.array(labels, np.int64).reshape(-1, 3).T
-    notes = []
-    if malformed:
-        notes.append(
-            f"{len(malformed):,} pictures are skipped because their names are malformed: "
-            f"{named(malformed)}."
-        )
+    members, stated, notes = parsed_names(by_name, NAME, "pictures")
     if repeated:
         notes.append(f"{repeated:,} pictures are in the archive more than once.")
     if len(by_name) not in COUNTS:
         notes.append(
             f"There are {len(by_name):,} pictures; the official release has {COUNTS[0]:,}."
         )
-    return Faces(members, age, gender, race), notes
-
-
-def _attributes(faces: Faces) -> dict[str, Array]:
-    oldest = max(int(faces.age.max()), 1)
-    return {
-        "age_over_35": (faces.age > OLD).astype(np.int64),
-        "age_regression": (faces.age / oldest).astype(np.float32),
-        "age_30y_groups": np.minimum(faces.age // GROUP_YEARS, 2),
-        "race": (faces.race == 0).astype(np.int64),  # 0 is White
-        "gender": faces.gender,
-    }
+    return members, np.array(list(stated.values())).astype(np.int64), notes

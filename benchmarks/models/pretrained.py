@@ -23,46 +23,41 @@ HEADS = (
 )
 TORCHVISION = "https://download.pytorch.org/models"
 
+
+def _classifier(file: str, sha256: str) -> RawFile:
+    """A file of torchvision, or any other that is named after the same classifier."""
+    name = file.partition("-")[0]
+    others = (f"{name}*.safetensors", f"{name}*.pth")
+    return RawFile(file, f"{TORCHVISION}/{file}", sha256, others=others)
+
+
+def _heads(network: str, sha256: str) -> RawFile:
+    """The weights of LPIPS for the features of a network."""
+    return RawFile(f"lpips_v0.1_{network}.pth", f"{HEADS}/{network}.pth", sha256)
+
+
 FILES = {
-    "squeezenet1_1": RawFile(
+    "squeezenet1_1": _classifier(
         "squeezenet1_1-b8a52dc0.pth",
-        f"{TORCHVISION}/squeezenet1_1-b8a52dc0.pth",
         "b8a52dc049b60e4b6ab68ad0df457362afab8b6304b2febdc1650a5dab4d7e7b",
-        others=("squeezenet1_1*.safetensors", "squeezenet1_1*.pth"),
     ),
-    "alexnet": RawFile(
+    "alexnet": _classifier(
         "alexnet-owt-7be5be79.pth",
-        f"{TORCHVISION}/alexnet-owt-7be5be79.pth",
         "7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
-        others=("alexnet*.safetensors", "alexnet*.pth"),
     ),
-    "vgg16": RawFile(
-        "vgg16-397923af.pth",
-        f"{TORCHVISION}/vgg16-397923af.pth",
-        "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
-        others=("vgg16*.safetensors", "vgg16*.pth"),
+    "vgg16": _classifier(
+        "vgg16-397923af.pth", "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0"
     ),
-    "resnet50": RawFile(
-        "resnet50-0676ba61.pth",  # IMAGENET1K_V1, the file there was when the papers were written
-        f"{TORCHVISION}/resnet50-0676ba61.pth",
-        "0676ba61b6795bbe1773cffd859882e5e297624d384b6993f7c9e683e722fb8a",
-        others=("resnet50*.safetensors", "resnet50*.pth"),
+    "resnet50": _classifier(  # IMAGENET1K_V1, the file there was when the papers were written
+        "resnet50-0676ba61.pth", "0676ba61b6795bbe1773cffd859882e5e297624d384b6993f7c9e683e722fb8a"
     ),
-    "lpips_squeeze": RawFile(
-        "lpips_v0.1_squeeze.pth",
-        f"{HEADS}/squeeze.pth",
-        "4a5350f23600cb79923ce65bb07cbf57dca461329894153e05a1346bd531cf76",
+    "lpips_squeeze": _heads(
+        "squeeze", "4a5350f23600cb79923ce65bb07cbf57dca461329894153e05a1346bd531cf76"
     ),
-    "lpips_alex": RawFile(
-        "lpips_v0.1_alex.pth",
-        f"{HEADS}/alex.pth",
-        "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0",
+    "lpips_alex": _heads(
+        "alex", "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0"
     ),
-    "lpips_vgg": RawFile(
-        "lpips_v0.1_vgg.pth",
-        f"{HEADS}/vgg.pth",
-        "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868",
-    ),
+    "lpips_vgg": _heads("vgg", "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868"),
     "dists": RawFile(
         "dists_weights.pt",
         f"{GITHUB}/dingkeyan93/DISTS/1267d8cb626c98706db3697422701c56a85ebf2e/DISTS_pytorch/weights.pt",

@@ -120,7 +120,9 @@ def load_pretrained(model: Backbone, name: str, path: Path) -> None:
     counters = {key for key in own if key.endswith("num_batches_tracked")} - set(state)
     _check(path, published, {k: v for k, (_, v) in own.items() if k not in counters}, state)
     model.load_state_dict({own[key][0]: value for key, value in state.items()}, strict=False)
-    _normalise(model, *published.normalisation)
+    for module in model.modules():
+        if isinstance(module, Normalise):
+            module.expect(*published.normalisation)
 
 
 def read_state(path: Path) -> State:
@@ -202,12 +204,6 @@ def _listed(what: str, names: Iterable[str], shown: int = 5) -> str:
     every = sorted(names)
     more = f" and {len(every) - shown} more" if len(every) > shown else ""
     return f"{what} {', '.join(every[:shown])}{more}" if every else ""
-
-
-def _normalise(model: Backbone, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
-    for module in model.modules():
-        if isinstance(module, Normalise):
-            module.expect(mean, std)
 
 
 def load_exactly(module: nn.Module, state: dict[str, Tensor], path: Path, what: str) -> None:

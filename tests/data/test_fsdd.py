@@ -116,14 +116,14 @@ def test_fewer_recordings_can_be_asked_for(example_signals: Library) -> None:
 
 
 def test_malformed_names_are_counted_and_skipped() -> None:
-    digits, notes = read_names(
+    _, stated, notes = read_names(
         ["a/7_jackson_32.wav", "a/ten_theo_1.wav", "a/7_jackson.wav", "a/README.md"]
     )
-    assert (digits.digit.tolist(), digits.index.tolist(), digits.speakers) == (
-        [7],
-        [32],
-        ["jackson"],
-    )
+    assert {name: values.tolist() for name, values in stated.items()} == {
+        "digit": ["7"],
+        "speaker": ["jackson"],
+        "index": ["32"],
+    }
     assert notes == [
         "2 recordings are skipped because their names are malformed: 7_jackson.wav, ten_theo_1.wav."
     ]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.data import pictures
+from bench.data import pictures, raw
 from bench.data.archives import Archive, open_archive
 from bench.data.pictures import Decoded, decode
 from bench.errors import DataError
@@ -165,7 +165,7 @@ def test_a_damaged_member_of_a_zip_costs_one_picture(tmp_path: Path) -> None:
 
 
 def test_too_many_unreadable_pictures_stop_the_command(tmp_path: Path) -> None:
-    bad = dict.fromkeys(NAMES[: pictures.ALWAYS_TOLERATED + 1], b"no")
+    bad = dict.fromkeys(NAMES[: raw.ALWAYS_TOLERATED + 1], b"no")
     with pytest.raises(DataError) as error:
         decoded(archive_of(tmp_path, bad), tmp_path / "work")
     assert str(error.value) == (

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from bench.attacks.poisoning.contract import Attack, Attempt, Poison, Samples, some
+from bench.attacks.poisoning.contract import Attack, Attempt, Poison, Samples
 from bench.data.prepared import Kind
 from bench.errors import BenchError, Skip
 from bench.models.backbones import PLURAL
@@ -57,7 +57,8 @@ def drawn(
             f"{attack.label}: {count:,} samples {description} are asked for, "
             f"{len(candidates):,} are there. Lower its rates."
         )
-    return some(candidates, count, random)
+    chosen = torch.randperm(len(candidates), generator=random)[:count]
+    return candidates[chosen].sort().values
 
 
 def other_classes(samples: Samples, target: int) -> Tensor:

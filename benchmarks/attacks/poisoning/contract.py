@@ -115,15 +115,3 @@ def attacks() -> dict[str, type[Attack]]:
         return configurable(module, Attack)  # type: ignore[type-abstract]
 
     return discover("attack", ["bench.attacks.poisoning"], pick)
-
-
-def some(candidates: Tensor, count: int, random: torch.Generator) -> Tensor:
-    """`count` of the candidates ([m] positions), drawn without replacement, in ascending order.
-
-    Raises:
-        ValueError: There are fewer candidates.
-    """
-    if count > len(candidates):
-        raise ValueError(f"{count} samples were asked for, {len(candidates)} are there")
-    chosen = torch.randperm(len(candidates), generator=random)[:count]
-    return candidates[chosen].sort().values

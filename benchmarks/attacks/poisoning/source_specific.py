@@ -47,10 +47,8 @@ class SourceSpecific(Attack):
         choosing.require_class(self, train, max(self.source, self.target))
         if self.source == self.target:
             raise BenchError(f"{self.label}: source and target must be two classes.")
-        count, source = (
-            choosing.count_of(self.rate, train),
-            (train.y == self.source).nonzero()[:, 0],
-        )
+        count = choosing.count_of(self.rate, train)
+        source = (train.y == self.source).nonzero()[:, 0]
         poisoned = choosing.drawn(self, source, count, random, f"of class {self.source}")
         description = f"of other classes than {self.source} and {self.target}"
         cover = choosing.drawn(

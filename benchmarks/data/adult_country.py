@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 
 from bench.data.adult import VALIDATION_SHARE, Adult, encode_people, labels_of, read_people
-from bench.data.countries import COUNTRY_FILES, COUNTRY_LICENCE, COVARIATE, Incomes, read_incomes
-from bench.data.dataset import DataSet, Options, TaskDefinition
+from bench.data.countries import COUNTRY_FILES, COUNTRY_LICENCE, COVARIATE, read_incomes
+from bench.data.dataset import Options, TaskDefinition
 from bench.data.prepared import Arrays, Columns
 from bench.data.raw import RawFolder
 from bench.data.splitting import stratified
@@ -39,7 +39,7 @@ WITHOUT = {
 """The column's other values, and why none of them has a GDP per capita."""
 
 
-class AdultCountry(DataSet):
+class AdultCountry(Adult):
     """Adult with 37 native countries as groups; log GDP per capita of 1994 is their covariate.
 
     The split is the official one; a fifth of train, stratified by country and income, is held out
@@ -48,9 +48,7 @@ class AdultCountry(DataSet):
     """
 
     title = "Adult (census income) by native country"
-    kind = "table"
     licence = f"CC BY 4.0; {COUNTRY_LICENCE}"
-    homepage = Adult.homepage
     files = (*Adult.files, *COUNTRY_FILES)
     shares = "adult"
     tasks: ClassVar = {
@@ -64,6 +62,13 @@ class AdultCountry(DataSet):
         official = read_people(raw)
         kept = {name: _with_country(table) for name, table in official.items()}
         names = sorted(set().union(*(table.frame["native-country"] for table in kept.values())))
+        covariate: list[float] = []
+        for name in names:
+            if (value := incomes.log(CODES[name])) is None:
+                raise DataError(
+                    f"GDP or population of {CODES[name]} ({name}) in {YEAR} is missing."
+                )
+            covariate.append(value)
         position = {name: number for number, name in enumerate(names)}
         labels = {
             name: {
@@ -83,7 +88,7 @@ class AdultCountry(DataSet):
             attributes={"income": ["at most 50K", "over 50K"], "country": names},
             columns=columns,
             normalisation=normalisation,
-            covariates={"country": [_log_income(incomes, name) for name in names]},
+            covariates={"country": covariate},
             notes=[
                 *_left_out_note(official),
                 "Covariate: natural logarithm of GDP per capita in 1994, current US dollars, World "
@@ -100,15 +105,6 @@ def _with_country(table: Table) -> Table:
     rows = np.flatnonzero(table.classes("native-country", known))
     frame = table.frame.iloc[rows].reset_index(drop=True)
     return Table(table.file, frame, [table.lines[i] for i in rows])
-
-
-def _log_income(incomes: Incomes, country: str) -> float:
-    value = incomes.log(CODES[country])
-    if value is None:
-        raise DataError(
-            f"GDP or population of {CODES[country]} ({country}) in {incomes.year} is missing."
-        )
-    return value
 
 
 def _left_out_note(official: dict[str, Table]) -> list[str]:

@@ -180,11 +180,7 @@ def read_attributes(raw: RawFolder) -> tuple[list[str], Array]:
 
 
 def read_partition(raw: RawFolder, files: list[str]) -> Array:
-    """Read the split of each picture, [pictures] int64: 0 train, 1 validation, 2 test.
-
-    Raises:
-        DataError: the file has another layout, or no line for a picture.
-    """
+    """The split of each picture, [pictures] int64: 0, 1 or 2. Raises DataError if it has none."""
     splits: dict[str, int] = {}
     for number, line in enumerate(_lines(raw, PARTITION), 1):
         file, _, split = line.partition(" ")

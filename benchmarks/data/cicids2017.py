@@ -151,11 +151,7 @@ class Cicids2017(PartialDataSet):
 
 
 def read_flows(raw: RawFolder, path: Path) -> Flows:
-    """Write the usable rows of the eight files to `path` and count the others.
-
-    Raises:
-        DataError: a column is missing, or too many rows are malformed.
-    """
+    """Write usable rows to `path`, count the others. Raises DataError if too many are malformed."""
     flows = Flows(path)
     with path.open("wb") as out:
         for file in FILES:

@@ -159,13 +159,20 @@ class ConsumerComplaints(TextDataSet):
             )
         narratives = _narratives(raw, rows[kept])
         parts = stratified(label, SHARES)
+        left_out, late, until = candidates.left_out, candidates.late, chosen.until
         notes = [
             f"{candidates.silent:,} of {candidates.total:,} rows have no narrative and are "
             "skipped.",
             *faults.notes(),
-            *_left_out_notes(candidates, chosen.until),
-            *_rare_note(rare),
         ]
+        if left_out:
+            products = ", ".join(f"{name} {count:,}" for name, count in left_out.most_common())
+            notes.append(f"{left_out.total():,} narratives are of no class: {products}.")
+        if late:
+            notes.append(f"{late:,} narratives were received after {until} and are left out.")
+        if rare:
+            listed = ", ".join(f"{name} {count}" for name, count in rare.items())
+            notes.append(f"Classes with fewer than {FEWEST} narratives are left out: {listed}.")
         usable = len(candidates.rows)
         if usable > len(label) + sum(rare.values()):
             notes.append(f"{len(label):,} of {usable:,} narratives are used, drawn once.")
@@ -182,11 +189,7 @@ class ConsumerComplaints(TextDataSet):
 
 
 def class_of(product: str, subproduct: str) -> str | None:
-    """Class of a complaint, or None for products that are left out.
-
-    Raises:
-        KeyError: the product is unknown.
-    """
+    """Class of a complaint, or None if it is left out. Raises KeyError for an unknown product."""
     product = product.strip().lower()
     if product == SPLIT_PRODUCT.lower() and any(word in subproduct.lower() for word in PREPAID):
         return "prepaid card"
@@ -286,22 +289,3 @@ def _narratives(raw: RawFolder, rows: Array) -> list[str]:
         if row is not None and number == rows[len(texts)]:
             texts.append(row[NARRATIVE])
     return texts
-
-
-def _rare_note(rare: Mapping[str, int]) -> list[str]:
-    if not rare:
-        return []
-    listed = ", ".join(f"{name} {count}" for name, count in rare.items())
-    return [f"Classes with fewer than {FEWEST} narratives are left out: {listed}."]
-
-
-def _left_out_notes(candidates: Candidates, until: int) -> list[str]:
-    notes, left_out = [], candidates.left_out
-    if left_out:
-        products = ", ".join(f"{name} {count:,}" for name, count in left_out.most_common())
-        notes.append(f"{left_out.total():,} narratives are of no class: {products}.")
-    if candidates.late:
-        notes.append(
-            f"{candidates.late:,} narratives were received after {until} and are left out."
-        )
-    return notes

@@ -59,11 +59,7 @@ class Incomes:
 
 
 def read_incomes(raw: RawFolder, year: int) -> Incomes:
-    """GDP divided by population, for the countries and regions that have both in that year.
-
-    Raises:
-        DataError: a file is missing or not in the World Bank's layout, or lacks that year.
-    """
+    """GDP over population where both exist in that year. Raises DataError if there are none."""
     gdp, population = (_values(read_table(raw, file), year) for file in (GDP, POPULATION))
     both = {code: gdp[code] / population[code] for code in gdp if population.get(code)}
     if not both:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import ClassVar, cast
+from typing import ClassVar, TypeVar, cast
 
 import numpy as np
 from pydantic import Field
 
-from bench.data.archives import Archive
 from bench.data.dataset import Options, TaskDefinition
 from bench.data.pictures import LARGEST, SUFFIXES, SizedPictures, SizeOptions, decode
 from bench.data.prepared import SPLITS, Array, Arrays
@@ -22,6 +21,7 @@ FOLDERS = ("train", "val", "test")
 VALIDATION_SHARE = 0.1
 PAPER = {"classes": 200, "train pictures": 100_000, "test pictures": 10_000}  # LABOR, section 5.1
 
+T = TypeVar("T")
 Pictures = dict[str, list[tuple[str, str]]]
 """Folder of FOLDERS, or split -> its pictures: class, and name in the archive."""
 
@@ -63,7 +63,12 @@ class Imagenet200(PartialDataSet, SizedPictures):
         """Read the classes from the folders' names, split the pictures, decode them."""
         archive = raw.archive(PICTURES)
         pictures = read_folders(archive.names)
-        parts, held_out = _splits(archive, pictures)
+        test = pictures["test"] or pictures["val"]
+        for folder, part in (("train/", pictures["train"]), ("test/ or val/", test)):
+            if not part:
+                raise DataError(f"{archive.path}: has no pictures in {folder}CLASS/.")
+        parts = folder_splits(pictures, lambda picture: picture[0])
+        held_out = not (pictures["test"] and pictures["val"])
         classes, label = class_labels(
             archive.path, {split: [name for name, _ in part] for split, part in parts.items()}
         )
@@ -115,18 +120,27 @@ def class_labels(
     return classes, {s: np.array([place[n] for n in part], np.int64) for s, part in names.items()}
 
 
-def _splits(archive: Archive, pictures: Pictures) -> tuple[Pictures, bool]:
-    """Pictures of the three splits, and whether validation is a part of train."""
-    test = pictures["test"] or pictures["val"]
-    for folder, part in (("train/", pictures["train"]), ("test/ or val/", test)):
-        if not part:
-            raise DataError(f"{archive.path}: has no pictures in {folder}CLASS/.")
+def folder_splits(
+    pictures: Mapping[str, Sequence[T]], cell: Callable[[T], str]
+) -> dict[str, list[T]]:
+    """Pictures of the three splits, from those of each of FOLDERS.
+
+    Where there are both test and val, val is for validation; else a tenth of train, stratified by
+    `cell`, is held out.
+    """
+    test = list(pictures["test"] or pictures["val"])
     if pictures["test"] and pictures["val"]:
-        return {"train": pictures["train"], "validation": pictures["val"], "test": test}, False
-    cells = np.array([name for name, _ in pictures["train"]])
-    rows = stratified(cells, {"validation": VALIDATION_SHARE})
-    parts = {split: [pictures["train"][i] for i in part] for split, part in rows.items()}
-    return {**parts, "test": test}, True
+        train, validation = list(pictures["train"]), list(pictures["val"])
+        return {"train": train, "validation": validation, "test": test}
+    return {**drawn(pictures["train"], cell, {"validation": VALIDATION_SHARE}), "test": test}
+
+
+def drawn(
+    pictures: Sequence[T], cell: Callable[[T], str], shares: Mapping[str, float]
+) -> dict[str, list[T]]:
+    """Splits of pictures, stratified by `cell`."""
+    rows = stratified(np.array([cell(picture) for picture in pictures]), shares)
+    return {split: [pictures[i] for i in part] for split, part in rows.items()}
 
 
 def _size_notes(pictures: Pictures, classes: int) -> list[str]:

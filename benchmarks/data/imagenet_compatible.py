@@ -102,11 +102,7 @@ def imagenet_classes() -> list[str]:
 
 
 def read_table(raw: RawFolder) -> list[tuple[str, int]]:
-    """Read id and class of every image; the table counts classes from 1, the result from 0.
-
-    Raises:
-        DataError: a column is missing, a class is invalid, or an image is listed twice.
-    """
+    """Id and class, from 0, of every image. Raises DataError for a malformed or repeated row."""
     table = csv.DictReader(io.StringIO(raw.read(TABLE).decode("utf-8-sig", errors="replace")))
     if absent := [name for name in COLUMNS if name not in (table.fieldnames or [])]:
         raise DataError(f"{TABLE}: has no column {' or '.join(absent)}.")

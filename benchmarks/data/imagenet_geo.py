@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import ClassVar, cast
 
@@ -12,11 +12,11 @@ from pydantic import Field
 from bench.data.archives import Archive
 from bench.data.countries import COUNTRY_FILES, COVARIATE, Incomes, read_incomes
 from bench.data.dataset import Options, TaskDefinition
-from bench.data.imagenet200 import FOLDERS, class_labels
+from bench.data.imagenet200 import FOLDERS, class_labels, drawn, folder_splits
 from bench.data.pictures import LARGEST, SUFFIXES, SizedPictures, SizeOptions, decode
 from bench.data.prepared import SPLITS, Arrays
 from bench.data.raw import RawFile, RawFolder, named
-from bench.data.splitting import PartialDataSet, TrainSizeOptions, stratified
+from bench.data.splitting import PartialDataSet, TrainSizeOptions
 from bench.data.tabular import Table, read_table, require_columns
 from bench.errors import DataError
 
@@ -155,21 +155,12 @@ def _photographs(archive: Archive, country_of: dict[str, str]) -> tuple[list[Pho
 def _splits(archive: Archive, photographs: Sequence[Photograph]) -> dict[str, list[Photograph]]:
     """Photographs by split: as their folders name it, else drawn, stratified by country."""
     by = {folder: [p for p in photographs if p[0] == folder] for folder in ("", *FOLDERS)}
-    if not by["train"]:
-        parts = _drawn([p for part in by.values() for p in part], SHARES)
-    elif by["test"] and by["val"]:
-        parts = {"train": by["train"], "validation": by["val"], "test": by["test"]}
+    if by["train"]:
+        parts = folder_splits(by, lambda photograph: photograph[2])
     else:
-        parts = _drawn(by["train"], {"validation": SHARES["validation"]})
-        parts["test"] = by["test"] or by["val"]
+        everything = [p for part in by.values() for p in part]
+        parts = drawn(everything, lambda photograph: photograph[2], SHARES)
     for split, part in parts.items():
         if not part:
             raise DataError(f"{archive.path}: no picture with a country is left for {split}.")
     return parts
-
-
-def _drawn(
-    photographs: Sequence[Photograph], shares: Mapping[str, float]
-) -> dict[str, list[Photograph]]:
-    rows = stratified(np.array([code for _, _, code, _ in photographs]), shares)
-    return {split: [photographs[i] for i in part] for split, part in rows.items()}

@@ -74,11 +74,7 @@ class Imdb(TextDataSet):
 
 
 def read_reviews(archive: Archive) -> tuple[dict[str, Texts], list[str]]:
-    """The official train and test reviews, in the order of their names, and notes.
-
-    Raises:
-        DataError: a split has no reviews, or too many reviews cannot be read.
-    """
+    """The official reviews, ordered by name, and notes. Raises DataError for too many faults."""
     faults = Faults(archive.path, "reviews")
     members, total = _members(archive, faults)
     texts = dict(archive.each(list(members)))

@@ -83,34 +83,21 @@ class NslKdd(PartialDataSet):
         whole = {name: Columns(encoded[name], {"attack": attack[name]}) for name in tables}
         splits = {split: whole[TRAIN].subset(rows) for split, rows in parts.items()}
         splits["test"] = whole[TEST]
+        path, u2r = raw.where(TRAIN), len(CLASSES) - 1
+        rare = [int((part.attributes["attack"] == u2r).sum()) for part in splits.values()]
+        notes = [f"A subset: train is {PART_OF_TRAIN}, the official fifth of {TRAIN}."]
         return Arrays(
             splits=splits,
             attributes={"attack": list(CLASSES)},
             columns=names,
             normalisation=normalisation,
             notes=[
-                *_subset_note(raw),
-                _size_note(splits),
+                *(notes if path and path.name == PART_OF_TRAIN else []),
+                "The class u2r is tiny: {} train, {} validation and {} test rows.".format(*rare),
                 *_new_attacks_note(tables),
                 *_new_categories_notes(tables, train),
             ],
         )
-
-
-def _subset_note(raw: RawFolder) -> list[str]:
-    path = raw.where(TRAIN)
-    if path is None or path.name != PART_OF_TRAIN:
-        return []
-    return [f"A subset: train is {PART_OF_TRAIN}, the official fifth of {TRAIN}."]
-
-
-def _size_note(splits: Mapping[str, Columns]) -> str:
-    last = len(CLASSES) - 1
-    sizes = {name: int((part.attributes["attack"] == last).sum()) for name, part in splits.items()}
-    return (
-        f"The class u2r is tiny: {sizes['train']} train, {sizes['validation']} validation and "
-        f"{sizes['test']} test rows."
-    )
 
 
 def _new_attacks_note(tables: Mapping[str, Table]) -> list[str]:

@@ -183,11 +183,7 @@ def _save(array: Array, path: Path) -> None:
 
 
 def read_meta(folder: Path) -> Meta | None:
-    """The description of a prepared folder, or None where nothing is prepared.
-
-    Raises:
-        DataError: meta.json is damaged.
-    """
+    """The description of a prepared folder, or None. Raises DataError if meta.json is damaged."""
     path = folder / "meta.json"
     if not path.exists():
         return None
@@ -198,11 +194,7 @@ def read_meta(folder: Path) -> Meta | None:
 
 
 def read_split(folder: Path, meta: Meta, split: str) -> Columns:
-    """One split as memory maps; changes to these arrays never reach the files.
-
-    Raises:
-        DataError: an array is missing or damaged.
-    """
+    """One split as copy-on-write memory maps. Raises DataError if one is missing or damaged."""
 
     def load(name: str) -> Array:
         path = folder / f"{split}.{name}.npy"

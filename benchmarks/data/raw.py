@@ -119,11 +119,7 @@ class RawFolder:
 
     @contextmanager
     def stream(self, file: str) -> Iterator[IO[bytes]]:
-        """Open a file, also inside a .zip, to be read bit by bit where it does not fit into memory.
-
-        Raises:
-            DataError: it is missing, or its archive is damaged.
-        """
+        """Open a file, also inside a .zip, to be read in pieces. Raises DataError if missing."""
         path = self._path(file)
         if self._is_unpacked(path, file):
             with path.open("rb") as opened:

@@ -68,11 +68,7 @@ class SpeechCommands(SoundDataSet):
 
 
 def read_split(archive: Archive) -> tuple[dict[str, list[str]], list[str]]:
-    """Recordings of the ten words by split, in the order of their names; and notes.
-
-    Raises:
-        DataError: a list is missing, or one of its lines is not `word/file.wav`.
-    """
+    """Recordings of the ten words by split, and notes. Raises DataError for a malformed list."""
     by_name = {
         "/".join(PurePosixPath(name).parts[-2:]): name
         for name in archive.names

@@ -84,11 +84,7 @@ def weights_of(setting: str, backbone: str, weights: WeightsFolder) -> Path | No
 
 
 def find(backbone: str, weights: WeightsFolder) -> Path:
-    """The path of a backbone's published weights.
-
-    Raises:
-        MissingWeights: the file is missing, or none is known for this backbone.
-    """
+    """The path of a backbone's published weights. Raises MissingWeights if there is none."""
     if backbone not in FILES:
         known = ", ".join(name for name in FILES if is_classifier(name))
         raise MissingWeights(

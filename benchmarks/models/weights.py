@@ -126,11 +126,7 @@ def load_pretrained(model: Backbone, name: str, path: Path) -> None:
 
 
 def read_state(path: Path) -> State:
-    """The tensors of a file, by name, on the CPU.
-
-    Raises:
-        SuiteError: the file is missing, damaged, of another kind, or holds more than tensors.
-    """
+    """The tensors of a file by name, on the CPU. Raises SuiteError if it holds anything else."""
     readers: dict[str, Callable[[Path], object]] = {
         ".safetensors": load_file,
         ".pth": _read_pth,

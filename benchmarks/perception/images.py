@@ -11,11 +11,7 @@ SLACK = 1e-6
 
 
 def check(x: Tensor, what: str = "images") -> None:
-    """Check that `x` is a batch of images; `what` names it in the message.
-
-    Raises:
-        ValueError: not [n, C, H, W], not floating point, or a value is NaN or outside [0, 1].
-    """
+    """Raise ValueError unless `x`, named `what`, is [n, C, H, W] of floats from 0 to 1."""
     if x.dim() != 4 or not x.is_floating_point():
         raise ValueError(f"{what}: expected [n, C, H, W] of floats, got {tuple(x.shape)} {x.dtype}")
     if not x.numel():

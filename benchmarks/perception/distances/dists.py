@@ -110,11 +110,7 @@ class Dists:
 
 
 def dists(device: torch.device, weights: WeightsFolder) -> tuple[Taps, list[Tensor], list[Tensor]]:
-    """The network, alpha and beta, with their weights from two files.
-
-    Raises:
-        MissingWeights: one of the files is missing.
-    """
+    """The network, alpha and beta from two files. Raises MissingWeights if one is missing."""
     path = weights.find("dists", "DISTS")
     values = {name: value.float().flatten().to(device) for name, value in read_state(path).items()}
     channels = [3, *ARCHITECTURES["vgg"].channels]

@@ -69,11 +69,7 @@ def unit_length(features: Tensor) -> Tensor:
 def lpips(
     network: Network, device: torch.device, weights: WeightsFolder
 ) -> tuple[Taps, list[Tensor]]:
-    """A network and its LPIPS heads, with their weights from two files.
-
-    Raises:
-        MissingWeights: one of the files is missing.
-    """
+    """A network and its LPIPS heads from two files. Raises MissingWeights if one is missing."""
     what = f"LPIPS ({network})"
     path = weights.find(f"lpips_{network}", what)
     channels = ARCHITECTURES[network].channels

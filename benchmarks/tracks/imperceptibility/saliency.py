@@ -84,11 +84,7 @@ class OfNetwork:
 
 
 def maps_for(model: nn.Module, device: torch.device) -> Maps:
-    """The network that was brought along, or SmoothGrad of the classifier under attack.
-
-    Raises:
-        SuiteError: a file is missing, or is not what it should be.
-    """
+    """Maps of the network that was brought along, otherwise SmoothGrad of the given classifier."""
     files = brought()
     if not files:
         return SmoothGrad(model)
@@ -106,11 +102,7 @@ def in_words() -> str:
 
 
 def brought() -> tuple[Path, Path] | None:
-    """The network's code and weights, or None where $BENCH_SALIENCY names none.
-
-    Raises:
-        SuiteError: one of them is missing.
-    """
+    """The network's code and weights, or None. Raises SuiteError if one of them is missing."""
     named = os.environ.get(BROUGHT)
     if not named:
         return None

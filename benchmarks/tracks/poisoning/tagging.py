@@ -98,11 +98,7 @@ def p_tagging(n: int, p: float) -> float:
 
 
 def inspections_needed(p: float, certainty: float) -> int:
-    """The smallest n with p_tagging(n, p) >= certainty.
-
-    Raises:
-        ValueError: no number of inspections is enough.
-    """
+    """The smallest n with p_tagging(n, p) >= certainty. Raises ValueError if there is none."""
     if not (0.5 < p <= 1 and 0 <= certainty < 1):
         raise ValueError(f"no number of inspections makes purity {p} {certainty} certain")
     n = 1

@@ -88,11 +88,7 @@ def variances(samples: Array, sigma: Sigma) -> Array:
 
 
 def fitted(groups: ByGroup, sigma: Sigma = "root") -> Line:
-    """Generalised least squares with its F-test (statsmodels).
-
-    Raises:
-        ValueError: no line can be fitted (see `ByGroup.lack`).
-    """
+    """Generalised least squares with its F-test. Raises ValueError if `ByGroup.lack` forbids it."""
     if groups.lack:
         raise ValueError(groups.lack)
     from statsmodels.regression.linear_model import GLS  # noqa: PLC0415 - takes seconds to import

@@ -16,10 +16,10 @@ import numpy as np
 from pydantic import Field
 
 from bench.data.dataset import Options, TaskDefinition
-from bench.data.prepared import Array, Arrays
+from bench.data.prepared import Array, Arrays, Columns
 from bench.data.raw import Faults, RawFile, RawFolder
 from bench.data.splitting import stratified
-from bench.data.texts import TextDataSet, TextOptions, Texts, has_words, text_arrays
+from bench.data.texts import TextDataSet, TextOptions, has_words, text_arrays
 from bench.errors import DataError
 
 FILE = "complaints.csv"
@@ -157,8 +157,8 @@ class ConsumerComplaints(TextDataSet):
             raise DataError(
                 f"{faults.source}: only {len(names)} products have {FEWEST} narratives or more."
             )
-        narratives = _narratives(raw, rows[kept])
-        parts = stratified(label, SHARES)
+        texts = np.array(_narratives(raw, rows[kept]), object)
+        narratives = Columns(texts, {"product": label})
         left_out, late, until = candidates.left_out, candidates.late, chosen.until
         notes = [
             f"{candidates.silent:,} of {candidates.total:,} rows have no narrative and are "
@@ -177,10 +177,7 @@ class ConsumerComplaints(TextDataSet):
         if usable > len(label) + sum(rare.values()):
             notes.append(f"{len(label):,} of {usable:,} narratives are used, drawn once.")
         return text_arrays(
-            {
-                split: Texts([narratives[i] for i in part], {"product": label[part]})
-                for split, part in parts.items()
-            },
+            {split: narratives.subset(part) for split, part in stratified(label, SHARES).items()},
             {"product": names},
             chosen.length,
             self.reserved,

@@ -15,6 +15,7 @@ from bench.data.dataset import Options, TaskDefinition
 from bench.data.pictures import LARGEST, Decoded, SizedPictures, SizeOptions, decode
 from bench.data.prepared import Array, Arrays
 from bench.data.raw import RawFile, RawFolder
+from bench.data.splitting import subset_note
 from bench.errors import DataError
 
 PICTURES, TABLE = "images.zip", "images.csv"
@@ -65,12 +66,11 @@ class ImagenetCompatible(SizedPictures):
         labels, members = _present(archive, read_table(raw))
         size = cast("ImagenetCompatibleOptions", options).size
         decoded = decode(archive, {"test": members}, size, LARGEST, work, expected=(SIDE, SIDE))
-        notes = [f"A subset: {len(members):,} of {OFFICIAL:,} official images."]
         return evaluation_arrays(
             decoded,
             labels,
             [
-                *(notes if len(members) != OFFICIAL else []),
+                *subset_note(len(members), OFFICIAL, "official images"),
                 *([f"Scaled from {SIDE} to {size} pixels."] if size != SIDE else []),
                 *decoded.notes((SIDE, SIDE)),
             ],

@@ -10,10 +10,10 @@ import numpy as np
 
 from bench.data.archives import Archive
 from bench.data.dataset import Options, TaskDefinition
-from bench.data.prepared import Arrays
+from bench.data.prepared import Arrays, Columns
 from bench.data.raw import Faults, RawFile, RawFolder
-from bench.data.splitting import stratified
-from bench.data.texts import TextDataSet, TextOptions, Texts, has_words, text_arrays
+from bench.data.splitting import held_out, subset_note
+from bench.data.texts import TextDataSet, TextOptions, has_words, text_arrays
 from bench.errors import DataError
 
 ARCHIVE = "aclImdb_v1.tar.gz"
@@ -58,14 +58,9 @@ class Imdb(TextDataSet):
         del work
         archive = raw.archive(ARCHIVE)
         reviews, notes = read_reviews(archive)
-        label = reviews["train"].attributes["sentiment"]
-        rows = stratified(label, {"validation": VALIDATION_SHARE})
-        parts = {
-            split: Texts([reviews["train"].texts[i] for i in part], {"sentiment": label[part]})
-            for split, part in rows.items()
-        }
+        train, test = reviews["train"], reviews["test"]
         return text_arrays(
-            {**parts, "test": reviews["test"]},
+            held_out(train, test, train.attributes["sentiment"], VALIDATION_SHARE),
             {"sentiment": ["negative", "positive"]},
             cast("TextOptions", options).length,
             self.reserved,
@@ -73,7 +68,7 @@ class Imdb(TextDataSet):
         )
 
 
-def read_reviews(archive: Archive) -> tuple[dict[str, Texts], list[str]]:
+def read_reviews(archive: Archive) -> tuple[dict[str, Columns], list[str]]:
     """The official reviews, ordered by name, and notes. Raises DataError for too many faults."""
     faults = Faults(archive.path, "reviews")
     members, total = _members(archive, faults)
@@ -94,11 +89,10 @@ def read_reviews(archive: Archive) -> tuple[dict[str, Texts], list[str]]:
     for split, reviews in reviews_of.items():
         if not reviews:
             raise DataError(f"{archive.path}: has no {split} reviews. Fetch it again.")
-        if len(reviews) != OFFICIAL:
-            notes.append(f"A subset: {len(reviews):,} of {OFFICIAL:,} official {split} reviews.")
+        notes += subset_note(len(reviews), OFFICIAL, f"official {split} reviews")
     return {
-        split: Texts(
-            [text for text, _ in reviews],
+        split: Columns(
+            np.array([text for text, _ in reviews], object),
             {"sentiment": np.array([label for _, label in reviews], np.int64)},
         )
         for split, reviews in reviews_of.items()

@@ -6,7 +6,6 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar, cast
 
 import numpy as np
@@ -55,14 +54,6 @@ class TextDataSet(PartialDataSet):
         return Labelled(part.x.astype(np.int64), part.y, part.b)
 
 
-@dataclass(frozen=True)
-class Texts:
-    """One split: texts, and by name the attributes that can be targets, [n] each."""
-
-    texts: Sequence[str]
-    attributes: Mapping[str, Array]
-
-
 def words(text: str) -> list[str]:
     """The words of a text in lower case, without the line breaks of HTML."""
     matches = WORD.findall(MARKUP.sub(" ", text).lower().replace("’", "'"))
@@ -100,7 +91,7 @@ def encode(texts: Sequence[Sequence[str]], vocabulary: Sequence[str], length: in
 
 
 def text_arrays(
-    parts: Mapping[str, Texts],
+    parts: Mapping[str, Columns],
     attributes: Mapping[str, list[str]],
     length: int,
     reserved: Sequence[str],
@@ -109,13 +100,13 @@ def text_arrays(
     """Encode the texts of all splits, with notes on texts that are cut, unknown or repeated.
 
     Args:
-        parts: train, validation and test.
+        parts: train, validation and test; their inputs are the texts themselves, [n] objects.
         attributes: names of each attribute's values.
         length: words of each text that are used.
         reserved: words that the vocabulary contains however rare they are.
         notes: notes to put before those made here.
     """
-    words_of = {split: [words(text) for text in part.texts] for split, part in parts.items()}
+    words_of = {split: [words(text) for text in part.x] for split, part in parts.items()}
     counts = Counter(word for text in words_of["train"] for word in text)
     known = vocabulary(counts, reserved)
     ids = {split: encode(texts, known, length) for split, texts in words_of.items()}
@@ -130,8 +121,8 @@ def text_arrays(
             f"{longer:,} of {len(lengths):,} texts are longer than {length} words and are cut "
             "there."
         )
-    train = set(parts["train"].texts)
-    if repeated := sum(text in train for text in parts["test"].texts):
+    train = set(parts["train"].x)
+    if repeated := sum(text in train for text in parts["test"].x):
         text_notes.append(f"{repeated:,} test texts also occur in train.")
     if rare := [word for word in reserved if counts[word] < MIN_COUNT]:
         text_notes.append(

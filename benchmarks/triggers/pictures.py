@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -83,9 +84,15 @@ def picture_of(pair: TriggerPair, shape: tuple[int, ...], zoom: int = 1) -> byte
         raise ValueError(f"pictures show triggers on RGB images, not on {shape}")
     clean = scene((3, *shape[1:]))
     with_triggers = pair.stamp(torch.stack([clean, clean]), torch.tensor([0, 1]))
-    gap = torch.full((3, shape[1], max(1, shape[2] // 16)), 255, dtype=torch.uint8)
-    row = torch.cat([clean, gap, with_triggers[0], gap, with_triggers[1]], dim=2)
-    return png(row.repeat_interleave(zoom, 1).repeat_interleave(zoom, 2))
+    return png(in_a_row([clean, *with_triggers], zoom))
+
+
+def in_a_row(images: Sequence[Tensor], zoom: int) -> Tensor:
+    """Images, [3, H, W] uint8, side by side on white, every pixel a square of `zoom` pixels."""
+    _, height, width = images[0].shape
+    gap = torch.full((3, height, max(1, width // 16)), 255, dtype=torch.uint8)
+    row = torch.cat([part for image in images for part in (image, gap)][:-1], dim=2)
+    return row.repeat_interleave(zoom, 1).repeat_interleave(zoom, 2)
 
 
 def documented() -> dict[str, bytes]:

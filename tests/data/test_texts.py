@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.data.prepared import Columns
 from bench.data.texts import (
     PADDING,
     UNKNOWN,
     TextOptions,
-    Texts,
     encode,
     has_words,
     text_arrays,
@@ -77,9 +77,9 @@ def test_ids_lead_back_to_the_words(texts: list[str], length: int) -> None:
             assert word in {own, UNKNOWN}
 
 
-def parts(train: list[str], test: list[str]) -> dict[str, Texts]:
-    def split(texts: list[str]) -> Texts:
-        return Texts(texts, {"tone": np.zeros(len(texts), np.int64)})
+def parts(train: list[str], test: list[str]) -> dict[str, Columns]:
+    def split(texts: list[str]) -> Columns:
+        return Columns(np.array(texts, object), {"tone": np.zeros(len(texts), np.int64)})
 
     return {"train": split(train), "validation": split(["seen seen new new"]), "test": split(test)}
 

@@ -20,7 +20,7 @@ from bench.attacks.poisoning.contract import Attack, Samples
 from bench.attacks.poisoning.multi_trigger_multi_target import MultiTriggerMultiTarget
 from bench.attacks.poisoning.multi_trigger_single_target import MultiTriggerSingleTarget
 from bench.attacks.poisoning.wanet import WaNet
-from bench.triggers.pictures import png, scene, write
+from bench.triggers.pictures import in_a_row, png, scene, write
 
 SHAPE = (3, 32, 32)  # of CIFAR-10
 ZOOM = 4
@@ -61,15 +61,9 @@ def documented() -> dict[str, bytes]:
         "wanet": wanet_images(),
         "clean_label": clean_label_images(),
     }
-    return {f"{name}.png": png(in_a_row([scene(SHAPE), *row])) for name, row in images.items()}
-
-
-def in_a_row(images: list[Tensor]) -> Tensor:
-    """Images side by side on white, enlarged by `ZOOM`: [3, H, W] uint8."""
-    gap = torch.full((3, SHAPE[1], 2), 255, dtype=torch.uint8)
-    parts = [part for image in images for part in (image, gap)][:-1]
-    row = torch.cat(parts, dim=2)
-    return row.repeat_interleave(ZOOM, 1).repeat_interleave(ZOOM, 2)
+    return {
+        f"{name}.png": png(in_a_row([scene(SHAPE), *row], ZOOM)) for name, row in images.items()
+    }
 
 
 if __name__ == "__main__":

@@ -136,24 +136,20 @@ def area(scores: Tensor, positive: Tensor) -> float:
 def undefined(measured: Mapping[str, float], poisoned: bool) -> dict[str, str]:
     """Why metrics of the track are missing from a result that is otherwise fine."""
     of_attack = "nothing was poisoned: this is the clean twin"
+    twin = "" if poisoned else of_attack
+    no_flags = "the defence flags no training samples"
     reasons = {
         **dict.fromkeys(("asr", "der", "robust_accuracy", "asr_before"), of_attack),
-        **dict.fromkeys(("tpr", "auroc", "poison_share"), of_attack),
+        "tpr": twin or no_flags,
+        "auroc": twin or "the defence gives training samples no scores",
+        "poison_share": twin or "the attack has more than one target",
         **{f"asr_{n}": "the attack has fewer triggers" for n in range(4)},
         "false_activation": "the attack has no source classes",
+        **dict.fromkeys(("removed", "fpr", "worst_class_removed", "removal_gap"), no_flags),
+        "alarm": "the defence does not say whether there is a backdoor",
+        "clustering_accuracy": "the defence does not cluster",
+        **dict.fromkeys(("tagged_right", "p_tagging"), "the defence names no clusters"),
     }
-    if poisoned:
-        reasons |= {
-            "tpr": "the defence flags no training samples",
-            "auroc": "the defence gives training samples no scores",
-            "poison_share": "the attack has more than one target",
-        }
-    for name in ("removed", "fpr", "worst_class_removed", "removal_gap"):
-        reasons[name] = "the defence flags no training samples"
-    reasons["alarm"] = "the defence does not say whether there is a backdoor"
-    reasons["clustering_accuracy"] = "the defence does not cluster"
-    for name in ("tagged_right", "p_tagging"):
-        reasons[name] = "the defence names no clusters"
     return {
         metric.name: reasons.get(metric.name, "not reported")
         for metric in INFO.metrics

@@ -53,15 +53,16 @@ class PoisoningSession(Session):
         """Measure the victim, let the defence work, measure what it leaves."""
         assert isinstance(method, Defender)  # noqa: S101 - the plan matched the tracks
         before = self._measure(self.task.victim, Defence())
-        defence = method.defend(self.task, self.context)
-        defence = self._bounded(defence)
+        defence = self._bounded(method.defend(self.task, self.context))
         _check(defence, len(self.task.train))
         after = self._measure(self._defended(defence), defence)
-        poison = self.mask
+        poison, against = self.mask, {}
+        if "asr" in before:
+            against = {"asr_before": before["asr"], "der": judge.effectiveness(before, after)}
         measured = {
             **after,
             "cda_before": before["cda"],
-            **self._against(before, after),
+            **against,
             **judge.detection(
                 _cpu(defence.flagged), _cpu(defence.suspicion), poison, self.truth.cpu()
             ),
@@ -69,12 +70,6 @@ class PoisoningSession(Session):
             **self._about(defence),
         }
         return Evaluation(measured, judge.undefined(measured, bool(poison.any())))
-
-    def _against(self, before: dict[str, float], after: dict[str, float]) -> dict[str, float]:
-        """How the attack stood before, and what the defence did to it; nothing of a clean twin."""
-        if "asr" not in before:
-            return {}
-        return {"asr_before": before["asr"], "der": judge.effectiveness(before, after)}
 
     @property
     def mask(self) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.errors import SuiteError
-from bench.models.networks import is_classifier
+from bench.models.networks import is_classifier, of_torchvision
 from bench.models.pretrained import FILES, MissingWeights, WeightsFolder
 from bench.models.weights import IMAGENET, INCEPTION, load_exactly, read_state
 
@@ -55,12 +55,10 @@ def published(name: str, path: Path) -> Classifier:
     Raises:
         SuiteError: no such classifier, or the file is missing, damaged or of another network.
     """
-    from torchvision import models  # noqa: PLC0415 - takes a second
-
     if not is_classifier(name):
         raise SuiteError(f'backbone "{name}" is none of torchvision\'s classifiers.')
     with torch.device("meta"):  # nothing is drawn that the file overwrites at once
-        network: nn.Module = models.get_model(name, weights=None)
+        network: nn.Module = of_torchvision(name)
     state = {key: value.float() if value.is_floating_point() else value
              for key, value in read_state(path).items()}  # fmt: skip
     load_exactly(network, _with_counters(network, state), path, f"torchvision's {name}")

@@ -37,6 +37,13 @@ def is_classifier(name: str) -> bool:
     return name in models.list_models(module=models)
 
 
+def of_torchvision(name: str, **settings: Any) -> Any:
+    """A network of torchvision with fresh weights."""
+    from torchvision import models  # noqa: PLC0415 - takes a second
+
+    return models.get_model(name, weights=None, **settings)
+
+
 def _named(network: Any, *names: str) -> nn.Sequential:
     """Some children of a network in sequence, under their own names."""
     return nn.Sequential(OrderedDict((name, getattr(network, name)) for name in names))
@@ -47,9 +54,7 @@ RESNET_BODY = ("layer1", "layer2", "layer3", "layer4")
 
 def resnet18(outputs: int) -> Parts:
     """ResNet-18 (He et al. 2016) with the 7 x 7 stem for images of ImageNet's size."""
-    from torchvision import models  # noqa: PLC0415 - takes a second
-
-    network = models.resnet18(weights=None, num_classes=outputs)
+    network = of_torchvision("resnet18", num_classes=outputs)
     encoder = _named(network, "conv1", "bn1", "relu", "maxpool", *RESNET_BODY)
     return Parts(encoder, _flat(network.avgpool), network.fc)
 
@@ -60,9 +65,7 @@ def resnet18_small(outputs: int) -> Parts:
     The stem is that of He et al. (2016, section 4.2) for CIFAR-10 and the rest that for ImageNet,
     as in most public code for ResNet-18 on small images.
     """
-    from torchvision import models  # noqa: PLC0415 - takes a second
-
-    network = models.resnet18(weights=None, num_classes=outputs)
+    network = of_torchvision("resnet18", num_classes=outputs)
     stem = nn.Conv2d(3, 64, 3, padding=1, bias=False)
     # torchvision initialises the 7 x 7 stem in the same way.
     nn.init.kaiming_normal_(stem.weight, mode="fan_out", nonlinearity="relu")
@@ -77,9 +80,7 @@ def vgg16(outputs: int) -> Parts:
     The neck holds two layers of 4096 with dropout of .5. As in torchvision, maps are pooled to
     7 x 7, which repeats the values of smaller ones.
     """
-    from torchvision import models  # noqa: PLC0415 - takes a second
-
-    network = models.vgg16(weights=None, num_classes=outputs)
+    network = of_torchvision("vgg16", num_classes=outputs)
     *hidden, head = network.classifier
     neck = nn.Sequential(
         OrderedDict(
@@ -106,17 +107,13 @@ def vit_b_16(outputs: int, side: int) -> Parts:
     The encoder gives the class token and the tokens of the patches; the neck takes the class
     token. The head is initialised with zeros, as in the paper's fine-tuning.
     """
-    from torchvision import models  # noqa: PLC0415 - takes a second
-
-    network = models.vit_b_16(weights=None, num_classes=outputs, image_size=side)
+    network = of_torchvision("vit_b_16", num_classes=outputs, image_size=side)
     return Parts(Tokens(network), ClassToken(), network.heads.head)
 
 
 def swin(outputs: int) -> Parts:
     """Swin-T (Liu et al. 2021) with stochastic depth, of up to .2 in the last block."""
-    from torchvision import models  # noqa: PLC0415 - takes a second
-
-    network = models.swin_t(weights=None, num_classes=outputs)
+    network = of_torchvision("swin_t", num_classes=outputs)
     encoder = _named(network, "features", "norm", "permute")
     return Parts(encoder, _flat(network.avgpool), network.head)
 

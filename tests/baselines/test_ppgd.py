@@ -33,7 +33,7 @@ def test_the_distance_is_the_root_of_lpips_with_weights_of_one(squeeze: Path) ->
         taps("squeeze", "a test", CPU, WeightsFolder(squeeze)),
     )
     ones = [torch.ones(channels) for channels in network.architecture.channels]
-    expected = Lpips.of(network, ones, x)(z).sqrt()
+    expected = Lpips(network, ones, x)(z).sqrt()
     assert torch.allclose(distances(phi(z), phi(x)), expected, rtol=1e-5)
 
 

@@ -43,11 +43,11 @@ def load(name: str, device: torch.device = CPU, weights: WeightsFolder = MIRROR_
     if name in ("ssim", "ssim_same"):
         return partial(Dissimilarity, padding="same" if name == "ssim_same" else "valid")
     if name in LPIPS:
-        return partial(Lpips.of, *lpips(LPIPS[name], device, weights))
+        return partial(Lpips, *lpips(LPIPS[name], device, weights))
     if name == "dists":
-        return partial(Dists.of, *dists(device, weights))
+        return partial(Dists, *dists(device, weights))
     if name == "pieapp":
-        return partial(PieApp.of, pieapp(device, weights))
+        return partial(PieApp, pieapp(device, weights))
     raise UsageError(unknown("distance", name, NAMES))
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from copy import copy
+from typing import Any, Protocol, Self
 
+import torch
 from torch import Tensor
+
+from bench.perception import images
 
 
 class Distance(Protocol):
@@ -39,3 +44,39 @@ def check_shape(x: Tensor, shape: tuple[int, ...]) -> None:
         raise ValueError(
             f"images of shape {tuple(x.shape)} compared with references of {tuple(shape)}"
         )
+
+
+class FeatureDistance(ABC):
+    """A distance between features of images, [n, C, H, W] in [0, 1].
+
+    Attributes:
+        reference: features of the references at each stage; rows of a stage belong to images.
+        shape: of the references.
+    """
+
+    def __init__(self, reference: Tensor) -> None:
+        images.check(reference, "references")
+        self.shape = tuple(reference.shape)
+        with torch.no_grad():
+            self.reference = self.features(reference)
+
+    @abstractmethod
+    def features(self, x: Tensor) -> Sequence[Any]:
+        """Features of images at each stage."""
+
+    @abstractmethod
+    def compare(self, x: Tensor) -> Tensor:
+        """Distances of images from the references, [n], differentiable in x."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Distances, [n]."""
+        check_shape(x, self.shape)
+        images.check(x)
+        return self.compare(x)
+
+    def subset(self, rows: Tensor) -> Self:
+        """The distance from the references at `rows`."""
+        part = copy(self)
+        part.reference = [stage[rows] for stage in self.reference]
+        part.shape = (len(part.reference[0]), *self.shape[1:])
+        return part

@@ -12,8 +12,7 @@ from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 from bench.errors import SuiteError
 from bench.models.pretrained import WeightsFolder
 from bench.models.weights import read_state
-from bench.perception import images
-from bench.perception.distances.contract import check_shape
+from bench.perception.distances.contract import FeatureDistance
 from bench.perception.distances.networks import ARCHITECTURES, Taps, coloured, taps
 
 C1 = C2 = 1e-6
@@ -54,59 +53,43 @@ class Statistics:
         centred = features - mean[:, :, None, None]
         return cls(centred, mean, centred.square().mean(dim=(2, 3)))
 
+    def __len__(self) -> int:
+        return len(self.mean)
+
     def __getitem__(self, rows: Tensor) -> Statistics:
         return Statistics(self.centred[rows], self.mean[rows], self.variance[rows])
 
 
-@dataclass(frozen=True)
-class Dists:
+class Dists(FeatureDistance):
     """Ding et al. (2020), equation 6: 1 - the weighted similarities of texture and structure.
 
-    Attributes:
+    Args:
         network: VGG-16 with L2 pooling.
         alpha: weights of texture (means), [C] for each stage; the image is the first stage.
         beta: weights of structure (covariances), [C] for each stage. All weights sum to 1.
-        reference: statistics of the references at each stage.
-        shape: of the references.
+        reference: images to compare with.
     """
 
-    network: Taps
-    alpha: Sequence[Tensor]
-    beta: Sequence[Tensor]
-    reference: Sequence[Statistics]
-    shape: tuple[int, ...]
+    def __init__(
+        self, network: Taps, alpha: Sequence[Tensor], beta: Sequence[Tensor], reference: Tensor
+    ) -> None:
+        self.network, self.alpha, self.beta = network, alpha, beta
+        super().__init__(reference)
 
-    @classmethod
-    def of(
-        cls, network: Taps, alpha: Sequence[Tensor], beta: Sequence[Tensor], reference: Tensor
-    ) -> Dists:
-        """The distance from these references, [n, C, H, W] in [0, 1]."""
-        images.check(reference, "references")
-        with torch.no_grad():
-            stages = [Statistics.of(f) for f in (coloured(reference), *network(reference))]
-        return cls(network, alpha, beta, stages, tuple(reference.shape))
+    def features(self, x: Tensor) -> list[Statistics]:
+        """Statistics of each stage."""
+        return [Statistics.of(stage) for stage in (coloured(x), *self.network(x))]
 
-    def __call__(self, x: Tensor) -> Tensor:
+    def compare(self, x: Tensor) -> Tensor:
         """Distances, [n]."""
-        check_shape(x, self.shape)
-        images.check(x)
         similarity = x.new_zeros(len(x))
-        stages = (coloured(x), *self.network(x))
-        for features, b, alpha, beta in zip(
-            stages, self.reference, self.alpha, self.beta, strict=True
-        ):
-            a = Statistics.of(features)
+        stages = zip(self.features(x), self.reference, self.alpha, self.beta, strict=True)
+        for a, b, alpha, beta in stages:
             covariance = (a.centred * b.centred).mean(dim=(2, 3))
             texture = (2 * a.mean * b.mean + C1) / (a.mean**2 + b.mean**2 + C1)
             structure = (2 * covariance + C2) / (a.variance + b.variance + C2)
             similarity = similarity + texture @ alpha + structure @ beta
         return 1 - similarity
-
-    def subset(self, rows: Tensor) -> Dists:
-        """The distance from the references at `rows`."""
-        part = [stage[rows] for stage in self.reference]
-        shape = (len(part[0].mean), *self.shape[1:])
-        return Dists(self.network, self.alpha, self.beta, part, shape)
 
 
 def dists(device: torch.device, weights: WeightsFolder) -> tuple[Taps, list[Tensor], list[Tensor]]:

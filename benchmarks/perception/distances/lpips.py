@@ -3,59 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from bench.models.pretrained import WeightsFolder
 from bench.models.weights import load_exactly, read_state
-from bench.perception import images
-from bench.perception.distances.contract import check_shape
+from bench.perception.distances.contract import FeatureDistance
 from bench.perception.distances.networks import ARCHITECTURES, Network, Taps, taps
 
 TINY = 1e-10
 """Smallest length that feature vectors are divided by, as in Zhang et al.'s code."""
 
 
-@dataclass(frozen=True)
-class Lpips:
+class Lpips(FeatureDistance):
     """Zhang et al. (2018), equation 1, version 0.1: weighted squared differences, averaged.
 
-    Attributes:
+    Args:
         network: images -> features at several layers (taps).
         heads: weights of the channels of each tap, [C] each.
-        reference: normalised features of the references at each tap, [n, C, h, w] each.
-        shape: of the references.
+        reference: images to compare with.
     """
 
-    network: Taps
-    heads: Sequence[Tensor]
-    reference: Sequence[Tensor]
-    shape: tuple[int, ...]
+    def __init__(self, network: Taps, heads: Sequence[Tensor], reference: Tensor) -> None:
+        self.network, self.heads = network, heads
+        super().__init__(reference)
 
-    @classmethod
-    def of(cls, network: Taps, heads: Sequence[Tensor], reference: Tensor) -> Lpips:
-        """The distance from these references, [n, C, H, W] in [0, 1]."""
-        images.check(reference, "references")
-        with torch.no_grad():
-            features = [unit_length(tap) for tap in network(reference)]
-        return cls(network, heads, features, tuple(reference.shape))
+    def features(self, x: Tensor) -> list[Tensor]:
+        """Normalised features at each tap, [n, C, h, w] each."""
+        return [unit_length(tap) for tap in self.network(x)]
 
-    def __call__(self, x: Tensor) -> Tensor:
+    def compare(self, x: Tensor) -> Tensor:
         """Distances, [n]."""
-        check_shape(x, self.shape)
-        images.check(x)
         total = x.new_zeros(len(x))
-        for head, tap, reference in zip(self.heads, self.network(x), self.reference, strict=True):
-            difference = (unit_length(tap) - reference).square().mean(dim=(2, 3))
-            total = total + difference @ head
+        for head, tap, reference in zip(self.heads, self.features(x), self.reference, strict=True):
+            total = total + (tap - reference).square().mean(dim=(2, 3)) @ head
         return total
-
-    def subset(self, rows: Tensor) -> Lpips:
-        """The distance from the references at `rows`."""
-        part = [tap[rows] for tap in self.reference]
-        return Lpips(self.network, self.heads, part, (len(part[0]), *self.shape[1:]))
 
 
 def unit_length(features: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.errors import Skip
+from bench.models.networks import of_torchvision
 from bench.models.pretrained import WeightsFolder
 from bench.models.weights import IMAGENET, load_exactly, read_state
 
@@ -114,10 +115,8 @@ def taps(
 @cache
 def _layers(name: str, path: Path) -> nn.Sequential:
     """The layers `features` of one of torchvision's classifiers, read once."""
-    from torchvision import models  # noqa: PLC0415 - takes a second
-
     with torch.device("meta"):  # no initial weights are drawn, because the file replaces them
-        layers: nn.Sequential = models.get_model(name, weights=None).features
+        layers: nn.Sequential = of_torchvision(name).features
     weights = {k: v.float() for k, v in read_state(path).items() if k.startswith("features.")}
     state = {k.removeprefix("features."): v for k, v in weights.items()}
     load_exactly(layers, state, path, f"torchvision's {name}")

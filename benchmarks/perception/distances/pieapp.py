@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +16,7 @@ from bench.errors import Skip
 from bench.models.pretrained import WeightsFolder
 from bench.models.weights import load_exactly, read_state
 from bench.perception import images
-from bench.perception.distances.contract import check_shape
+from bench.perception.distances.contract import FeatureDistance
 from bench.perception.distances.networks import coloured
 
 PATCH = 64  # side of a patch in pixels, Prashnani et al. (2018), section 5
@@ -58,39 +57,31 @@ class PieAppNetwork(nn.Module):
         return self.ref_score_subtract(score).flatten(), weight.flatten()
 
 
-@dataclass(frozen=True)
-class PieApp:
+class PieApp(FeatureDistance):
     """Prashnani et al. (2018): the weighted mean of the scores of patches of 64 x 64 pixels.
 
     Patches cover the whole image, so that every pixel has a gradient: as many as with the authors'
     sparse stride of 27, and one more if that leaves a strip at the border (at 299 pixels ten along
     an axis, not nine). The distance of equal images need not be 0.
 
-    Attributes:
+    Args:
         network: with the authors' weights.
-        reference: features of the references' patches, [n, patches, 120832].
-        shape: of the references.
+        reference: images to compare with, 64 pixels or more a side.
     """
 
-    network: PieAppNetwork
-    reference: Tensor
-    shape: tuple[int, ...]
+    def __init__(self, network: PieAppNetwork, reference: Tensor) -> None:
+        self.network = network
+        super().__init__(reference)
 
-    @classmethod
-    def of(cls, network: PieAppNetwork, reference: Tensor) -> PieApp:
-        """The distance from these references, [n, C, H, W] in [0, 1], 64 pixels or more a side."""
-        images.check(reference, "references")
-        with torch.no_grad():
-            parts = patches(reference).split(AT_ONCE)
-            features = torch.cat([network.features(part) for part in parts])
-        return cls(network, features.unflatten(0, (len(reference), -1)), tuple(reference.shape))
+    def features(self, x: Tensor) -> list[Tensor]:
+        """Features of the patches, the only stage: [n, patches, 120832]."""
+        parts = [self.network.features(part) for part in patches(x).split(AT_ONCE)]
+        return [torch.cat(parts).unflatten(0, (len(x), -1))]
 
-    def __call__(self, x: Tensor) -> Tensor:
+    def compare(self, x: Tensor) -> Tensor:
         """Distances, [n]."""
-        check_shape(x, self.shape)
-        images.check(x)
         parts_of_x = patches(x).split(AT_ONCE)
-        reference = self.reference.flatten(0, 1).split(AT_ONCE)
+        reference = self.reference[0].flatten(0, 1).split(AT_ONCE)
         parts = [
             # The backward pass computes activations again, one part at a time.
             checkpoint(self._judge, part, features, use_reentrant=False)
@@ -100,11 +91,6 @@ class PieApp:
             torch.cat(values).unflatten(0, (len(x), -1)) for values in zip(*parts, strict=True)
         )
         return (score * weight).sum(dim=1) / weight.sum(dim=1)
-
-    def subset(self, rows: Tensor) -> PieApp:
-        """The distance from the references at `rows`."""
-        part = self.reference[rows]
-        return PieApp(self.network, part, (len(part), *self.shape[1:]))
 
     def _judge(self, part: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
         """Scores and weights of patches, given the features of their references, [p] each."""

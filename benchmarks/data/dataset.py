@@ -185,10 +185,7 @@ class Library:
         return copies
 
     def get(self, name: str, accept_licence: bool = False) -> list[Path]:
-        """Download the raw files that are missing.
-
-        Returns:
-            The downloaded files.
+        """Download the raw files that are missing, and return their paths.
 
         Raises:
             UsageError: Consent is needed and not given, or only a person can download them.

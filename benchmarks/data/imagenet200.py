@@ -100,17 +100,9 @@ def read_folders(names: Iterable[str]) -> Pictures:
 def class_labels(
     path: Path, names: Mapping[str, Sequence[str]]
 ) -> tuple[list[str], dict[str, Array]]:
-    """Number the classes of the training pictures in the order of their names.
+    """The classes of train, ordered by name, and split -> class of each picture, [n] int64.
 
-    Args:
-        path: the pictures' archive, for the error message.
-        names: split -> class of each picture.
-
-    Returns:
-        The names of the classes, and split -> class of each picture, [n] int64.
-
-    Raises:
-        DataError: a split has a class that train lacks.
+    Raises DataError, which names `path`, where another split has a class that train lacks.
     """
     classes = sorted(set(names["train"]))
     for split, part in names.items():

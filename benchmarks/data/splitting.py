@@ -25,13 +25,7 @@ class TrainSizeOptions(Options):
     in proportion, test stays whole."""
 
     def limited(self, split: str, columns: Columns, validation_to_train: float) -> Columns:
-        """The samples of a split that `train_size` leaves, in their stored order.
-
-        Args:
-            split: train, validation or test.
-            columns: the whole split.
-            validation_to_train: size of the whole validation split over that of train.
-        """
+        """The samples of a split that `train_size` leaves, in their stored order."""
         validation_size = round(self.train_size * validation_to_train)
         size = {"train": self.train_size, "validation": validation_size}
         if not self.train_size or split not in size:

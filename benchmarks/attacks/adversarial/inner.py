@@ -51,13 +51,7 @@ class InnerProblem:
         device: torch.device,
         weights: WeightsFolder = MIRROR_ALONE,
     ) -> BatchAttack:
-        """The attack for inputs of this kind; pixels are clipped, features are not.
-
-        Args:
-            kind: of the inputs.
-            shape: of one input.
-            device: where inputs will be.
-            weights: where the weights of a cost's network are looked for.
+        """The attack for inputs of this kind and shape; pixels are clipped, features are not.
 
         Raises:
             Skip: the attack is not defined for these inputs, or weights of its cost are missing.

@@ -40,17 +40,9 @@ def count_of(rate: float, train: Samples) -> int:
 def drawn(
     attack: Attack, candidates: Tensor, count: int, random: torch.Generator, description: str
 ) -> Tensor:
-    """`count` of the candidates, drawn without replacement, in ascending order.
+    """`count` of the candidates, [m] positions, drawn without replacement, in ascending order.
 
-    Args:
-        attack: named in the error message.
-        candidates: positions, [m] int64.
-        count: number of positions to draw.
-        random: the attack's generator.
-        description: of the candidates, for the error message.
-
-    Raises:
-        BenchError: there are fewer candidates.
+    Raises BenchError, with the description of the candidates, where there are fewer.
     """
     if count > len(candidates):
         raise BenchError(
@@ -69,11 +61,7 @@ def other_classes(samples: Samples, target: int) -> Tensor:
 def drawn_from_others(
     attack: Attack, train: Samples, target: int, rate: float, random: torch.Generator
 ) -> Tensor:
-    """Positions of a share of the training set, drawn from all classes but the target.
-
-    Raises:
-        BenchError: those classes hold fewer samples, or there is no such target.
-    """
+    """Positions of a share of the training set, drawn from all classes but the target."""
     require_class(attack, train, target)
     description = f"of other classes than {target}"
     candidates = other_classes(train, target)

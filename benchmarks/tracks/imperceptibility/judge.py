@@ -93,13 +93,9 @@ def defended() -> dict[str, Defence]:
 def successes(
     predict: Predict, adversarial: Tensor, y: Tensor, size: int = 64
 ) -> tuple[Tensor, dict[str, float]]:
-    """Which saved images are misclassified, [n] bool; and their shares, also behind defences.
+    """Which images are misclassified, [n] bool; and their shares, also behind defences.
 
-    Args:
-        predict: of the classifier.
-        adversarial: attacked images, as they were saved.
-        y: what they show.
-        size: images that pass through a defence at once.
+    The images are those that were saved; `size` of them pass through a defence at once.
     """
 
     def missed(defence: Defence) -> Tensor:
@@ -116,14 +112,9 @@ def successes(
 def judge_distances(
     attacked: Attacked, fooled: Tensor, size: int, device: torch.device, weights: WeightsFolder
 ) -> DistanceMeasurements:
-    """Means over the successfully attacked images, and the values behind them.
+    """Means over the successfully attacked images (`fooled`, [n] bool), and the values behind them.
 
-    Args:
-        attacked: images before and after.
-        fooled: [n] bool, where the attack succeeded.
-        size: images that are compared at once.
-        device: where networks judge.
-        weights: where the weights of these networks are looked for.
+    Images are compared `size` at a time; networks judge on `device`.
     """
     measured = DistanceMeasurements()
     if not fooled.any():

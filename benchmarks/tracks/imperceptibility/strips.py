@@ -24,10 +24,7 @@ GAP = 2
 def strips(attacked: Attacked, predicted: Tensor, classes: Sequence[str]) -> list[ResultPicture]:
     """Pictures of the first images, attacked successfully or not: the same for every method.
 
-    Args:
-        attacked: images before and after.
-        predicted: classes that the classifier gives to the attacked images, [n].
-        classes: names.
+    `predicted` holds the classes that the classifier gives to the attacked images, [n].
     """
     count = min(len(predicted), 2 if min(attacked.x.shape[-2:]) > LARGE else 4)
     pictures: list[ResultPicture] = []

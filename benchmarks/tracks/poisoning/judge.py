@@ -85,11 +85,7 @@ def detection(
 ) -> dict[str, float]:
     """How well poison was separated from the other samples; cover samples are no poison.
 
-    Args:
-        flagged: [n] bool, or None.
-        suspicion: [n] float, or None.
-        poison: the true mask, [n] bool.
-        truth: true classes, [n].
+    Flags and `poison`, the true mask, are [n] bool, suspicion is [n] float, true classes are [n].
     """
     values: dict[str, float] = {}
     clean = ~poison
@@ -110,11 +106,7 @@ def detection(
 def naming(clusters: Tensor, tags: Tensor, truth: Tensor, inspected: Tensor) -> dict[str, float]:
     """The share of clusters that got the name of their largest class, and the expected share.
 
-    Args:
-        clusters: of each sample, [n].
-        tags: the class that its cluster was given, or -1, [n].
-        truth: true classes, [n].
-        inspected: rows that a person inspected.
+    Clusters, their tags (-1 for none) and true classes are [n]; a person inspected the rows given.
     """
     right, expected = [], []
     for cluster in clusters.unique():

@@ -48,10 +48,6 @@ class FairTrainer(Method):
         """
 
     def fit(self, task: DebiasingTask, context: Context) -> nn.Module:
-        """Learn a debiasing task: its two groups are the groups.
-
-        Raises:
-            Skip: the task is a regression, or the method does not apply to it.
-        """
+        """Learn a debiasing task, whose two groups are the groups. Raises Skip for a regression."""
         task.require_classes()
         return self.train(GroupTask.like(task), context)

@@ -40,13 +40,7 @@ def validation_scores(outputs: Tensor, y: Tensor, b: Tensor, covariate: Array) -
 
 
 def judge(outputs: Tensor, test: Split, covariate: Array) -> tuple[dict[str, float], ByGroup]:
-    """Every metric of a model's logits on the test split, and the groups they come from.
-
-    Args:
-        outputs: logits, [n, classes].
-        test: with the positions of the groups in `b`.
-        covariate: a value a group, [groups].
-    """
+    """Every metric of logits, [n, classes], on the test split, and the groups they come from."""
     groups = by_group(outputs, test.y, test.b, covariate)
     values = {
         "accuracy": _accuracy(groups),

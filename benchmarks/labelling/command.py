@@ -145,7 +145,7 @@ def the_method(suite: Suite, name: str) -> Method:
         UsageError: several methods match, or the method asks nobody.
     """
     method_class(name.partition("[")[0])
-    selected = planning.select(suite, wanted=[name]).methods
+    selected = planning.select(suite, named=[name]).methods
     matches = [method for method in selected if method.label == name] or selected
     if len(matches) > 1:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""Suite -> trials, less the finished ones."""
+"""From a suite to its trials, and to those that are still to run."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from bench.tracks.registry import tracks
 
 SCALARS = (str, bool, int, float)
 KINDS = {"bench.methods": "method", "bench.baselines": "baseline"}
-"""What the pages call a method, by the package of its file."""
+"""The kind of a method on the pages, by the package of its file."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class TrialSpec:
 
 @dataclass(frozen=True)
 class Selected:
-    """A suite cut down to, or extended by, what the command line asked for."""
+    """The tasks, methods and seeds of a suite that the command line selects."""
 
     suite: Suite
     tasks: tuple[TaskSpec, ...]
@@ -61,10 +61,10 @@ class Selected:
 
 @dataclass(frozen=True)
 class Sweep:
-    """What to do: the plan the pages account for, and the trials that are still to run.
+    """The plan that the pages account for, and the trials that are still to run.
 
     Attributes:
-        taken: results of the same trials that other suites have finished, made this suite's own.
+        taken: results of the same trials from other suites of the folder, under this suite's names.
     """
 
     plan: Plan
@@ -78,7 +78,7 @@ class Sweep:
 def select(
     suite: Suite,
     tasks: Sequence[str] = (),
-    wanted: Sequence[str] = (),
+    named: Sequence[str] = (),
     seeds: Sequence[int] = (),
 ) -> Selected:
     """Choose tasks, methods and seeds by name; nothing named means everything.
@@ -94,18 +94,18 @@ def select(
                 raise UsageError("--tasks: " + unknown("task", name, (t.name for t in suite.tasks)))
         chosen = tuple(t for t in suite.tasks if {t.name, t.task, t.data} & set(tasks))
     selected = suite.methods
-    if wanted:
+    if named:
         selected = tuple(
-            dict.fromkeys(method for name in wanted for method in _named(suite.methods, name))
+            dict.fromkeys(method for name in named for method in _named(suite.methods, name))
         )
     return Selected(suite, chosen, selected, tuple(seeds) or suite.seeds)
 
 
 def _named(present: Sequence[Method], name: str) -> Sequence[Method]:
-    """The suite's methods of that label or file name, else the method itself, as labelled."""
-    found = [m for m in present if name in (m.label, m.name)]
-    if found:
-        return found
+    """The suite's methods of that label or file name, or else the one that the label describes."""
+    listed = [m for m in present if name in (m.label, m.name)]
+    if listed:
+        return listed
     base, _, fields = name.rstrip("]").partition("[")
     if base not in methods():
         raise UsageError("--methods: " + unknown("method", base, methods()))
@@ -131,7 +131,7 @@ def sweep(selected: Selected, library: Library, store: Store, command: str) -> S
         for seed in selected.seeds
         for task in selected.tasks
         for method in selected.methods
-        if _plays(suite, task, method)
+        if _accepts(suite, task, method)
     ]
     if not specs:
         raise UsageError("nothing to run: no method of this selection fits its tasks.")
@@ -153,7 +153,7 @@ def sweep(selected: Selected, library: Library, store: Store, command: str) -> S
 
 
 def _elsewhere(spec: TrialSpec, store: Store) -> Result | None:
-    """The trial's result in another suite of this folder, under the names it goes by in this one.
+    """The trial's result from another suite of this folder, under the names of this suite.
 
     A key holds all that decides the numbers; how a suite calls the trial is no part of it.
     """
@@ -162,8 +162,11 @@ def _elsewhere(spec: TrialSpec, store: Store) -> Result | None:
     return next((result.model_copy(update=names) for result in finished), None)
 
 
-def _plays(suite: Suite, task: TaskSpec, method: Method) -> bool:
-    """Who a task names plays it, else who is at home on its track; so does a guest asked for."""
+def _accepts(suite: Suite, task: TaskSpec, method: Method) -> bool:
+    """Whether a task takes a method: the methods it names, or else those of its own track.
+
+    A method that only the command line names may be a cross-track method.
+    """
     if method not in suite.methods:
         return task.track in (method.track, *method.also)
     if task.methods:
@@ -233,22 +236,24 @@ def _kept(
     weights: WeightsFolder,
     new: set[str],
 ) -> list[TrialSpec]:
-    """Trials of the earlier plan that this run does not touch and that still mean the same."""
+    """Trials of the earlier plan that this run leaves out and whose keys are still the same."""
     if old is None:
         return []
     tasks = {task.name: task for task in suite.tasks}
-    made: dict[str, Method] = {}
+    methods_by_label: dict[str, Method] = {}
     for method in old.methods:
         try:
-            made[method.label] = make(method.name, method.parameters)
+            methods_by_label[method.label] = make(method.name, method.parameters)
         except BenchError:
             continue  # the method, or a field of it, is gone: its trials leave the page
     kept = []
     for trial in old.trials:
-        if trial.key not in new and trial.task in tasks and trial.method in made:
+        if trial.key not in new and trial.task in tasks and trial.method in methods_by_label:
             task = tasks[trial.task]
             meta = metas[_prepared(task)]
-            again = spec(suite.name, task, made[trial.method], trial.seed, meta, weights)
+            again = spec(
+                suite.name, task, methods_by_label[trial.method], trial.seed, meta, weights
+            )
             if again.key == trial.key:
                 kept.append(again)
     return kept
@@ -354,11 +359,11 @@ def _planned_method(method: Method, track: str, pictured: bool) -> PlannedMethod
 
 
 def _sha256(path: Path) -> str:
-    """Of a file that many trials share: it is read again only after it changed."""
+    """The SHA-256 of a file that many trials share; it is read again only after it changed."""
     if not path.is_file():
         return sha256_of(path)
-    found = path.stat()
-    return _remembered(path, found.st_size, found.st_mtime_ns)
+    stat = path.stat()
+    return _remembered(path, stat.st_size, stat.st_mtime_ns)
 
 
 @cache

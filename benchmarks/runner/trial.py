@@ -155,24 +155,24 @@ def prepared(spec: TrialSpec, place: Workspace) -> PreparedTask:
     Raises:
         BenchError: the data is not prepared, or not as it was when the run was planned.
     """
-    library, asked = Library(place.data), spec.task
-    data = data_set(asked.data)
-    meta = library.meta(asked.data, asked.options)
-    parts = library.splits(asked.data, asked.task, asked.options)
+    library, task = Library(place.data), spec.task
+    data = data_set(task.data)
+    meta = library.meta(task.data, task.options)
+    parts = library.splits(task.data, task.task, task.options)
     if meta is None or meta.hash != spec.data_hash:
-        raise BenchError(f"the prepared data of {asked.data} changed after the run was planned")
+        raise BenchError(f"the prepared data of {task.data} changed after the run was planned")
     return PreparedTask(
-        name=asked.name,
+        name=task.name,
         data=data,
         meta=meta,
         parts=parts,
-        definition=data.tasks[asked.task],
-        options=asked.track_options,
-        training=asked.training,
-        attack=asked.attack,
+        definition=data.tasks[task.task],
+        options=task.track_options,
+        training=task.training,
+        attack=task.attack,
         seed=spec.seed,
         device=torch.device(place.device),
-        scope=scope(asked, spec.seed, spec.data_hash, place.weights),
+        scope=scope(task, spec.seed, spec.data_hash, place.weights),
         cache=place.cache,
         weights=place.weights,
     )

@@ -19,7 +19,7 @@ from bench.learning.settings import Training
 from bench.method import Method, make, methods
 from bench.plugins import lookup
 from bench.result import FigureInfo, Scalar
-from bench.suites.source import SuiteSource, asked, first_error, suite_names
+from bench.suites.source import SuiteSource, complaint, first_error, suite_names
 from bench.suites.tasks import TaskEntry, TaskSpec, combinations, task_specs
 from bench.tracks.registry import tracks
 
@@ -170,7 +170,7 @@ def _check_training(forced: Mapping[str, Any]) -> None:
         if detail["type"] == "extra_forbidden":
             message = unknown("training setting", field, Training.model_fields)
             raise UsageError(f"--set: {message}") from error
-        raise UsageError(f"--set training.{field}: {asked([detail])}.") from error
+        raise UsageError(f"--set training.{field}: {complaint([detail])}.") from error
 
 
 def _methods(

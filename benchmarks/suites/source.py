@@ -131,7 +131,7 @@ def first_error(source: SuiteSource, error: ValidationError, keys: Iterable[str]
     same = [d for d, place in zip(error.errors(), places, strict=True) if place == where]
     if same[0]["type"] == "extra_forbidden":
         return source.error(where, unknown("key", str(where[-1]), keys))
-    return source.error(where, f"{asked(same)}.")
+    return source.error(where, f"{complaint(same)}.")
 
 
 def _place(source: SuiteSource, detail: ErrorDetails) -> list[str | int]:
@@ -152,8 +152,8 @@ def field_error(source: SuiteSource, place: Location, error: ValidationError) ->
         message = unknown("training setting", field, Training.model_fields)
         return source.error(where or place, message)
     if where is None:
-        return source.error(place, f"{field}: {asked([detail])}.")
-    return source.error(where, f"{asked([detail])}.")
+        return source.error(place, f"{field}: {complaint([detail])}.")
+    return source.error(where, f"{complaint([detail])}.")
 
 
 def written_at(source: SuiteSource, place: Location, field: str) -> Location | None:
@@ -167,7 +167,7 @@ def written_at(source: SuiteSource, place: Location, field: str) -> Location | N
     return next((where for where in nearest_first if source.has(where)), None)
 
 
-def asked(details: Sequence[ErrorDetails]) -> str:
+def complaint(details: Sequence[ErrorDetails]) -> str:
     """What pydantic found wrong with one value, in words."""
     types = {detail["type"] for detail in details}
     if types == {"missing"}:

@@ -77,7 +77,7 @@ PLAYED: Evaluation = {
 }  # fmt: skip
 
 
-def guests(suite: str) -> TwoTasks:
+def cross_track(suite: str) -> TwoTasks:
     """The plan and the results of "faces" or of "poison"."""
     mine = {key[1:]: values for key, values in PLAYED.items() if key[0] == suite}
     places = list(dict.fromkeys((track, task) for track, task, _ in mine))
@@ -109,7 +109,7 @@ def guests(suite: str) -> TwoTasks:
         for seed in (0, 1)
     ]
     plan = Plan(
-        suite=suite, title=f"Suite of {suite}", description="Guests.", sweep="abc",
+        suite=suite, title=f"Suite of {suite}", description="Cross-track methods.", sweep="abc",
         command=f"bench --suite {suite}", tracks=[infos[t] for t in dict(places)],
         tasks=tasks, methods=methods, trials=trials,
     )  # fmt: skip

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench.reports.site import build, pages
-from tests.reports.cross_track_sweep import guests
+from tests.reports.cross_track_sweep import cross_track
 from tests.reports.large_sweep import large_store
 from tests.reports.synthetic_sweep import TwoTasks, store_of
 
@@ -82,7 +82,7 @@ def test_another_process_that_hashes_otherwise_writes_the_same_bytes(
 ) -> None:
     store_of(tmp_path, *two_tasks)
     for name in ("faces", "poison"):
-        store_of(tmp_path, *guests(name))
+        store_of(tmp_path, *cross_track(name))
     assert len({python(DIGEST, tmp_path, PYTHONHASHSEED=seed) for seed in ("1", "2")}) == 1
 
 

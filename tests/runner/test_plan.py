@@ -231,7 +231,7 @@ def test_finished_trials_are_dropped_and_failed_ones_tried_again(
 
 
 def test_what_another_suite_has_finished_is_not_run_again(digits: Library, store: Store) -> None:
-    first = planned(digits, store, wanted=["bade", "standard"], seeds=[0])
+    first = planned(digits, store, named=["bade", "standard"], seeds=[0])
     for trial, status in zip(first.to_do, (Status.OK, Status.SKIPPED, Status.FAILED), strict=False):
         store.write(outcome(trial, status).model_copy(update={"method": "called otherwise"}))
     renamed = (replace(PARITY, varied=("epochs",)), DIGIT)
@@ -249,11 +249,11 @@ def test_what_another_suite_has_finished_is_not_run_again(digits: Library, store
 def test_a_result_that_is_damaged_in_another_suite_is_not_taken(
     digits: Library, store: Store
 ) -> None:
-    first, *others = planned(digits, store, wanted=["bade"], seeds=[0]).to_do
+    first, *others = planned(digits, store, named=["bade"], seeds=[0]).to_do
     for trial in (first, *others):
         store.write(outcome(trial, Status.OK))
     store.path(SUITE.name, first.key).write_text("{")
-    found = planned(digits, store, replace(SUITE, name="other"), wanted=["bade"], seeds=[0])
+    found = planned(digits, store, replace(SUITE, name="other"), named=["bade"], seeds=[0])
     assert [result.key for result in found.taken] == [trial.key for trial in others] != []
     assert [trial.key for trial in found.to_do] == [first.key]
 
@@ -261,8 +261,8 @@ def test_a_result_that_is_damaged_in_another_suite_is_not_taken(
 def test_trials_of_an_earlier_plan_stay_while_they_mean_the_same(
     digits: Library, store: Store
 ) -> None:
-    first = planned(digits, store, wanted=["bade"], seeds=[0, 7])
-    second = planned(digits, store, wanted=["standard"])
+    first = planned(digits, store, named=["bade"], seeds=[0, 7])
+    second = planned(digits, store, named=["standard"])
     assert second.kept == len(first.plan.trials) == 8
     assert in_plan(first) < in_plan(second)
     assert {trial.method.label for trial in second.to_do} == {"standard"}
@@ -271,9 +271,9 @@ def test_trials_of_an_earlier_plan_stay_while_they_mean_the_same(
 def test_trials_that_mean_something_else_today_leave_the_plan(
     digits: Library, store: Store
 ) -> None:
-    planned(digits, store, wanted=["bade"])
+    planned(digits, store, named=["bade"])
     longer = replace(PARITY, training=TRAINING.model_copy(update={"epochs": 99}))
-    second = planned(digits, store, replace(SUITE, tasks=(longer, DIGIT)), wanted=["standard"])
+    second = planned(digits, store, replace(SUITE, tasks=(longer, DIGIT)), named=["standard"])
     assert second.kept == 4
     assert {task for task, method, _ in in_plan(second) if method != "standard"} == {DIGIT.name}
 
@@ -287,7 +287,7 @@ def test_trials_of_a_task_or_method_that_is_gone_leave_the_plan(
         if method.label == "bade":
             method.name = "gone"
     store.write_plan(without)
-    second = planned(digits, store, replace(SUITE, tasks=(PARITY,)), wanted=["standard"])
+    second = planned(digits, store, replace(SUITE, tasks=(PARITY,)), named=["standard"])
     assert in_plan(second) == {
         (PARITY.name, method, seed)
         for method in ("standard", "bade[strength=auto]")
@@ -331,7 +331,7 @@ def test_the_plan_says_what_the_pages_need(digits: Library, store: Store, meta: 
     ],
 )
 def test_methods_are_chosen_by_label_or_file_name(wanted: list[str], labels: list[str]) -> None:
-    assert [method.label for method in select(SUITE, wanted=wanted).methods] == labels
+    assert [method.label for method in select(SUITE, named=wanted).methods] == labels
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Guests: trainers on a debiasing task, debiasing methods on many groups, in whole suites."""
+"""Cross-track methods: trainers on a debiasing task, debiasing methods on many groups."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from bench.tracks.robust_fairness import FairTrainer, GroupTask
 from bench.tracks.session import PreparedTask
 
 SUITE = """
-title: Guests
+title: Cross-track methods
 description: One table over two tracks.
 seeds: 1
 training: {backbone: small_cnn, epochs: 1, batch_size: 64, learning_rate: 1.0e-3}
@@ -72,7 +72,7 @@ def run(tmp_path: Path) -> Callable[[], dict[tuple[str, str], tuple[Status, dict
     """Runs the suite in this process: (task, method) -> status and metrics."""
 
     def run_all() -> dict[tuple[str, str], tuple[Status, dict[str, float]]]:
-        path = tmp_path / "guests.yaml"
+        path = tmp_path / "cross_track.yaml"
         path.write_text(SUITE)
         library = Library(tmp_path / "data")
         library.ensure("digits")
@@ -87,7 +87,7 @@ def run(tmp_path: Path) -> Callable[[], dict[tuple[str, str], tuple[Status, dict
     return run_all
 
 
-def test_one_suite_holds_both_tracks_and_every_named_guest_plays(
+def test_one_suite_holds_both_tracks_and_every_named_method_runs(
     run: Callable[[], dict[tuple[str, str], tuple[Status, dict[str, float]]]],
 ) -> None:
     found = run()

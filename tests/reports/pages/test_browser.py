@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bench.reports.site import build
-from tests.reports.cross_track_sweep import guests
+from tests.reports.cross_track_sweep import cross_track
 from tests.reports.figure_sweep import GRID, figure_sweep, without
 from tests.reports.synthetic_sweep import SEX, TwoTasks, key_of, store_of
 
@@ -61,7 +61,7 @@ def folder(two_tasks: TwoTasks, tmp_path_factory: pytest.TempPathFactory) -> Pat
     titled = figures.model_copy(update={"title": LONG_TITLE})
     store_of(root / "store", titled, without(found, GRID[4].label))
     for name in ("faces", "poison"):
-        store_of(root / "store", *guests(name))
+        store_of(root / "store", *cross_track(name))
     build(root / "store", root / "site")
     return root / "site"
 

@@ -11,13 +11,13 @@ from bench.reports.pages.cross_track import Answer, Matrix, matrix
 from bench.reports.pages.suite import suite_view
 from bench.reports.site import render
 from bench.tracks.registry import tracks
-from tests.reports.cross_track_sweep import guests
+from tests.reports.cross_track_sweep import cross_track
 from tests.reports.synthetic_sweep import store_of
 
 
 @pytest.fixture(scope="module")
 def examined() -> Matrix:
-    return matrix([suite_view(name, *guests(name)) for name in ("faces", "poison")])
+    return matrix([suite_view(name, *cross_track(name)) for name in ("faces", "poison")])
 
 
 def answers(examined: Matrix, label: str, home: str, title: str, metric: str) -> list[Answer]:
@@ -38,7 +38,7 @@ def test_debiasing_is_asked_for_the_backdoor_it_leaves(examined: Matrix) -> None
     assert answers(examined, "bade", "debiasing", "Backdoor left by debiasing", "asr_1") == []
 
 
-def test_a_guest_from_robust_fairness_is_asked_for_odds_beside_standard(examined: Matrix) -> None:
+def test_a_method_from_robust_fairness_is_asked_for_odds_beside_standard(examined: Matrix) -> None:
     title = "Odds and EAcc after robust training"
     [odds] = answers(examined, "dro", "robust_fairness", title, "odds")
     [eacc] = answers(examined, "dro", "robust_fairness", title, "eacc")
@@ -77,7 +77,7 @@ def test_the_page_links_each_value_to_its_task_and_says_what_was_not_measured(
     tmp_path: Path,
 ) -> None:
     for name in ("faces", "poison"):
-        store_of(tmp_path, *guests(name))
+        store_of(tmp_path, *cross_track(name))
     files = render(tmp_path)
     page = files["cross-examination.html"]
     links = set(re.findall(r'class="value" href="([^"#]+)#([^"]+)"', page))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bench.reports.site import build
-from tests.reports.cross_track_sweep import guests
+from tests.reports.cross_track_sweep import cross_track
 from tests.reports.synthetic_sweep import HOSTILE, TwoTasks, store_of
 
 pytestmark = pytest.mark.browser
@@ -30,7 +30,7 @@ Open = Callable[..., Any]
 def folder(two_tasks: TwoTasks, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("interaction")
     store_of(root / "store", *two_tasks)
-    store_of(root / "store", *guests("faces"))
+    store_of(root / "store", *cross_track("faces"))
     build(root / "store", root / "site")
     return root / "site"
 

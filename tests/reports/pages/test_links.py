@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import pytest
 
 from bench.reports.site import render
-from tests.reports.cross_track_sweep import guests
+from tests.reports.cross_track_sweep import cross_track
 from tests.reports.figure_sweep import figure_sweep
 from tests.reports.synthetic_sweep import TwoTasks, store_of
 
@@ -33,7 +33,7 @@ class Links(HTMLParser):
 
 
 def test_every_link_within_the_site_lands(two_tasks: TwoTasks, tmp_path: Path) -> None:
-    for made in (two_tasks, figure_sweep(), guests("faces"), guests("poison")):
+    for made in (two_tasks, figure_sweep(), cross_track("faces"), cross_track("poison")):
         store_of(tmp_path, *made)
     files = render(tmp_path)
     pages = {name: Links(text) for name, text in files.items() if name.endswith(".html")}
@@ -53,7 +53,7 @@ def test_every_link_within_the_site_lands(two_tasks: TwoTasks, tmp_path: Path) -
 
 
 def test_every_page_can_be_reached_from_the_index(two_tasks: TwoTasks, tmp_path: Path) -> None:
-    for made in (two_tasks, guests("faces")):
+    for made in (two_tasks, cross_track("faces")):
         store_of(tmp_path, *made)
     files = render(tmp_path)
     reached, waiting = {"index.html"}, ["index.html"]
@@ -71,7 +71,7 @@ def test_every_page_can_be_reached_from_the_index(two_tasks: TwoTasks, tmp_path:
 
 
 def test_every_drawing_has_its_numbers_beside_it(two_tasks: TwoTasks, tmp_path: Path) -> None:
-    for made in (two_tasks, figure_sweep(), guests("faces")):
+    for made in (two_tasks, figure_sweep(), cross_track("faces")):
         store_of(tmp_path, *made)
     files = render(tmp_path)
     drawings = [name[:-4] for name in files if name.endswith(".svg")]

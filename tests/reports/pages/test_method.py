@@ -12,22 +12,22 @@ from bench.reports.pages.method import method_views
 from bench.reports.pages.rendering import prose
 from bench.reports.pages.suite import suite_view
 from bench.reports.site import render
-from tests.reports.cross_track_sweep import guests
+from tests.reports.cross_track_sweep import cross_track
 from tests.reports.synthetic_sweep import HOSTILE, TwoTasks, store_of
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    root = tmp_path_factory.mktemp("guests")
+    root = tmp_path_factory.mktemp("cross_track")
     for name in ("faces", "poison"):
-        store_of(root, *guests(name))
+        store_of(root, *cross_track(name))
     return render(root)
 
 
 def test_results_of_all_suites_stand_on_one_page_track_by_track(files: dict[str, str]) -> None:
     page = files["methods/bade.html"]
     tracks = re.findall(r'<h3 id="on-\d">([^<]+)</h3>', page)
-    assert tracks == ["Debiasing", "Poisoning, as a guest", "Robust fairness, as a guest"]
+    assert tracks == ["Debiasing", "Poisoning, cross-track", "Robust fairness, cross-track"]
     rows = re.findall(r'<a class="value" href="\.\./([^"]+)">([^<]+)</a>', page)
     assert rows == [
         ("faces/index.html#task-faces-sex", "faces|sex"),
@@ -49,7 +49,7 @@ def test_a_field_is_told_with_type_default_and_words(files: dict[str, str]) -> N
 
 
 def test_first_places_are_counted_over_boards() -> None:
-    views = {v.name: v for v in method_views([suite_view("faces", *guests("faces"))])}
+    views = {v.name: v for v in method_views([suite_view("faces", *cross_track("faces"))])}
     # Odds and EAcc agree on bade. On the many groups dro has the smallest slope, and with two
     # seeds (.04 and .06 against .02 and .02, p = .2) bade shares the place.
     assert {name: view.firsts for name, view in views.items()} == {
@@ -60,7 +60,7 @@ def test_first_places_are_counted_over_boards() -> None:
 
 
 def test_the_highest_revision_describes_the_method() -> None:
-    (plan, results), other = guests("faces"), guests("poison")
+    (plan, results), other = cross_track("faces"), cross_track("poison")
     newer = [
         m.model_copy(update={"revision": 2, "summary": "The newer words."})
         for m in other[0].methods

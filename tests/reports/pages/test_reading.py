@@ -12,7 +12,7 @@ from bench.reports.pages.suite import suite_view
 from bench.reports.site import render
 from bench.reports.statistics.seeds import INTERVAL_RULES, RANKING_RULE
 from bench.tracks.registry import tracks
-from tests.reports.cross_track_sweep import guests
+from tests.reports.cross_track_sweep import cross_track
 from tests.reports.synthetic_sweep import TwoTasks, store_of
 
 
@@ -21,7 +21,7 @@ def test_every_rule_and_metric_of_the_suites_is_on_the_page(
 ) -> None:
     root = tmp_path_factory.mktemp("reading")
     store_of(root, *two_tasks)
-    store_of(root, *guests("faces"))
+    store_of(root, *cross_track("faces"))
     page = html.unescape(render(root)["reading.html"])
     for words in (
         RANKING_RULE,
@@ -36,7 +36,7 @@ def test_every_rule_and_metric_of_the_suites_is_on_the_page(
 
 
 def test_metrics_of_a_track_are_gathered_over_suites(two_tasks: TwoTasks) -> None:
-    suites = [suite_view("adult", *two_tasks), suite_view("faces", *guests("faces"))]
+    suites = [suite_view("adult", *two_tasks), suite_view("faces", *cross_track("faces"))]
     names = {info.name: [m.name for m in info.metrics] for info in explained(suites)}
     assert names == {
         "debiasing": ["odds", "eacc", "accuracy", "auc", "asr_0", "asr_1"],

@@ -1,4 +1,4 @@
-"""The robust fairness track: what is measured of a model, who plays, and what guests are shown."""
+"""The robust fairness track: what is measured, which methods run, and what others are given."""
 
 from __future__ import annotations
 

@@ -50,7 +50,8 @@ demo-all: $(INSTALLED)
 	@echo "All suites:  file://$(CURDIR)/site/index.html"
 
 test: $(INSTALLED) lint
-	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist loadfile --randomly-seed $(SEED)
+	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist loadfile --no-loadscope-reorder \
+	  --randomly-seed $(SEED)
 
 test-all: $(INSTALLED) lint
 	$(BIN)/python -m pytest -m "slow or not slow" --timeout 3600 --randomly-seed $(SEED)

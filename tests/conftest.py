@@ -132,3 +132,10 @@ def real_library(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> Libr
         for name in ("adult", "meps"):
             made.prepare(name)
     return made
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files begin first, or one core would work on them while the others are done."""
+    longest = ("test_contributing.py", "test_sweep.py", "test_kills.py")
+    items.sort(key=lambda item: item.path.name not in longest)

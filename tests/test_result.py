@@ -44,7 +44,7 @@ def test_a_plan_is_read_back_and_its_suite_listed(store: Store) -> None:
 
 def test_a_plan_from_before_tracks_declared_their_words_is_still_read(store: Store) -> None:
     info = tracks()["debiasing"].info
-    plan = make_plan().model_copy(update={"tracks": [info]})
+    plan = PLAN.model_copy(update={"tracks": [info]})
     written = json.loads(plan.model_dump_json())
     for name in ("reference", "bias_title", "figures", "questions"):
         del written["tracks"][0][name]

@@ -86,7 +86,7 @@ def _inline(kind: str) -> dict[str, Markup]:
 
 
 def _own(name: str) -> str:
-    """A file of reports/static/, without what only its reader needs: indents and whole comments."""
+    """A file of static/, without what only its reader needs: indents and whole comments."""
     text = (files("bench.reports.pages") / "static" / name).read_text(encoding="utf-8")
     lines = (line.strip() for line in text.splitlines())
     return "".join(f"{line}\n" for line in lines if line and not line.startswith("// "))

@@ -358,10 +358,10 @@ def test_seeds_of_the_command_line_go_before_those_of_the_suite() -> None:
 @pytest.mark.parametrize(
     ("chosen", "message"),
     [
-        ({"wanted": ["baed"]}, '--methods: unknown method "baed". Did you mean "bade"?'),
-        ({"wanted": ["bade[strenght=1]"]}, 'bade: unknown field "strenght". Did you mean "stre'),
-        ({"wanted": ["bade[strength=2]"]}, "bade.strength: Input should be less than or equal"),
-        ({"wanted": ["bade[strength=1"]}, '--methods: "bade[strength=1" has no closing bracket'),
+        ({"named": ["baed"]}, '--methods: unknown method "baed". Did you mean "bade"?'),
+        ({"named": ["bade[strenght=1]"]}, 'bade: unknown field "strenght". Did you mean "stre'),
+        ({"named": ["bade[strength=2]"]}, "bade.strength: Input should be less than or equal"),
+        ({"named": ["bade[strength=1"]}, '--methods: "bade[strength=1" has no closing bracket'),
         ({"tasks": ["parity"]}, '--tasks: unknown task "parity". Did you mean "digits parity|i'),
     ],
 )

@@ -40,7 +40,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("models",),
     ("data",),
     ("listening",),
-    ("result", "plugins"),
+    ("result", "plugins", "ending"),
     ("errors", "heartbeat", "seeds"),
 )
 """The rooms from the roof to the ground: a room imports from lower floors alone.

@@ -10,6 +10,7 @@ import yaml
 
 from bench.attacks.poisoning.contract import attacks
 from bench.data.dataset import data_sets
+from bench.ending import ExitCode
 from bench.learning.settings import Training
 from bench.method import methods
 from bench.suites.reader import suite_names
@@ -51,6 +52,12 @@ def test_the_readme_names_every_suite() -> None:
     assert "small form (`..._small`)" in readme
     for name in {name.removesuffix("_small") for name in suite_names()}:
         assert f"`{name}`" in readme or f"--suite {name}" in readme
+
+
+def test_the_readme_lists_every_exit_code_and_no_other() -> None:
+    section = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Exit codes")[2]
+    listed = re.findall(r"^\| (\d+) \|", section.partition("\n## ")[0], re.MULTILINE)
+    assert [int(code) for code in listed] == sorted(ExitCode)
 
 
 def test_citation_file_is_valid_yaml_with_the_papers() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ import yaml
 from typer.testing import CliRunner
 
 from bench.cli.main import app
+from bench.ending import ExitCode
 
 ROOT = Path(__file__).parents[1]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -87,3 +91,71 @@ def test_pictures_of_the_pages_are_kept() -> None:
     assert kept == ["build/screenshots"]
     browser = (ROOT / "tests" / "tracking" / "test_ui_browser.py").read_text(encoding="utf-8")
     assert '"build" / "screenshots"' in browser
+
+
+def run_pages(folder: Path, codes: dict[str, int]) -> tuple[int, list[str]]:
+    """The step that runs the suites, as it stands, with a `docker` that ends with given codes.
+
+    Returns its exit code, and the first words after `bench` of every command that it ran.
+    """
+    [step] = [s for s in steps(ROOT / ".github/workflows/pages.yml") if s.get("name") == "Run"]
+    arms = "".join(f"*' {words} '*) exit {code};;\n" for words, code in codes.items())
+    docker = folder / "bin" / "docker"
+    docker.parent.mkdir()
+    docker.write_text(f'#!/bin/sh\necho "$@" >>{folder}/ran\ncase " $* " in\n{arms}esac\n')
+    docker.chmod(0o755)
+    ended = subprocess.run(
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],  # as GitHub does
+        cwd=folder,
+        env={"PATH": f"{docker.parent}:{os.environ['PATH']}", "SUITES": "one two",
+             "GITHUB_REPOSITORY": "somebody/bench", "GITHUB_REPOSITORY_OWNER": "somebody"},
+        check=False,
+    )  # fmt: skip
+    ran = (folder / "ran").read_text().splitlines()
+    assert all("/out" in line for line in ran)
+    return ended.returncode, [line.rpartition(" bench ")[2].split(" --no")[0] for line in ran]
+
+
+PUBLISHED = "publish --to site --url https://somebody.github.io/bench/ --yes"
+
+
+def test_pages_are_published_although_trials_failed(tmp_path: Path) -> None:
+    assert run_pages(tmp_path, {"--suite one": ExitCode.FAILED}) == (
+        0, ["--suite one", "--suite two", PUBLISHED],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("code", [*sorted(set(ExitCode) - {0, 1}), 125, 137, 139])
+def test_pages_are_never_published_after_a_fault_or_an_interruption(
+    tmp_path: Path, code: int
+) -> None:
+    assert run_pages(tmp_path, {"--suite one": code}) == (code, ["--suite one"])
+
+
+def test_a_fault_in_the_last_suite_or_in_publishing_ends_the_job(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    codes: dict[str, int] = {"--suite one": 1, "--suite two": 70}
+    assert run_pages(tmp_path, codes) == (70, ["--suite one", "--suite two"])
+    assert run_pages(tmp_path / "b", {"publish": 70})[0] == 70
+
+
+@pytest.mark.parametrize(("code", "reports"), [(0, True), (1, True), (2, False), (70, False)])
+def test_demo_all_goes_on_after_failed_trials_and_after_nothing_else(
+    tmp_path: Path, code: int, reports: bool
+) -> None:
+    """The loop of the Makefile, as it stands, with a `bench` that ends with a given code."""
+    bench = tmp_path / ".venv" / "bin" / "bench"
+    bench.parent.mkdir(parents=True)
+    ran = tmp_path / "ran"
+    bench.write_text(f'#!/bin/sh\necho "$1" >>{ran}\n[ "$1" = report ] || exit {code}\n')
+    bench.chmod(0o755)
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / ".venv" / ".installed").touch()
+    ended = subprocess.run(
+        ["make", "demo-all", "SMALL=a_small b_small"], cwd=tmp_path, capture_output=True,
+        text=True, check=False,
+    )  # fmt: skip
+    assert ran.read_text().split() == (["--suite", "--suite", "report"] if reports else ["--suite"])
+    assert (ended.returncode == 0) == reports
+    assert reports or f"Error {code}" in ended.stderr

@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
 import typer
-from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
-from typer.exceptions import TyperException
 
 from bench import __version__
 from bench.cli.data import DATA, Data, data_app, out, print_rows
@@ -25,6 +23,7 @@ from bench.cli.results import (
     publish,
     split_names,
 )
+from bench.ending import complain, conclude
 from bench.errors import BenchError, UsageError
 from bench.plugins import lookup, unreported
 from bench.suites.source import descriptions, read_value
@@ -36,7 +35,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(data_app, name="data", no_args_is_help=True)
-err = Console(stderr=True)
 
 Uri = Annotated[
     str | None,
@@ -262,7 +260,8 @@ def ui(
     """Start MLflow's pages on this machine."""
     from bench.tracking.tracker import default_uri, serve  # noqa: PLC0415
 
-    raise typer.Exit(serve(tracking_uri or default_uri(results), results, host, port))
+    if code := serve(tracking_uri or default_uri(results), results, host, port):
+        raise BenchError(f"MLflow's server ended by itself, with code {code}; it says why above.")
 
 
 @app.command()
@@ -370,26 +369,15 @@ for command in (export, compare, merge, publish):
     app.command()(command)
 
 
-def main() -> None:
-    """Run the command; mistakes of the user are printed as one line, with exit code 2."""
+def main() -> NoReturn:
+    """Run the command to its exit code; mistakes of the user are printed as one line."""
+    conclude(run)
+
+
+def run() -> object:
+    """Run the command, and then name the plug-ins that it had to leave out."""
     try:
-        code = app(prog_name="bench", standalone_mode=False)  # else typer prints three lines
-    except BenchError as error:
-        _end_with(str(error))
-    except TyperException as error:
-        _end_with(" ".join(error.format_message().split()))
-    except typer.Abort:
-        _end_with("aborted.", 1)
+        return app(prog_name="bench", standalone_mode=False)  # else typer prints three lines
     finally:
         for problem in unreported():
-            _complain(str(problem), "yellow")
-    sys.exit(code or 0)
-
-
-def _end_with(mistake: str, code: int = 2) -> NoReturn:
-    _complain(mistake, "red")
-    sys.exit(code)
-
-
-def _complain(message: str, colour: str) -> None:
-    err.print(f"bench: {message}", style=colour, highlight=False, markup=False, soft_wrap=True)
+            complain(str(problem), "yellow")

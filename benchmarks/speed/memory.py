@@ -13,11 +13,11 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 
 import torch
-import typer
 from rich.console import Console
 from rich.table import Table
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
+from bench.ending import conclude_typer
 from bench.models.weights import network as new_network
 from bench.runner.engine import KEEP_FREED, environment
 
@@ -81,4 +81,4 @@ def main(threads: int = 1, rounds: int = 3) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    conclude_typer(main)

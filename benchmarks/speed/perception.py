@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Mapping
 
 import torch
-import typer
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
@@ -23,6 +22,7 @@ from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from bench.attacks.adversarial.ascent import Ascent, cross_entropy, gradient_of, normalised_step
 from bench.attacks.adversarial.one_step import one_step
+from bench.ending import conclude_typer
 from bench.models import backbones
 from bench.perception.distances import load
 from bench.perception.distances.ssim_hessian import SsimHessian
@@ -190,4 +190,4 @@ def main(threads: int = 1, repeats: int = 5) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    conclude_typer(main)

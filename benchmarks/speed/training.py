@@ -28,6 +28,7 @@ from rich.table import Table
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from bench.ending import conclude_typer
 from bench.learning.settings import Training
 from bench.learning.split import Split
 from bench.models import backbones
@@ -185,4 +186,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    conclude_typer(main)

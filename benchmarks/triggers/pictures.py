@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from bench.ending import conclude
 from bench.triggers.shapes import MosaicPair, ShadowPair, SinusoidPair, SquarePair, TriggerPair
 
 SHAPE = (3, 128, 128)  # the images of most suites
@@ -108,4 +109,5 @@ def write(pictures: dict[str, bytes], folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    write(documented(), Path(sys.argv[1] if len(sys.argv) > 1 else "docs/triggers"))
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/triggers")
+    conclude(lambda: write(documented(), folder))

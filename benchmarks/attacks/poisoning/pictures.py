@@ -20,6 +20,7 @@ from bench.attacks.poisoning.contract import Attack, Samples
 from bench.attacks.poisoning.multi_trigger_multi_target import MultiTriggerMultiTarget
 from bench.attacks.poisoning.multi_trigger_single_target import MultiTriggerSingleTarget
 from bench.attacks.poisoning.wanet import WaNet
+from bench.ending import conclude
 from bench.triggers.pictures import in_a_row, png, scene, write
 
 SHAPE = (3, 32, 32)  # of CIFAR-10
@@ -67,4 +68,5 @@ def documented() -> dict[str, bytes]:
 
 
 if __name__ == "__main__":
-    write(documented(), Path(sys.argv[1] if len(sys.argv) > 1 else "docs/attacks"))
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/attacks")
+    conclude(lambda: write(documented(), folder))

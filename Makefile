@@ -25,7 +25,7 @@ PAPER ?= bade
 SMALL := $(sort $(basename $(notdir $(wildcard benchmarks/suites/$(PAPER)_*_small.yaml))))
 SMALL += $(if $(filter bade,$(PAPER)),digits colored_mnist)
 
-.PHONY: demo demo-all test test-all container-test lint format bench-speed repro clean help
+.PHONY: demo demo-all test test-all container-test lint format bench-speed repro pins audit clean help
 
 help:
 	@echo "make demo         run --suite $(SUITE) and build its pages"
@@ -34,6 +34,8 @@ help:
 	@echo "make test-all     every test, the slow ones too"
 	@echo "make bench-speed  training throughput beside a plain DataLoader loop"
 	@echo "make repro        dvc repro over the suites of params.yaml"
+	@echo "make pins         lists of hashes for the container, from constraints.txt"
+	@echo "make audit        known holes in what the container installs"
 
 demo: $(INSTALLED)
 	$(BIN)/bench --suite $(SUITE) $(BENCH_ARGS)
@@ -77,6 +79,24 @@ bench-speed: $(INSTALLED)
 
 repro: $(INSTALLED)
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro
+
+# What the container installs, by SHA-256: written anew from pyproject.toml and constraints.txt.
+TOOLS := build/tools
+pins: $(TOOLS)/.installed
+	PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" $(TOOLS)/bin/python requirements/update.py
+
+# Known holes in those packages (gpu.txt has the torch that the index of holes knows), and their list.
+AUDIT = $(TOOLS)/bin/pip-audit --disable-pip --require-hashes --progress-spinner off \
+  $(foreach list,build common gpu postgres,--requirement requirements/$(list).txt)
+audit: $(TOOLS)/.installed
+	mkdir -p build/audit
+	$(AUDIT) --format cyclonedx-json --output build/audit/packages.cdx.json || true
+	$(AUDIT) --strict
+
+$(TOOLS)/.installed: requirements/tools.txt
+	test -x $(TOOLS)/bin/python || $(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/pip install --quiet --require-hashes --no-deps --requirement requirements/tools.txt
+	touch $@
 
 clean:
 	rm -rf results site data

@@ -111,7 +111,8 @@ if ! "$engine" image inspect "$base" >/dev/null 2>&1 &&
     value=$(pip_setting "$key" | tr ' ' '\n' | { grep -v '^file:' || true; } | xargs)
     [ -z "$value" ] || echo "$key = $value" >>"$work/pip.conf"
   done
-  release=${base##*-}
+  release=${base%%@*}
+  release=${release##*-}
   base=localhost/bench-test-base:$(cksum <"$work/pip.conf" | cut -d ' ' -f 1)
   if ! "$engine" image inspect "$base" >/dev/null 2>&1; then
     installed mmdebstrap || debian mmdebstrap ||
@@ -134,6 +135,7 @@ passed "base image: $base"
 
 # -- the build ------------------------------------------------------------------------------------
 # A wheel of the CPU's torch in a folder that pip looks into anyway is served as a torch index.
+kind=cpu
 torch=$(sed -n 's/^torch==//p' constraints.txt)
 for folder in $(pip_setting find-links); do
   compgen -G "$folder/torch-$torch+cpu-*.whl" >/dev/null || continue
@@ -150,6 +152,12 @@ for folder in $(pip_setting find-links); do
   build+=(--build-arg "TORCH_INDEX_URL=http://127.0.0.1:$port" --network host)
   break
 done
+index=$(sed -n 's/^ARG TORCH_INDEX_URL=//p' Dockerfile)
+if [ -z "$server" ] && ! timeout 60 python3 -c \
+  'import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=30)' "$index/torch/" 2>/dev/null; then
+  kind=gpu # PyPI's torch, where the index of the CPU's does not answer: larger, and all by hash
+  build+=(--build-arg TORCH=gpu)
+fi
 "${build[@]}" . >"$work/build.log" 2>&1 || {
   tail -n 40 "$work/build.log"
   fail "the build"
@@ -162,14 +170,20 @@ passed "build: $(($("$engine" image inspect --format '{{.Size}}' "$image") / 100
 [ "$("$engine" run --rm --entrypoint id "$image" -u)" != 0 ] || fail "root is the default user"
 torch=$("$engine" run --rm --entrypoint python "$image" -c \
   'from importlib.metadata import version; print(version("torch"))')
-[[ $torch == *+cpu ]] || fail "torch $torch is not the CPU's, which is the default"
+[[ $torch == *+cpu || $kind = gpu ]] || fail "torch $torch is not the CPU's, which is the default"
 found=$("$engine" run --rm --user 0 --entrypoint find "$image" / -xdev \
   \( -name .git -o -name .venv -o -path '*/site-packages/pytest' -o -path '/out/*' -o -path '/src/*' \))
 [ -z "$found" ] || fail "does not belong into the image: $found"
 passed "contents: torch $torch, neither repository nor tests nor data, not root"
 
-# -- runs: no network, nothing writable but /tmp and the volume -----------------------------------
-run=("$engine" run --rm --network none --read-only --tmpfs /tmp)
+# -- runs: no network, no rights, nothing writable but /tmp and the volume ------------------------
+run=("$engine" run --rm --network none --read-only --tmpfs /tmp --cap-drop ALL
+  --security-opt no-new-privileges)
+
+rights=$("${run[@]}" --entrypoint grep "$image" -E '^(CapEff|CapPrm|CapBnd|NoNewPrivs):' /proc/self/status)
+[ "$(tr -d '\t\n' <<<"$rights")" = CapPrm:0000000000000000CapEff:0000000000000000CapBnd:0000000000000000NoNewPrivs:1 ] ||
+  fail "the container has rights: $rights"
+passed "no capabilities, no new privileges"
 
 told=$("${run[@]}" "$image" --version)
 for part in "$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)" "${sha:0:7}"; do
@@ -182,6 +196,13 @@ told=$("${run[@]}" "$image" --suite digit 2>&1) || code=$?
 [ $code = 2 ] || fail "an unknown suite ends with $code, not 2: $told"
 [[ $told == *'Did you mean "digits"?'* ]] || fail "an unknown suite is not explained: $told"
 passed "an unknown suite: 2, and the name that was meant"
+
+code=0
+told=$("${run[@]}" --entrypoint python "$image" -c \
+  'import bench.cli.data, bench.__main__; bench.cli.data.print_rows = None; bench.__main__.main()' 2>&1) || code=$?
+[ $code = 70 ] || fail "a fault of bench ends with $code, not 70: $told"
+[[ $told == *'this is a fault of bench'* ]] || fail "a fault is not called one: $told"
+passed "a fault of bench: 70"
 
 mkdir -m 1777 "$work/done" "$work/cut"
 "${run[@]}" --user 1234:1234 -v "$work/done:/out" "$image" \

@@ -28,7 +28,7 @@ def last(instructions: list[tuple[str, str]], word: str) -> str:
 def test_the_base_image_is_pinned(dockerfile):
     name, _, base = dockerfile[0][1].partition("=")
     assert (dockerfile[0][0], name) == ("ARG", "PYTHON_IMAGE")
-    assert re.search(r"python:3\.\d+(\.\d+)?-slim-[a-z]+(@sha256:[0-9a-f]{64})?$", base)
+    assert re.search(r"python:3\.\d+(\.\d+)?-slim-[a-z]+@sha256:[0-9a-f]{64}$", base)
     stages = {rest.split(" AS ")[-1] for word, rest in dockerfile if word == "FROM"}
     bases = {rest.split(" AS ")[0] for word, rest in dockerfile if word == "FROM"}
     assert bases <= {"${PYTHON_IMAGE}"} | stages
@@ -43,6 +43,7 @@ def test_the_entry_point_is_bench_without_a_shell(dockerfile):
 
 
 def test_cpu_is_the_default_and_the_commit_comes_last(dockerfile):
+    assert ("ARG", "TORCH=cpu") in dockerfile
     assert ("ARG", "TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu") in dockerfile
     after = dockerfile[dockerfile.index(("ARG", "GIT_SHA=")) :]
     assert not {"RUN", "COPY"} & {word for word, _ in after}, "a commit must not rebuild a layer"
@@ -89,7 +90,7 @@ def test_the_build_does_not_see(path):
 
 def test_the_build_sees_all_that_it_installs():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    needed = ["pyproject.toml", "constraints.txt", project["project"]["readme"]]
+    needed = ["pyproject.toml", "requirements/common.txt", project["project"]["readme"]]
     needed += project["project"]["license-files"]
     needed += [f"{folder}/__init__.py" for folder in ("methods", "baselines", "reports")]
     needed += ["src/bench", "benchmarks/__init__.py", "benchmarks/methods"]  # links, and code
@@ -109,6 +110,17 @@ def test_bench_and_mlflow_share_one_image_and_one_volume_at_one_place(services):
     assert services["bench"]["image"] == services["mlflow"]["image"]
     assert services["bench"]["volumes"] == services["mlflow"]["volumes"] == ["out:/out"]
     assert services["bench"]["command"] == ["--suite", "digits"]
+
+
+def test_containers_are_read_only_and_have_no_rights(services):
+    added = yaml.safe_load((ROOT / "compose.postgres.yaml").read_text())["services"]
+    for name, service in {**services, "postgres": added["postgres"]}.items():
+        assert service["read_only"] is True, name
+        assert "/tmp" in service["tmpfs"], name  # noqa: S108 - of the container
+        assert service["cap_drop"] == ["ALL"], name
+        assert any(o.startswith("no-new-privileges") for o in service["security_opt"]), name
+        assert "privileged" not in service, name
+    assert {name for name, s in {**services, **added}.items() if "cap_add" in s} == {"postgres"}
 
 
 def test_mlflow_is_published_on_this_machine_alone(services):

@@ -34,16 +34,22 @@ def rights(path: Path) -> set[tuple[str, str, str]]:
     return {(n, *pair) for n, job in jobs for pair in job.get("permissions", {}).items()}
 
 
-def test_there_is_one_for_tests_and_one_for_pages() -> None:
-    assert [path.stem for path in WORKFLOWS] == ["pages", "tests"]
+def test_there_is_one_for_audits_one_for_pages_and_one_for_tests() -> None:
+    assert [path.stem for path in WORKFLOWS] == ["audit", "pages", "tests"]
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
-def test_actions_are_pinned_and_come_from_github(path: Path) -> None:
-    used = [step["uses"] for step in steps(path) if "uses" in step]
-    assert used
+def test_actions_come_from_github_by_their_commit_with_the_version_beside(path: Path) -> None:
+    used = re.findall(r"\buses: *(.*)", path.read_text(encoding="utf-8"))
+    assert len(used) == sum("uses" in step for step in steps(path)) > 0
     for action in used:
-        assert re.fullmatch(r"actions/[a-z-]+@(v\d+\.\d+\.\d+|[0-9a-f]{40})", action), action
+        assert re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), action
+
+
+def test_an_action_has_one_version_and_one_commit_everywhere() -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in WORKFLOWS)
+    pins = set(re.findall(r"uses: *(\S+)@(\w+) # (\S+)", text))
+    assert len({name for name, _, _ in pins}) == len(pins)
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
@@ -59,6 +65,7 @@ def test_rights_are_the_least_and_time_is_bounded(path: Path) -> None:
 
 def test_only_the_deployment_may_write() -> None:
     assert rights(ROOT / ".github/workflows/tests.yml") == set()
+    assert rights(ROOT / ".github/workflows/audit.yml") == set()
     assert rights(ROOT / ".github/workflows/pages.yml") == {
         ("deploy", "pages", "write"), ("deploy", "id-token", "write"),
     }  # fmt: skip

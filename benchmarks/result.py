@@ -13,20 +13,78 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import tempfile
+import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from bench.errors import BenchError
+from bench.privacy import public, public_name
 
 SCHEMA = 1
+LONGEST_NAME = 150
+"""Bytes of a name that files get; file systems allow 255, and temporary names are longer."""
+WINDOWS_DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
+
+
+def file_name(name: str) -> str:
+    """A name as it is, if a file or folder of any system may have it.
+
+    Raises:
+        ValueError: the name is empty or too long, leads to another folder, or is reserved.
+    """
+    forbidden = next((sign for sign in name if _no_file_may_have(sign)), "")
+    if not name.strip():
+        raise ValueError("is empty")
+    if forbidden:
+        raise ValueError(f"holds {forbidden!r}, which no name of a file may")
+    if name.startswith((".", " ")) or name.endswith((".", " ")):
+        raise ValueError("begins or ends with a dot or a space")
+    if WINDOWS_DEVICES.fullmatch(name):
+        raise ValueError("is the name of a device on Windows")
+    if len(name.encode()) > LONGEST_NAME:
+        raise ValueError(f"is longer than {LONGEST_NAME} bytes")
+    return name
+
+
+def _no_file_may_have(sign: str) -> bool:
+    return sign in '/\\:*?"<>|' or unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp")
+
+
+def _address(url: str | None) -> str | None:
+    """A web address; anything else that a page would have to link to is left out."""
+    return url if url and url.startswith(("https://", "http://")) else None
+
+
+def _public_scalar(value: Scalar) -> Scalar:
+    return public_name(value) if isinstance(value, str) else value
+
+
+def _aware(moment: datetime) -> datetime:
+    """A moment with its time zone: UTC where it has none."""
+    if not 1970 <= moment.year < 9999:
+        raise ValueError("is no time of a computer's")
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 Scalar = str | bool | int | float | None
+PublicScalar = Annotated[Scalar, AfterValidator(_public_scalar)]
+PublicName = Annotated[str, AfterValidator(public_name)]
+PublicText = Annotated[str, AfterValidator(public)]
+"""Texts that are published hold no credentials and no folders (see `bench.privacy`)."""
+FileName = Annotated[str, AfterValidator(file_name)]
+"""A name that becomes part of a path."""
+Moment = Annotated[datetime, AfterValidator(_aware)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Base64 = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/=\s]*$")]
 
 
 class Record(BaseModel):
@@ -73,57 +131,71 @@ class Environment(Record):
     git_sha: str
     git_dirty: bool
     versions: dict[str, str]
-    platform: str
-    processor: str
+    platform: PublicText
+    processor: PublicText
     cores: int
     threads: int
     device: str
+    capability: str = ""
+    """The vector instructions that torch computes with on the CPU: AVX2, AVX512 and so on; empty in
+    older results."""
+
+    @property
+    def arithmetic(self) -> dict[str, str]:
+        """What decides the last digits of numbers, by its name; what is unknown is left out."""
+        facts = {
+            "device": self.device,
+            "torch": self.versions.get("torch", ""),
+            "threads": str(self.threads),
+            "CPU capability": self.capability,
+        }
+        return {name: value for name, value in facts.items() if value}
 
 
 class ResultPicture(Record):
     """A picture that a trial left: an image before and after, say."""
 
-    png: str
+    png: Base64
     """The PNG file in base64."""
-    caption: str
+    caption: PublicText
 
 
 class Result(Record):
     """One method on one task with one seed. `metrics` holds finite numbers only."""
 
     schema_version: int = SCHEMA
-    key: str
-    suite: str
+    key: FileName
+    suite: FileName
     track: str
-    task: str
-    method: str
+    task: PublicName
+    method: PublicName
     """Its name on the page: bade, or bade[strength=auto]."""
     method_name: str
     """The name of its file: bade."""
-    parameters: dict[str, Scalar]
+    parameters: dict[str, PublicScalar]
     revision: int
-    seed: int
-    training: dict[str, Scalar]
+    seed: Seed
+    training: dict[str, PublicScalar]
     data_hash: str
     status: Status
-    reason: str | None = None
-    traceback: str | None = None
-    log: str = ""
+    reason: PublicText | None = None
+    traceback: PublicText | None = None
+    log: PublicText = ""
     """The last lines of its log and its warnings."""
     metrics: dict[str, FiniteFloat] = {}
-    undefined: dict[str, str] = {}
+    undefined: dict[str, PublicText] = {}
     """Why a metric does not exist here, by the metric's name."""
     curves: dict[str, list[FiniteFloat | None]] = {}
     samples: dict[str, list[FiniteFloat]] = {}
     """One value a sample by metric, for box plots and distributions."""
     pictures: list[ResultPicture] = []
     """Pictures of a few samples before and after."""
-    chosen: dict[str, Scalar] = {}
+    chosen: dict[str, PublicScalar] = {}
     """What was selected: the epoch, the strength, and so on."""
     cost: Cost = Cost()
     environment: Environment | None = None
-    started: datetime
-    finished: datetime
+    started: Moment
+    finished: Moment
 
 
 class MetricInfo(Record):
@@ -223,14 +295,14 @@ class FigureInfo(Record):
     x: str = ""
     y: str = ""
     values: list[str] = Field(min_length=1)
-    methods: list[str] = []
+    methods: list[PublicName] = []
     """Names or labels of the methods that it shows; empty for all."""
 
 
 class PlannedTask(Record):
     """A task of a sweep, with all that the pages say about its data."""
 
-    name: str
+    name: PublicName
     track: str
     data: str
     data_title: str
@@ -242,13 +314,13 @@ class PlannedTask(Record):
     classes: list[str]
     groups: list[str]
     sizes: dict[str, int]
-    notes: list[str]
-    training: dict[str, Scalar]
+    notes: list[PublicText]
+    training: dict[str, PublicScalar]
     question: str = ""
     """The task as the suite names it: target|bias."""
-    options: dict[str, Scalar] = {}
+    options: dict[str, PublicScalar] = {}
     """The options of the data set and of the attack."""
-    conditions: dict[str, Scalar] = {}
+    conditions: dict[str, PublicScalar] = {}
     """Options that differ from their defaults, and training settings that the suite varies."""
     published: str | None = None
     """The rows of reports/boards/published.csv that answer it, as dataset/task, or None."""
@@ -269,15 +341,15 @@ class Hyperparameter(Record):
 class PlannedMethod(Record):
     """A method of a sweep."""
 
-    label: str
+    label: PublicName
     name: str
     track: str
     summary: str
     about: list[str] = []
     """Paragraphs with what readers must know of it."""
     paper: str
-    url: str | None
-    parameters: dict[str, Scalar]
+    url: Annotated[str | None, AfterValidator(_address)]
+    parameters: dict[str, PublicScalar]
     revision: int
     caveat: str | None = None
     """What makes its numbers incomparable with others, or None."""
@@ -286,7 +358,7 @@ class PlannedMethod(Record):
     """The track of its contract; empty where it is `track`."""
     kind: str = ""
     """One of "method", "baseline", or "elsewhere" for a plug-in."""
-    picture: str | None = None
+    picture: Base64 | None = None
     """A PNG file in base64 that shows its triggers, or None."""
     caption: str | None = None
     """What the picture shows."""
@@ -295,22 +367,22 @@ class PlannedMethod(Record):
 class PlannedTrial(Record):
     """One cell of the sweep."""
 
-    key: str
-    task: str
-    method: str
-    seed: int
+    key: FileName
+    task: PublicName
+    method: PublicName
+    seed: Seed
 
 
 class Plan(Record):
     """A sweep: what a suite's page must account for, finished or not."""
 
     schema_version: int = SCHEMA
-    suite: str
+    suite: FileName
     title: str
     description: str
     sweep: str
     """Identity of the sweep in MLflow: a hash of the suite, its data and its settings."""
-    command: str
+    command: PublicText
     tracks: list[TrackInfo]
     tasks: list[PlannedTask]
     methods: list[PlannedMethod]
@@ -338,18 +410,39 @@ R = TypeVar("R", bound=Record)
 
 
 class Store:
-    """The results of all suites in one folder."""
+    """The results of all suites in one folder.
+
+    Names in it are data: a suite, a key or a link that leads out of the folder is a mistake.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def suites(self) -> list[str]:
         """Names of the suites that have a plan here."""
-        return sorted(path.parent.name for path in self.root.glob("*/plan.json"))
+        folders = (path.parent for path in self.root.glob("[!.]*/plan.json"))
+        return sorted(self.place(folder.name).name for folder in folders)
+
+    def place(self, suite: str, *parts: str) -> Path:
+        """The path of something in a suite's folder.
+
+        Raises:
+            BenchError: a name is none of a file, or a link leads out of the folder of results.
+        """
+        path = self.root.joinpath(suite, *parts)
+        for name in (suite, *parts):
+            try:
+                file_name(name.removesuffix(".json"))
+            except ValueError as error:
+                raise BenchError(f"{_brief(path)}: the name {error}. Move it away.") from error
+        steps = (path, *path.parents[: len(parts)])
+        if any(s.is_symlink() for s in steps) and self.root.resolve() not in path.resolve().parents:
+            raise BenchError(f"{path}: a link that leads out of {self.root}. Move it away.")
+        return path
 
     def path(self, suite: str, key: str) -> Path:
         """Where the result of a trial stands or will stand."""
-        return self.root / suite / "trials" / f"{key}.json"
+        return self.place(suite, "trials", f"{key}.json")
 
     def write(self, result: Result) -> Path:
         """Keep a result. A finished one is never overwritten by an unfinished one."""
@@ -363,11 +456,12 @@ class Store:
     def read(self, suite: str, key: str) -> Result | None:
         """The result of a trial, or None where there is none yet."""
         path = self.path(suite, key)
-        return self._load(path, Result) if path.exists() else None
+        result = _load(path, Result)
+        return result and _own(path, result, suite=suite, key=key)
 
     def keys(self, suite: str) -> list[str]:
         """Keys of all results of a suite, also of those that its plan no longer asks for."""
-        return sorted(path.stem for path in (self.root / suite / "trials").glob("[!.]*.json"))
+        return sorted(path.stem for path in self.place(suite, "trials").glob("[!.]*.json"))
 
     def read_all(self, suite: str, keys: Iterable[str]) -> Iterator[Result]:
         """The results that exist among `keys`, in their order."""
@@ -380,7 +474,7 @@ class Store:
         for path in sorted(self.root.glob(f"*/trials/{key}.json")):
             if path.parts[-3] != suite:
                 with suppress(BenchError):
-                    yield self._load(path, Result)
+                    yield from self.read_all(path.parts[-3], [key])
 
     def clean(self) -> None:
         """Remove what writers left behind that were killed in the middle of a write."""
@@ -390,21 +484,72 @@ class Store:
     def write_plan(self, plan: Plan) -> None:
         """Keep the plan of a suite's sweep."""
         text = plan.model_dump_json(indent=1) + "\n"
-        write_atomically(self.root / plan.suite / "plan.json", text)
+        write_atomically(self.place(plan.suite, "plan.json"), text)
 
     def read_plan(self, suite: str) -> Plan | None:
         """The last plan of a suite, or None."""
-        path = self.root / suite / "plan.json"
-        return self._load(path, Plan) if path.exists() else None
+        path = self.place(suite, "plan.json")
+        plan = _load(path, Plan)
+        if plan and (fault := _incoherence(plan)):
+            raise BenchError(f"{path}: {fault}. Move the file away and run the suite again.")
+        return plan and _own(path, plan, suite=suite)
 
-    def _load(self, path: Path, kind: type[R]) -> R:
-        try:
-            return kind.model_validate_json(path.read_text(encoding="utf-8"))
-        except (ValidationError, UnicodeDecodeError) as error:
+
+def _load(path: Path, kind: type[R]) -> R | None:
+    """A file as a record, or None where there is none."""
+    if not path.exists():
+        return None
+    try:
+        if not path.is_file():
+            raise BenchError(f"{path}: no file. Move it away.")
+        return kind.model_validate_json(path.read_text(encoding="utf-8"))
+    except (ValidationError, UnicodeDecodeError) as error:
+        raise BenchError(
+            f"{path}: not a readable {kind.__name__.lower()} ({_first(error)}). "
+            "Move the file away and run the suite again."
+        ) from error
+    except OSError as error:
+        raise BenchError(f"{path}: cannot be read ({error.strerror}).") from error
+
+
+def _own(path: Path, record: R, **names: str) -> R:
+    """The record, if it says the same names as its place."""
+    for field, expected in names.items():
+        if getattr(record, field) != expected:
             raise BenchError(
-                f"{path}: not a readable {kind.__name__.lower()} ({_first(error)}). "
-                "Move the file away and run the suite again."
-            ) from error
+                f'{path}, {field}: "{_brief(getattr(record, field))}" does not belong here; its '
+                f'place says "{expected}". Move the file away.'
+            )
+    return record
+
+
+def _incoherence(plan: Plan) -> str:
+    """What a plan names and does not list, or lists twice; empty where there is no such thing."""
+    tracks = [track.name for track in plan.tracks]
+    tasks = {task.name: task.track for task in plan.tasks}
+    methods = [(method.track, method.label) for method in plan.methods]
+    listed: dict[str, list[object]] = {
+        "tracks": [*tracks], "tasks": [task.name for task in plan.tasks],
+        "methods": [*methods], "trials": [trial.key for trial in plan.trials],
+    }  # fmt: skip
+    for field, names in listed.items():
+        if twice := [name for name, count in Counter(names).items() if count > 1]:
+            return f"{field}: {_brief(twice[0])} is listed twice"
+    if unknown := [track for track in tasks.values() if track not in tracks]:
+        return f'tasks: the track "{_brief(unknown[0])}" is not listed'
+    known = set(methods)
+    for trial in plan.trials:
+        if trial.task not in tasks:
+            return f'trials: the task "{_brief(trial.task)}" is not listed'
+        if (tasks[trial.task], trial.method) not in known:
+            return f'trials: the method "{_brief(trial.method)}" is not listed'
+    return ""
+
+
+def _brief(value: object) -> str:
+    """A value from a file for a message, in one line that is not too long."""
+    text = "".join(sign if sign.isprintable() else "?" for sign in str(value))
+    return text if len(text) <= LONGEST_NAME else f"{text[:LONGEST_NAME]}…"
 
 
 def _first(error: ValidationError | UnicodeDecodeError) -> str:

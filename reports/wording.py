@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from bench.reports.statistics.paired import Paired
 from bench.reports.statistics.seeds import Placement, Summary
+from bench.result import WINDOWS_DEVICES
 
 MINUS = "−"
+LONGEST_SLUG = 120
+"""Signs of a file name that a page gets."""
 
 
 def decimals(value: float, unit: str) -> int:
@@ -154,14 +158,18 @@ def listed(names: Sequence[str], most: int = 6) -> str:
 
 
 def slugs(names: list[str]) -> dict[str, str]:
-    """A file name and anchor for each name: letters, digits and dashes, no two alike."""
+    """A file name and anchor for each name: letters, digits and dashes, not long, no two alike."""
     slug_of: dict[str, str] = {}
+    numbers: dict[str, int] = defaultdict(lambda: 1)
     taken: set[str] = set()
     for name in names:
-        base = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "task"
-        slug, count = base, 2
+        base = re.sub(r"[^a-z0-9]+", "-", name.lower())[:LONGEST_SLUG].strip("-") or "task"
+        if WINDOWS_DEVICES.fullmatch(base):  # no file may have this name there
+            base = f"{base}-"
+        slug = base
         while slug in taken:
-            slug, count = f"{base}-{count}", count + 1
+            numbers[base] += 1
+            slug = f"{base}-{numbers[base]}"
         slug_of[name] = slug
         taken.add(slug)
     return slug_of

@@ -26,6 +26,7 @@ from bench.cli.results import (
 from bench.ending import complain, conclude
 from bench.errors import BenchError, UsageError
 from bench.plugins import lookup, unreported
+from bench.privacy import public_command
 from bench.suites.source import descriptions, read_value
 
 app = typer.Typer(
@@ -351,9 +352,7 @@ def parse_settings(texts: list[str]) -> dict[str, dict[str, Any]]:
 
 def command_line(arguments: list[str]) -> str:
     """The command that the page shows."""
-    import shlex  # noqa: PLC0415
-
-    return shlex.join(["bench", *arguments])
+    return public_command(["bench", *arguments])
 
 
 def _need_results(folder: Path) -> None:

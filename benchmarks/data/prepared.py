@@ -15,7 +15,7 @@ from pydantic import AliasChoices, Field, ValidationError
 
 from bench.data.raw import Array, RawRecord
 from bench.errors import DataError
-from bench.result import Record
+from bench.result import FileName, Record
 
 SPLITS = ("train", "validation", "test")
 Kind = Literal["table", "image", "sound", "text"]
@@ -35,7 +35,7 @@ class Meta(Record):
     shape: list[int]
     columns: list[str] | None
     attributes: dict[str, list[str]]
-    stored: list[str]
+    stored: list[FileName]
     sizes: dict[str, int]
     normalisation: dict[str, dict[str, float]]
     covariates: dict[str, list[float]] = Field({})

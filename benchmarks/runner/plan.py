@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,7 @@ from bench.method import Method, about, field_docs, make, methods, summary_of
 from bench.models import classifiers
 from bench.models.pretrained import WeightsFolder
 from bench.models.weights import sha256_of
+from bench.privacy import public_name
 from bench.result import (
     Hyperparameter,
     Plan,
@@ -157,7 +159,11 @@ def _elsewhere(spec: TrialSpec, store: Store) -> Result | None:
 
     A key holds all that decides the numbers; how a suite calls the trial is no part of it.
     """
-    names = {"suite": spec.suite, "task": spec.task.name, "method": spec.method.label}
+    names = {
+        "suite": spec.suite,
+        "task": public_name(spec.task.name),
+        "method": public_name(spec.method.label),
+    }
     finished = (r for r in store.elsewhere(spec.suite, spec.key) if r.status.is_final)
     return next((result.model_copy(update=names) for result in finished), None)
 
@@ -239,23 +245,22 @@ def _kept(
     """Trials of the earlier plan that this run leaves out and whose keys are still the same."""
     if old is None:
         return []
-    tasks = {task.name: task for task in suite.tasks}
+    tasks = {public_name(task.name): task for task in suite.tasks}
     methods_by_label: dict[str, Method] = {}
     for method in old.methods:
-        try:
+        with suppress(BenchError):  # the method, or a field of it, is gone
             methods_by_label[method.label] = make(method.name, method.parameters)
-        except BenchError:
-            continue  # the method, or a field of it, is gone: its trials leave the page
+    # A plan shortens the folders in fields that name files; the suite has them whole.
+    methods_by_label |= {public_name(method.label): method for method in suite.methods}
     kept = []
     for trial in old.trials:
         if trial.key not in new and trial.task in tasks and trial.method in methods_by_label:
-            task = tasks[trial.task]
+            task, method_here = tasks[trial.task], methods_by_label[trial.method]
             meta = metas[_prepared(task)]
-            again = spec(
-                suite.name, task, methods_by_label[trial.method], trial.seed, meta, weights
-            )
-            if again.key == trial.key:
-                kept.append(again)
+            with suppress(BenchError):  # a file that the method reads is gone
+                again = spec(suite.name, task, method_here, trial.seed, meta, weights)
+                if again.key == trial.key:
+                    kept.append(again)
     return kept
 
 
@@ -270,6 +275,8 @@ def _plan(
     tasks = [task for task in suite.tasks if task.name in used]
     labels = {method.label: method for method in (*suite.methods, *(s.method for s in specs))}
     running = {(s.method.label, s.task.track) for s in specs}
+    _tell_apart("task", [task.name for task in tasks])
+    _tell_apart("method", list(labels))
     order = {label: i for i, label in enumerate(labels)}
     entries = sorted(running, key=lambda entry: (order[entry[0]], entry[1]))
     places = {task.name: i for i, task in enumerate(tasks)}
@@ -294,6 +301,18 @@ def _plan(
         ],
         figures=list(suite.figures),
     )
+
+
+def _tell_apart(kind: str, names: Sequence[str]) -> None:
+    """Raise UsageError where two names are alike without the folders that nobody may see."""
+    before: dict[str, str] = {}
+    for name in names:
+        other = before.setdefault(public_name(name), name)
+        if other != name:
+            raise UsageError(
+                f"the {kind}s {other} and {name} differ in a folder alone, which no page shows. "
+                "Give the files other names."
+            )
 
 
 def _planned_task(task: TaskSpec, meta: Meta | None) -> PlannedTask:

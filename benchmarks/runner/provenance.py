@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import subprocess
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -20,7 +21,7 @@ COMMIT = "BENCH_GIT_SHA"  # environment variable of a container image, which has
 @cache
 def git_state() -> tuple[str, bool]:
     """Commit of the source, or "unknown" outside a checkout; and whether it was changed since."""
-    if commit := os.environ.get(COMMIT):
+    if re.fullmatch(r"[0-9a-f]{4,64}", commit := os.environ.get(COMMIT, "")):
         return commit, False
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
@@ -45,6 +46,7 @@ def environment(device: torch.device, threads: int) -> Environment:
         cores=cores(),
         threads=threads,
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        capability=torch.backends.cpu.get_cpu_capability(),
     )
 
 

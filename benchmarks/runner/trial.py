@@ -17,6 +17,7 @@ from bench.data.dataset import Library, data_set
 from bench.errors import BenchError, Diverged, Skip
 from bench.learning.loop import Context
 from bench.models.pretrained import WeightsFolder
+from bench.privacy import public
 from bench.result import Cost, Result, Status
 from bench.runner.plan import TrialSpec, scope
 from bench.runner.provenance import environment
@@ -179,4 +180,5 @@ def prepared(spec: TrialSpec, place: Workspace) -> PreparedTask:
 
 
 def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:500]
+    # A secret that is cut is no longer known for one, so that the whole line is made public.
+    return public((str(error).strip().splitlines() or [type(error).__name__])[0])[:500]

@@ -9,6 +9,8 @@ from collections import deque
 from pathlib import Path
 from typing import TextIO
 
+from bench.privacy import public
+
 LINES = 40  # kept of each trial: enough for its complaints, and small in ten thousand result files
 LONGEST = 500  # characters of a line
 
@@ -59,7 +61,8 @@ class TrialLog(logging.Handler):
     ) -> None:
         # Only the file's name, because pages must not show the folders of a machine.
         self._keep(f"{category.__name__} ({Path(filename).name}, line {lineno}): {message}")
-        self._shown(message, category, filename, lineno, file, line)
+        self._shown(public(str(message)), category, public(filename), lineno, file, line)
 
     def _keep(self, text: str) -> None:
-        self._lines.extend(line[:LONGEST] for line in text.splitlines() if line.strip())
+        # A secret that is cut is no longer known for one.
+        self._lines.extend(public(line)[:LONGEST] for line in text.splitlines() if line.strip())

@@ -14,11 +14,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench.attacks.poisoning.clean import Clean
-from bench.errors import BenchError, UsageError, unknown
+from bench.errors import BenchError, SuiteError, UsageError, unknown
 from bench.learning.settings import Training
 from bench.method import Method, make, methods
 from bench.plugins import lookup
-from bench.result import FigureInfo, Scalar
+from bench.result import FigureInfo, Scalar, file_name
 from bench.suites.source import SuiteSource, complaint, first_error, suite_names
 from bench.suites.tasks import TaskEntry, TaskSpec, combinations, task_specs
 from bench.tracks.registry import tracks
@@ -76,6 +76,10 @@ def read_suite(path: Path, settings: Mapping[str, Mapping[str, Any]] | None = No
     Raises:
         SuiteError: naming the file, the line and the field.
     """
+    try:
+        file_name(path.stem)  # the suite's results and pages get a folder of this name
+    except ValueError as error:
+        raise SuiteError(f"{path}: its name {error}. Rename the file.") from error
     source = SuiteSource(path)
     try:
         file = SuiteFile.model_validate(source.content)

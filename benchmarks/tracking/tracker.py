@@ -16,7 +16,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -24,7 +23,8 @@ from pathlib import Path
 from textwrap import shorten
 
 from bench.errors import BenchError
-from bench.result import Plan, Result, write_atomically
+from bench.privacy import public, public_word
+from bench.result import Plan, Result, Store, write_atomically
 from bench.tracking.experiment import Experiment, Shown, staged
 from bench.tracking.ui import NO_TELEMETRY, serve
 from bench.tracking.views import summary_views, trial_view
@@ -112,9 +112,11 @@ class Tracker:
         if (self.out / suite).is_dir():
             runs = {key: run for (kind, key), run in sorted(shown.items()) if kind == "trial"}
             # A database beside the results moves with them, so its address is not recorded.
-            tracking = "" if self.uri == default_uri(self.out) else _public(self.uri)
+            tracking = "" if self.uri == default_uri(self.out) else public_word(self.uri)
             content = {"experiment": experiment, "tracking": tracking, **runs}
-            write_atomically(self.out / suite / RUNS, json.dumps(content, indent=1) + "\n")
+            write_atomically(
+                Store(self.out).place(suite, RUNS), json.dumps(content, indent=1) + "\n"
+            )
 
     @contextmanager
     def _experiment(self, suite: str) -> Iterator[Experiment]:
@@ -124,7 +126,7 @@ class Tracker:
                 yield Experiment(self.uri, self.out, suite)
         except Exception as error:  # MLflow and its stores raise dozens of types
             raise TrackingUnavailable(
-                f"MLflow at {_public(self.uri)} cannot be written to: {_cause(error)}. "
+                f"MLflow at {public_word(self.uri)} cannot be written to: {_cause(error)}. "
                 "The results are safe in their files; `bench log` brings MLflow up to date."
             ) from error
 
@@ -167,11 +169,6 @@ def _probe(uri: str) -> None:
         connection.close()
 
 
-def _public(uri: str) -> str:
-    """A URI without the user and password that it may contain."""
-    return re.sub(r"//[^/@]*@", "//", uri)
-
-
 def _cause(error: BaseException) -> str:
     """The cause in one line: the innermost error of the system or database, else `error`."""
     chain = [error]
@@ -179,4 +176,4 @@ def _cause(error: BaseException) -> str:
         chain.append(inner)
     causes = [link for link in chain if isinstance(link, OSError | sqlite3.Error)]
     lines = str(causes[-1] if causes else error).strip().splitlines()
-    return shorten(_public(lines[0]), 200).rstrip(". ") if lines else type(error).__name__
+    return shorten(public(lines[0]), 200).rstrip(". ") if lines else type(error).__name__

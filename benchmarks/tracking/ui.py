@@ -14,6 +14,7 @@ from pathlib import Path
 import typer
 
 from bench.listening import EVERYWHERE, bound, interrupted_by_sigterm
+from bench.privacy import public_word
 from bench.result import Store
 
 NO_TELEMETRY = {"DO_NOT_TRACK": "true", "MLFLOW_DISABLE_TELEMETRY": "true"}
@@ -111,7 +112,7 @@ def searches(out: Path) -> dict[str, str]:
 
 
 def _announce(address: str, out: Path) -> None:
-    typer.echo(f"MLflow: {address}  (Ctrl-C ends it)")
+    typer.echo(f"MLflow: {public_word(address)}  (Ctrl-C ends it)")
     typer.echo("Searches worth knowing, for the box above the runs of an experiment (a suite):")
     for meaning, search in searches(out).items():
         typer.echo(f"  {search}\n      {meaning}")

@@ -26,6 +26,7 @@ from bench.result import (
     PlannedTrial,
     Result,
     Scalar,
+    Store,
     TrackInfo,
 )
 
@@ -154,12 +155,12 @@ def read_run_ids(store_root: Path, suite: str) -> dict[str, str]:
     Raises:
         BenchError: the file is there and is not a mapping of texts.
     """
-    path = store_root / suite / MLFLOW
-    if not path.exists():
+    path = Store(store_root).place(suite, MLFLOW)
+    if not path.is_file():
         return {}
     try:
         run_ids = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BenchError(
             f"{path}: not JSON ({error}). Remove it; `bench log` writes it."
         ) from error

@@ -236,7 +236,7 @@ class TrackInfo(Record):
     `rank_by` names the metrics on which methods get a rank.
     """
 
-    name: str
+    name: FileName
     metrics: list[MetricInfo]
     rank_by: list[str]
     stand_ins: dict[str, str] = {}
@@ -343,7 +343,7 @@ class PlannedMethod(Record):
 
     label: PublicName
     name: str
-    track: str
+    track: FileName
     summary: str
     about: list[str] = []
     """Paragraphs with what readers must know of it."""

@@ -70,7 +70,7 @@ def build(
     digests: dict[str, str] = {}
     for name, text in pages(store_root, interval, address):
         digests[name] = _digest(text)
-        _write(site / name, text)
+        _write(_inside(site, name), text)
     _remove_stale(site, before, digests)
     write_atomically(site / MANIFEST, manifest(digests))
     return [site / name for name in digests]
@@ -197,6 +197,15 @@ def _by_track(view: SuiteView, trials: Sequence[TrialView]) -> Iterator[Grouped]
         yield track.info, list(ranking.values()), rows
 
 
+def _inside(site: Path, name: str) -> Path:
+    """The path of a page. Raises BenchError if a link in the site leads elsewhere."""
+    path = site / name
+    steps = (path, *path.parents[: name.count("/")])
+    if link := next((step for step in steps if step.is_symlink()), None):
+        raise BenchError(f"{link}: a link, which bench does not follow. Move it away.")
+    return path
+
+
 def _write(path: Path, text: str) -> None:
     """Write a page. Unlike a result it can be made again, so nobody waits for the disk."""
     encoded = text.encode("utf-8")
@@ -236,7 +245,11 @@ def _written_before(site: Path) -> dict[str, str]:
         return {}
     if not isinstance(manifest, dict):
         return {}
-    return {str(name): str(digest) for name, digest in manifest.items()}
+    return {
+        str(name): str(digest)
+        for name, digest in manifest.items()
+        if not {"", ".", ".."} & set(str(name).split("/")) and "\0" not in str(name)
+    }
 
 
 def _digest(text: str) -> str:

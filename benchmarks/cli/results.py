@@ -129,17 +129,25 @@ def merge(
             metavar="WHICH", help="Result to keep in a conflict: newest, or of the first folder."
         ),
     ] = None,
+    tolerance: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            metavar="NUMBER",
+            help="Numbers that differ by no more, absolutely or relatively, count as rounded.",
+        ),
+    ] = 1e-6,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing.")] = False,
 ) -> None:
     """Put the results of several machines into one folder.
 
-    Equal results are kept once. Conflicts are listed, and then nothing is written, unless --prefer
-    decides them.
+    Equal results are kept once, also where only rounding differs. Conflicts are listed, and then
+    nothing is written, unless --prefer decides them.
     """
     from bench.runner import merge  # noqa: PLC0415
 
     try:
-        merged = merge.merge(folders, into, prefer, dry_run=dry_run)
+        merged = merge.merge(folders, into, prefer, tolerance=tolerance, dry_run=dry_run)
     except merge.MergeConflict as error:
         for conflict in error.conflicts:
             out.print(Text(conflict), soft_wrap=True)
@@ -149,6 +157,11 @@ def merge(
         line += f", {suite.equal} equal copies" if suite.equal else ""
         line += f", {suite.settled} conflicts decided for the {prefer}" if suite.settled else ""
         out.print(Text(f"{line}."), soft_wrap=True)
+        for (one, other), differences in suite.rounded.items():
+            line = f"{len(differences)} results" if len(differences) > 1 else "1 result"
+            verb = "differ" if len(differences) > 1 else "differs"
+            line += f" {verb} by at most {max(differences):.1g} between {one} and {other}"
+            out.print(Text(f"{name}: {line}; the one finished first is kept."), soft_wrap=True)
     if dry_run:
         out.print("Nothing was written.")
 

@@ -23,6 +23,8 @@ def exclusive(lock: Path, protected: Path, busy: str) -> Iterator[None]:
     Raises:
         BenchError: another process holds the lock, or the folder cannot be written to.
     """
+    if lock.is_symlink():  # to open it would empty the file that it leads to
+        raise BenchError(f"{lock}: a link, which bench does not follow. Move it away.")
     file_lock = FileLock(lock, timeout=0)
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)

@@ -29,6 +29,12 @@ from bench.runner.locking import exclusive
 MEASURED = {"cost", "environment", "started", "finished", "traceback", "log"}
 """Fields of a result that differ from run to run although the outcome is the same."""
 
+ROUNDED = ("metrics", "curves", "samples")
+"""Fields of a result whose numbers two machines may round differently."""
+
+TOLERANCE = 1e-6
+"""The absolute or relative difference of two numbers that is taken for rounding."""
+
 LONGEST_VALUE = 40
 
 
@@ -69,6 +75,8 @@ class Merged:
         added: number of results that the target folder lacks or has otherwise.
         equal: number of further copies of results with the same outcome.
         settled: number of conflicts that `prefer` decided.
+        rounded: by pair of folders, for each further copy that is equal but for rounding, its
+            largest difference.
         conflicts: the other conflicts, one line each.
     """
 
@@ -77,42 +85,52 @@ class Merged:
     added: int = 0
     equal: int = 0
     settled: int = 0
+    rounded: dict[tuple[Path, Path], list[float]] = field(default_factory=dict)
     conflicts: list[str] = field(default_factory=list)
 
 
 def merge(
-    folders: Sequence[Path], into: Path, prefer: str | None = None, *, dry_run: bool = False
+    folders: Sequence[Path],
+    into: Path,
+    prefer: str | None = None,
+    *,
+    tolerance: float = TOLERANCE,
+    dry_run: bool = False,
 ) -> dict[str, Merged]:
     """Merge the suites of `folders`, and of `into` if it has any, into `into`.
 
-    Of results with one key and the same outcome (status, metrics, curves, selection), the one
-    finished first is kept; of a final and a failed one, the final one; of two failures, the later
-    one. Merging again changes nothing.
+    Of results with one key and the same outcome (status, metrics, curves, selection) but for
+    rounding, the one finished first is kept; of a final and a failed one, the final one; of two
+    failures, the later one. Merging again changes nothing.
 
     Args:
         folders: folders of results, as `--out` names them.
         into: the folder to write to; may be one of `folders`.
         prefer: which of two contradicting results is kept: "newest", or "first" for that of the
             folder named first (`into` comes first of all, if it has results).
+        tolerance: absolute or relative difference up to which two numbers of a metric, a curve or
+            a sample count as rounded differently; 0 for none.
         dry_run: decide everything and write nothing.
 
     Returns:
         Suite -> its merged plan and results.
 
     Raises:
-        UsageError: the preference is unknown, or a folder has no results.
+        UsageError: the preference or the tolerance is none, or a folder has no results.
         MergeConflict: there are contradictions and no preference; nothing was written.
         BenchError: a result cannot be read, or a folder cannot be written to.
     """
     if prefer not in (None, "newest", "first"):
         raise UsageError(f'--prefer: "{prefer}" is neither newest nor first.')
+    if not 0 <= tolerance < 1:
+        raise UsageError(f"--tolerance: {tolerance:g} is not between 0 and 1.")
     for folder in folders:
         if not Store(folder).suites():
             raise UsageError(f"{folder}: no results here (no SUITE/plan.json).")
     roots = [into, *(folder for folder in folders if folder.resolve() != into.resolve())]
     names = sorted({name for root in roots for name in Store(root).suites()})
     merged = {
-        name: _merged([s for root in roots if (s := _read(root, name))], prefer, into)
+        name: _merged([s for root in roots if (s := _read(root, name))], prefer, tolerance, into)
         for name in names
     }
     if conflicts := [f"{name}: {line}" for name, m in merged.items() for line in m.conflicts]:
@@ -131,14 +149,16 @@ def _read(root: Path, suite: str) -> SourceFolder | None:
     return SourceFolder(root, plan, results)
 
 
-def _merged(sources: Sequence[SourceFolder], prefer: str | None, into: Path) -> Merged:
+def _merged(
+    sources: Sequence[SourceFolder], prefer: str | None, tolerance: float, into: Path
+) -> Merged:
     if prefer == "newest":  # the sort is stable: of equally new ones the first stays first
         sources = sorted(sources, key=lambda source: source.newest, reverse=True)
     plans = [source.plan for source in sources]
     merged = Merged(plans[0], {})
     for key in dict.fromkeys(key for source in sources for key in source.results):
         copies = [(s.root, s.results[key]) for s in sources if key in s.results]
-        merged.results[key] = _choose(copies, prefer, merged)
+        merged.results[key] = _choose(copies, prefer, tolerance, merged)
     conflicts = plan_conflicts(plans, merged.results)
     merged.settled += len(conflicts) if prefer else 0
     merged.conflicts += [] if prefer else conflicts
@@ -148,14 +168,23 @@ def _merged(sources: Sequence[SourceFolder], prefer: str | None, into: Path) -> 
     return merged
 
 
-def _choose(copies: Sequence[tuple[Path, Result]], prefer: str | None, merged: Merged) -> Result:
+def _choose(
+    copies: Sequence[tuple[Path, Result]], prefer: str | None, tolerance: float, merged: Merged
+) -> Result:
     """Choose among the results of one key in several folders, and note conflicts in `merged`."""
     final = [(root, result) for root, result in copies if result.status.is_final]
     if not final:
         return max((result for _, result in copies), key=_age)
     (first_root, first), *rest = final
-    others = [(root, r) for root, r in rest if _outcome(r) != _outcome(first)]
-    merged.equal += len(rest) - len(others)
+    others = []
+    for root, result in rest:
+        difference = _rounding(first, result)
+        if difference is None or difference > tolerance:
+            others.append((root, result))
+        elif difference:
+            merged.rounded.setdefault((first_root, root), []).append(difference)
+        else:
+            merged.equal += 1
     if not others:
         return min((result for _, result in final), key=_age)
     if prefer:
@@ -163,6 +192,30 @@ def _choose(copies: Sequence[tuple[Path, Result]], prefer: str | None, merged: M
         return first if prefer == "first" else max((r for _, r in final), key=_age)
     merged.conflicts += [_difference(first_root, first, root, r) for root, r in others]
     return first
+
+
+def _rounding(first: Result, other: Result) -> float | None:
+    """The largest difference of two numbers, absolute or relative, whichever is smaller.
+
+    0 means equal outcomes; None, that more differs than numbers of `ROUNDED`.
+    """
+    ours, theirs = _outcome(first), _outcome(other)
+    if ours == theirs:
+        return 0.0
+    largest = 0.0
+    for name in ROUNDED:
+        a, b = dict(_flat(ours.pop(name))), dict(_flat(theirs.pop(name)))
+        if a.keys() != b.keys():
+            return None
+        for key, x in a.items():
+            y = b[key]
+            if not isinstance(x, float) or not isinstance(y, float):
+                if x != y:
+                    return None
+            elif x != y:
+                size = max(abs(x), abs(y), 1.0)  # above 1 the relative difference is the smaller
+                largest = max(largest, abs(x - y) / size)
+    return largest if ours == theirs else None
 
 
 def _outcome(result: Result) -> dict[str, Any]:

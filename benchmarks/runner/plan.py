@@ -247,11 +247,12 @@ def _kept(
         return []
     tasks = {public_name(task.name): task for task in suite.tasks}
     methods_by_label: dict[str, Method] = {}
+    # A plan shortens the folders in fields that name files; the suite has them whole.
+    of_suite = {(method.name, public_name(method.label)): method for method in suite.methods}
     for method in old.methods:
         with suppress(BenchError):  # the method, or a field of it, is gone
-            methods_by_label[method.label] = make(method.name, method.parameters)
-    # A plan shortens the folders in fields that name files; the suite has them whole.
-    methods_by_label |= {public_name(method.label): method for method in suite.methods}
+            known = of_suite.get((method.name, method.label))
+            methods_by_label[method.label] = known or make(method.name, method.parameters)
     kept = []
     for trial in old.trials:
         if trial.key not in new and trial.task in tasks and trial.method in methods_by_label:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from bench.errors import BenchError
 from bench.result import Plan, Result
 from bench.tracking.views import CURRENT, STALE, RunView, count_by_status
 
@@ -178,6 +179,8 @@ class Experiment:
         if not self.remote and location.startswith(PROXIED):
             # A server started later reads this folder, its `--artifacts-destination`.
             target = self.artifacts / location.removeprefix(PROXIED).lstrip("/")
+            if self.artifacts.resolve() not in target.resolve().parents:  # a link, or dots
+                raise BenchError(f"the artifacts at {location} lie outside {self.artifacts}")
             shutil.copytree(folder, target, dirs_exist_ok=True)
         else:
             self.client.log_artifacts(run.info.run_id, str(folder))
@@ -216,6 +219,7 @@ def _milliseconds(moment: datetime) -> int:
 
 
 PAGES, PICTURES = "pages", "pictures"
+LONGEST_LABEL = 60  # characters of a method's label in the name of a file
 
 
 @contextmanager
@@ -232,13 +236,13 @@ def staged(plan: Plan, site: Path) -> Iterator[tuple[Path, str]]:
         folder = Path(temporary)
         (folder / PAGES).mkdir()
         for path in (site / plan.suite).iterdir():
-            if path.is_file() and not path.name.startswith("."):
+            if path.is_file() and not path.is_symlink() and not path.name.startswith("."):
                 shutil.copyfile(path, folder / PAGES / path.name)
         for method in plan.methods:
             if method.picture:
                 name = "".join(sign if sign.isalnum() else "-" for sign in method.label).strip("-")
                 (folder / PICTURES).mkdir(exist_ok=True)
-                picture = folder / PICTURES / f"{method.track}-{name}.png"
+                picture = folder / PICTURES / f"{method.track}-{name[:LONGEST_LABEL]}.png"
                 picture.write_bytes(base64.b64decode(method.picture))
         yield folder, _digest(folder)
 

@@ -126,7 +126,8 @@ def over_tasks_views(track: str, boards: Sequence[Board]) -> list[OverTasksView]
     """
     views = []
     for ranks in over_tasks(boards):
-        slug = f"over-tasks-{track}-{ranks.metric.name.replace('_', '-')}"
+        name = ranks.metric.name
+        slug = f"over-tasks-{track}-{wording.slugs([name])[name]}"
         chart = critical_difference(ranks)
         views.append(OverTasksView(slug, ranks, draw(chart, slug) if chart else None))
     return views

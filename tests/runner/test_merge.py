@@ -262,3 +262,50 @@ def test_results_read_back_are_what_was_merged(tmp_path: Path) -> None:
     kept = {key: Store(tmp_path / "all").read("small", key) for key in ("smallbade0", "smallmfd1")}
     there: dict[str, Result | None] = {k: Store(first).read("small", k) for k in kept}
     assert kept == there
+
+
+ROUNDED = {"metrics": {"odds": 0.1 + 3e-9, "recall@1": 0.25}}
+
+
+def test_numbers_that_two_machines_round_differently_are_one_result(tmp_path: Path) -> None:
+    first = machine(tmp_path / "a", [0], metrics={"odds": 0.1, "recall@1": 0.25})
+    later = {"finished": NOON + timedelta(hours=1)}
+    second = machine(tmp_path / "b", [0], **ROUNDED, **later)
+    for roots in ([first, second], [second, first]):
+        into = tmp_path / f"into {roots[0].name}"
+        made = merge(roots, into)["small"]
+        assert odds(into) == {("bade", 0): 0.1, ("mfd", 0): 0.1}
+        [(pair, differences)] = made.rounded.items()
+        assert pair == tuple(roots)
+        assert differences == pytest.approx([3e-9, 3e-9])
+    with pytest.raises(MergeConflict):
+        merge([first, second], tmp_path / "strict", tolerance=0)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "is_rounding"),
+    [
+        ({"curves": {"loss": [1e9]}}, {"curves": {"loss": [1e9 + 1]}}, True),
+        ({"samples": {"d": [0.5, 0.5]}}, {"samples": {"d": [0.5, 0.5 + 2e-7]}}, True),
+        ({"samples": {"d": [0.5]}}, {"samples": {"d": [0.5 + 2e-6]}}, False),
+        ({"samples": {"d": [0.5]}}, {"samples": {"d": [0.5, 0.5]}}, False),
+        ({"curves": {"loss": [None]}}, {"curves": {"loss": [1e-9]}}, False),
+        ({"chosen": {"strength": 0.5}}, {"chosen": {"strength": 0.5 + 1e-9}}, False),
+        ({"status": Status.SKIPPED}, {"status": Status.OK}, False),
+    ],
+)
+def test_rounding_is_of_numbers_and_small(
+    tmp_path: Path, first: dict[str, Any], second: dict[str, Any], is_rounding: bool
+) -> None:
+    roots = [machine(tmp_path / "a", [0], **first), machine(tmp_path / "b", [0], **second)]
+    if is_rounding:
+        merge(roots, tmp_path / "all")
+    else:
+        with pytest.raises(MergeConflict):
+            merge(roots, tmp_path / "all")
+
+
+@pytest.mark.parametrize("tolerance", [-1.0, 1.0, float("nan")])
+def test_a_tolerance_that_is_none_is_refused(tmp_path: Path, tolerance: float) -> None:
+    with pytest.raises(UsageError, match=r"--tolerance"):
+        merge([machine(tmp_path / "a", [0])], tmp_path / "all", tolerance=tolerance)

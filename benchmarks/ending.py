@@ -16,6 +16,7 @@ from enum import IntEnum
 from typing import NoReturn
 
 from bench.errors import BenchError
+from bench.privacy import masked, public
 
 
 class ExitCode(IntEnum):
@@ -118,11 +119,12 @@ def complain(message: str, colour: str = "red") -> None:
     from rich.console import Console  # noqa: PLC0415 - a broken installation may lack it
 
     console = Console(stderr=True)
-    console.print(f"bench: {message}", style=colour, highlight=False, markup=False, soft_wrap=True)
+    text = f"bench: {masked(message)}"
+    console.print(text, style=colour, highlight=False, markup=False, soft_wrap=True)
 
 
 def _print_traceback(error: BaseException) -> None:
-    text = "".join(traceback.format_exception(error))
+    text = public("".join(traceback.format_exception(error)))  # it will stand in a report
     encoding = sys.stderr.encoding or "utf-8"
     sys.stderr.write(text.encode(encoding, "backslashreplace").decode(encoding))
 

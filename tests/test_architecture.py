@@ -215,7 +215,7 @@ def test_nothing_is_unpickled() -> None:
 READS_ENVIRONMENT = {
     "benchmarks/data/raw.py": "the mirror of raw files",
     "benchmarks/plugins/__init__.py": "folders of plug-ins",
-    "benchmarks/privacy.py": "secrets and names that no text may hold",
+    "benchmarks/privacy/credentials.py": "secrets and names that no text may hold",
     "benchmarks/runner/engine.py": "settings of the memory allocator for workers",
     "benchmarks/runner/provenance.py": "the commit that an image was built from",
     "benchmarks/tracking/tracker.py": "what MLflow prints and sends",

@@ -14,6 +14,7 @@ from pathlib import Path
 
 EVERY_SECONDS = 0.5
 _listener: ContextVar[Callable[[str], None] | None] = ContextVar("progress listener", default=None)
+_activity: ContextVar[str] = ContextVar("what this process does", default="bench")
 
 
 def report_progress(activity: str, done: int, total: int) -> None:
@@ -24,8 +25,28 @@ def report_progress(activity: str, done: int, total: int) -> None:
         done: number of the step under way, from 1, or of the steps that are done.
         total: number of steps.
     """
+    report(f"{activity} {done} of {total}")
+
+
+def report(line: str) -> None:
+    """Report what happens where no steps can be counted ("waiting for the teacher")."""
     if listener := _listener.get():
-        listener(f"{activity} {done} of {total}")
+        listener(line)
+
+
+@contextmanager
+def acting_as(activity: str) -> Iterator[None]:
+    """Say in words what this process does ("mfd on adult, seed 0"), for whoever waits for it."""
+    token = _activity.set(activity)
+    try:
+        yield
+    finally:
+        _activity.reset(token)
+
+
+def activity() -> str:
+    """What this process does, as the innermost `acting_as` says it."""
+    return _activity.get()
 
 
 @contextmanager

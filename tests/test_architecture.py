@@ -39,7 +39,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("method",),
     ("models",),
     ("data",),
-    ("listening",),
+    ("listening", "locking"),
     ("result", "plugins", "ending"),
     ("errors", "heartbeat", "privacy", "seeds"),
 )

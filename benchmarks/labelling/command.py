@@ -15,6 +15,7 @@ from rich.text import Text
 
 from bench.data.dataset import Library
 from bench.errors import BenchError, Skip, UsageError, unknown
+from bench.heartbeat import acting_as
 from bench.labelling.server import Endpoints, addresses, application, serve
 from bench.labelling.session import Labelling, locked
 from bench.labelling.showing import SampleView, published, sample_view, spectrum_of
@@ -59,7 +60,8 @@ def label(request: LabelRequest, console: Console) -> None:
     suite = read_suite(find_suite(request.suite), request.overrides)
     task, method = the_task(suite, request.task), the_method(suite, request.method)
     listener = bound(request.host, request.port)  # fails before minutes of work
-    with listener, locked(request.tags):
+    doing = acting_as(f"bench label {request.suite}")
+    with listener, doing, locked(request.tags):
         labelling, show = opened(request, suite, task, method, console)
         afterwards = shlex.join(command_afterwards(request, task, method))
         token, names = secrets.token_urlsafe(), addresses(request.host, listener.getsockname()[1])

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
+from bench.locking import exclusive
 from bench.result import write_atomically
-from bench.runner.locking import exclusive
 from bench.tracks.poisoning.human import UNSURE
 from bench.tracks.poisoning.tagging import Cluster, Queue, enough
 

@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from filelock import FileLock
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from bench import heartbeat
@@ -20,9 +18,10 @@ from bench.errors import Diverged
 from bench.learning.inputs import Inputs, flips_and_shifts
 from bench.learning.selection import Scores, Selection, best
 from bench.learning.settings import Recipe, Training
+from bench.learning.shared_work import Shared, SharedRecord, SharedWork
 from bench.learning.split import Batch, Split
 from bench.models.pretrained import MIRROR_ALONE, WeightsFolder
-from bench.result import Record, Scalar, digest, write_atomically
+from bench.result import Scalar, digest
 from bench.seeds import generator, seed_for, seeded
 
 M = TypeVar("M", bound=nn.Module)
@@ -32,16 +31,6 @@ SPLIT_INTO = "micro_batch"
 EVALUATED_AT_ONCE = {"cpu": 2**18, "cuda": 2**26}
 """Input values in a batch of evaluation, by the type of device. Batches that fit into a CPU's cache
 take half the time (max_pool_cnn on MNIST: 4,900 images/s in batches of 256, 2,000 in 1,024)."""
-
-
-class SharedRecord(Record):
-    """What is kept beside shared tensors: their cost, the curves, and what was chosen."""
-
-    seconds: float
-    curves: dict[str, list[float]]
-    chosen: dict[str, Scalar]
-    samples_seen: int = 0
-    training_seconds: float = 0.0
 
 
 @dataclass
@@ -275,7 +264,8 @@ class Context:
         """Tensors that several trials need: the first trial computes them, the others read them.
 
         They are computed under a lock. If that fails, or the process dies, nothing is kept and the
-        next trial computes them. Every trial that uses them is charged with their cost.
+        next trial computes them, as where the files are damaged or the disk had no room. Every
+        trial that uses them is charged with their cost.
 
         Args:
             name: what the tensors are, in words.
@@ -299,7 +289,8 @@ class Context:
             tensors, record = worker._build(build)
         else:
             key = digest({"shared": name, "parameters": dict(parameters), **scope})
-            tensors, record = worker._build_or_load(self.cache, key, build)
+            work = SharedWork(self.cache, key, name, self.device)
+            tensors, record = work.read_or(lambda: worker._build(build))
         self.curves.update(record.curves)
         self.chosen.update(record.chosen)
         self.shared_seconds += record.seconds
@@ -329,9 +320,7 @@ class Context:
         blank.load_state_dict(state)
         return blank.eval()
 
-    def _build(
-        self, build: Callable[[Context], Mapping[str, Tensor]]
-    ) -> tuple[dict[str, Tensor], SharedRecord]:
+    def _build(self, build: Callable[[Context], Mapping[str, Tensor]]) -> Shared:
         begin = time.perf_counter()
         tensors = {name: t.to(self.device).contiguous() for name, t in build(self).items()}
         own = time.perf_counter() - begin - self.waited_seconds
@@ -343,21 +332,6 @@ class Context:
             training_seconds=self.training_seconds,
         )
         return tensors, record
-
-    def _build_or_load(
-        self, cache: Path, key: str, build: Callable[[Context], Mapping[str, Tensor]]
-    ) -> tuple[dict[str, Tensor], SharedRecord]:
-        values, about = cache / f"{key}.safetensors", cache / f"{key}.json"
-        cache.mkdir(parents=True, exist_ok=True)
-        with FileLock(cache / f"{key}.lock"):
-            if not about.exists():
-                tensors, record = self._build(build)
-                save_file(tensors, values)
-                # The record is written last and atomically: if it exists, the tensors are whole.
-                write_atomically(about, record.model_dump_json())
-                return tensors, record
-        record = SharedRecord.model_validate_json(about.read_text(encoding="utf-8"))
-        return load_file(values, device=str(self.device)), record
 
 
 def _set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError, UsageError
+from bench.heartbeat import acting_as
+from bench.locking import exclusive
 from bench.result import (
     Plan,
     PlannedMethod,
@@ -24,7 +26,6 @@ from bench.result import (
     TrackInfo,
     digest,
 )
-from bench.runner.locking import exclusive
 
 MEASURED = {"cost", "environment", "started", "finished", "traceback", "log"}
 """Fields of a result that differ from run to run although the outcome is the same."""
@@ -260,7 +261,8 @@ def _instant(time: datetime) -> datetime:
 
 def _write(merged: Mapping[str, Merged], into: Path) -> None:
     try:
-        with exclusive(into / ".lock", into, f"another bench run is using {into}. Wait for it."):
+        busy = f"another bench run is using {into}. Wait for it."
+        with acting_as("bench merge"), exclusive(into / ".lock", into, busy):
             store = Store(into)
             for suite, parts in merged.items():
                 for result in parts.results.values():

@@ -16,11 +16,12 @@ from rich.text import Text
 
 from bench.data.dataset import Library, prepared_name
 from bench.errors import UsageError
+from bench.heartbeat import acting_as
 from bench.listening import interrupted_by_sigterm
+from bench.locking import exclusive
 from bench.result import Plan, Result, Status, Store
 from bench.runner import engine as local
 from bench.runner import plan as planning
-from bench.runner.locking import exclusive
 from bench.runner.plan import Selected, Sweep
 from bench.runner.progress import Progress, duration
 from bench.runner.provenance import cores
@@ -72,7 +73,11 @@ def run(request: SweepRequest, console: Console) -> int:
         show_plan(planning.sweep(selected, library, store, request.command), store, console)
         return 0
     busy = f"another bench run is using {request.out}. Wait for it, or choose another --out."
-    with exclusive(request.out / ".lock", request.out, busy), interrupted_by_sigterm(_terminate):
+    with (
+        acting_as(f"bench --suite {request.suite}"),
+        exclusive(request.out / ".lock", request.out, busy),
+        interrupted_by_sigterm(_terminate),
+    ):
         try:
             prepare(selected, library, console)
             sweep = planning.sweep(selected, library, store, request.command)

@@ -15,6 +15,7 @@ import torch
 
 from bench.data.dataset import Library, data_set
 from bench.errors import BenchError, Diverged, Skip
+from bench.heartbeat import acting_as
 from bench.learning.loop import Context
 from bench.models.pretrained import WeightsFolder
 from bench.privacy import public
@@ -71,10 +72,11 @@ def run_trial(spec: TrialSpec, place: Workspace, peak_memory: Callable[[], float
         torch.cuda.reset_peak_memory_stats(device)
     log = TrialLog().begin()
     try:
-        session = tracks()[spec.task.track].open(prepared(spec, place))
-        context = session.context
-        torch.manual_seed(seed_for(spec.seed, "everything else"))
-        evaluation = session.evaluate(spec.method)
+        with acting_as(f"{spec.method.label} on {spec.task.name}, seed {spec.seed}"):
+            session = tracks()[spec.task.track].open(prepared(spec, place))
+            context = session.context
+            torch.manual_seed(seed_for(spec.seed, "everything else"))
+            evaluation = session.evaluate(spec.method)
         outcome = {
             "status": Status.OK,
             "metrics": evaluation.metrics,

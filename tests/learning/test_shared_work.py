@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import errno
+import math
 import multiprocessing
 import os
+import re
 import threading
+from collections.abc import Callable
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import save_file
 from torch import Tensor
 
+from bench import heartbeat, locking
+from bench.learning import shared_work
 from bench.learning.loop import Context
 from bench.learning.standard import plain_loss
 from bench.models.backbones import Backbone
@@ -210,3 +218,159 @@ def test_of_two_processes_one_builds_and_if_it_dies_the_other_does(tmp_path: Pat
     process.join(300)
     assert process.exitcode == 9
     assert builds == {"survives": 0, "dies": 1}
+
+
+def kept_files(cache: Path) -> tuple[Path, Path]:
+    """The tensors and the record of the one piece of shared work in a folder."""
+    [values], [about] = cache.glob("*.safetensors"), cache.glob("*.json")
+    return values, about
+
+
+def flipped(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+DAMAGES: dict[str, Callable[[Path, Path], object]] = {
+    "a bit of the tensors flips": lambda values, _: flipped(values),
+    "the tensors are cut": lambda values, _: values.write_bytes(values.read_bytes()[:-4]),
+    "the tensors are empty": lambda values, _: values.write_bytes(b""),
+    "the tensors are gone": lambda values, _: values.unlink(),
+    "the tensors are others": lambda values, _: save_file({"a": torch.zeros(3)}, values),
+    "the record is gone": lambda _, about: about.unlink(),
+    "the record is no JSON": lambda _, about: about.write_bytes(b"\xff{"),
+    "the record is another JSON": lambda _, about: about.write_text("[1]"),
+    "the record says another time": lambda _, about: about.write_text(
+        about.read_text().replace('"seconds":', '"seconds":1')
+    ),
+    "the record has no digest": lambda _, about: about.write_text(
+        re.sub(r',"sha256":"\w+"', "", about.read_text())
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_work_is_computed_again_and_the_log_says_so(
+    tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    builder = Builder()
+    first = use(tiny_tasks.context_on(TASK, tmp_path), builder)
+    DAMAGES[damage](*kept_files(tmp_path))
+    again = use(tiny_tasks.context_on(TASK, tmp_path), builder)
+    assert builder.count == 2
+    assert torch.equal(weights(again), weights(first))
+    [record] = caplog.records
+    assert record.getMessage().startswith("teacher is computed again: what was kept of it cannot")
+    assert str(tmp_path) not in record.getMessage()
+    use(tiny_tasks.context_on(TASK, tmp_path), builder)
+    assert builder.count == 2
+
+
+def test_work_kept_under_the_key_of_another_is_not_read(tmp_path: Path) -> None:
+    builder = Builder()
+    use(tiny_tasks.context_on(TASK, tmp_path), builder)
+    files = kept_files(tmp_path)
+    contents = [path.read_bytes() for path in files]
+    for path in files:
+        path.unlink()
+    use(tiny_tasks.context_on(TASK, tmp_path), builder, strength=2)
+    for path, content in zip(kept_files(tmp_path), contents, strict=True):
+        path.write_bytes(content)
+    use(tiny_tasks.context_on(TASK, tmp_path), builder, strength=2)
+    assert builder.count == 3
+
+
+def test_who_writes_into_shared_tensors_changes_its_own_copy_alone(tmp_path: Path) -> None:
+    def build(_: Context) -> dict[str, Tensor]:
+        return {"a": torch.ones(3)}
+
+    for _ in range(3):
+        values = tiny_tasks.context_on(TASK, tmp_path).shared("ones", {}, build)["a"]
+        assert values.tolist() == [1, 1, 1]
+        values.zero_()
+
+
+def test_curves_that_are_undefined_at_times_are_read_back(tmp_path: Path) -> None:
+    def build(inner: Context) -> dict[str, Tensor]:
+        assert not any(tmp_path.glob("*.json")), "it is built twice"
+        inner.curves["auc"] = [0.5, math.nan, math.inf]
+        return {"a": torch.ones(1)}
+
+    for _ in range(2):
+        context = tiny_tasks.context_on(TASK, tmp_path)
+        context.shared("ones", {}, build)
+        assert str(context.curves["auc"]) == "[0.5, nan, inf]"
+
+
+@pytest.mark.parametrize("full", ["values", "record"])
+def test_a_full_disk_costs_no_trial_its_shared_work(
+    tmp_path: Path, full: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_space(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def no_space_for_tensors(*_: object) -> None:
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    where = {"values": (shared_work, "save_file", no_space_for_tensors),
+             "record": (shared_work, "write_atomically", no_space)}  # fmt: skip
+    builder = Builder()
+    first = use(tiny_tasks.context_on(TASK), builder)
+    with monkeypatch.context() as patch:
+        patch.setattr(*where[full])
+        again = use(tiny_tasks.context_on(TASK, tmp_path), builder)
+    assert torch.equal(weights(again), weights(first))
+    assert "No space left on device" in caplog.text
+    assert not list(tmp_path.glob("*.json"))
+    assert not list(tmp_path.glob(".*.tmp"))
+    use(tiny_tasks.context_on(TASK, tmp_path), builder)
+    use(tiny_tasks.context_on(TASK, tmp_path), builder)
+    assert builder.count == 3
+
+
+def test_where_no_lock_can_be_had_the_trial_does_the_work_itself(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "cache").write_text("a file")
+    builder = Builder()
+    use(tiny_tasks.context_on(TASK, tmp_path / "cache"), builder)
+    assert builder.count == 1
+    assert "teacher is not shared: cache: cannot write here" in caplog.text
+
+
+def holding_process(cache: Path, building: Event, finish: Event) -> None:
+    def build(inner: Context, blank: Backbone) -> Backbone:
+        building.set()
+        finish.wait(300)
+        return blank
+
+    with heartbeat.acting_as("mfd on adult, seed 0"):
+        tiny_tasks.context_on(TASK, cache).shared_model(
+            "teacher", {"strength": 1}, TASK.new_model(), build
+        )
+
+
+def test_a_trial_that_waits_says_for_whom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locking, "REPORTED_EVERY", 0.05)
+    fork = multiprocessing.get_context("fork")
+    building, finish = fork.Event(), fork.Event()
+    process = fork.Process(target=holding_process, args=(tmp_path / "cache", building, finish))
+    process.start()
+    assert building.wait(60)
+    lines: list[str] = []
+
+    def heard(line: str) -> None:
+        lines.append(line)
+        finish.set()
+
+    token = heartbeat._listener.set(heard)
+    try:
+        use(tiny_tasks.context_on(TASK, tmp_path / "cache"), Builder())
+    finally:
+        heartbeat._listener.reset(token)
+        finish.set()
+        process.join(60)
+    expected = f"waiting for the teacher, which process {process.pid} (mfd on adult, seed 0), since"
+    assert lines[0].startswith(expected)
+    assert [path for path in (tmp_path / "cache").iterdir() if path.suffix == ".holder"] == []

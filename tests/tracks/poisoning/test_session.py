@@ -17,8 +17,9 @@ from bench.attacks.poisoning.issba import Issba
 from bench.attacks.poisoning.knowledge import Knowledge
 from bench.data.dataset import Library, data_set
 from bench.errors import BenchError, Skip
-from bench.learning.loop import Context, SharedRecord
+from bench.learning.loop import Context
 from bench.learning.settings import Training
+from bench.learning.shared_work import SharedRecord
 from bench.method import Paper
 from bench.models.pretrained import MIRROR_ALONE
 from bench.tracks.options import EarlierOptions

@@ -39,7 +39,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("method",),
     ("models",),
     ("data",),
-    ("listening", "locking"),
+    ("listening", "disk"),
     ("result", "plugins", "ending"),
     ("errors", "heartbeat", "privacy", "seeds"),
 )

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bench.disk.locking import exclusive
 from bench.errors import BenchError
-from bench.locking import exclusive
 from bench.result import write_atomically
 from bench.tracks.poisoning.human import UNSURE
 from bench.tracks.poisoning.tagging import Cluster, Queue, enough

@@ -16,8 +16,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from bench import heartbeat
+from bench.disk.locking import Holder, awaited
 from bench.errors import BenchError
-from bench.locking import Holder, awaited
 from bench.result import Record, Scalar, fsync_folder, write_atomically
 
 log = logging.getLogger(__name__)

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bench.disk.locking import exclusive
 from bench.errors import BenchError, UsageError
 from bench.heartbeat import acting_as
-from bench.locking import exclusive
 from bench.result import (
     Plan,
     PlannedMethod,

@@ -15,10 +15,10 @@ from rich.console import Console
 from rich.text import Text
 
 from bench.data.dataset import Library, prepared_name
+from bench.disk.locking import exclusive
 from bench.errors import UsageError
 from bench.heartbeat import acting_as
 from bench.listening import interrupted_by_sigterm
-from bench.locking import exclusive
 from bench.result import Plan, Result, Status, Store
 from bench.runner import engine as local
 from bench.runner import plan as planning

@@ -18,7 +18,8 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
-from bench import heartbeat, locking
+from bench import heartbeat
+from bench.disk import locking
 from bench.learning import shared_work
 from bench.learning.loop import Context
 from bench.learning.standard import plain_loss

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import locking
+from bench.disk import locking
+from bench.disk.locking import Holder, awaited, exclusive, holder_of
 from bench.errors import BenchError
 from bench.heartbeat import acting_as
-from bench.locking import Holder, awaited, exclusive, holder_of
 
 FORK = multiprocessing.get_context("fork")
 

@@ -188,7 +188,8 @@ def field_docs(cls: type[Configured]) -> dict[str, tuple[str, Any, str]]:
     for base in cls.__mro__:  # pydantic reads docstrings of a class's own fields alone
         if issubclass(base, Configured):
             schema = TypeAdapter(base).json_schema().get("properties", {})
-            described = schema | {k: v for k, v in described.items() if "description" in v}
+            own = {k: v for k, v in described.items() if "description" in v or k not in schema}
+            described = schema | own
     return {
         field.name: (
             _in_words(kinds[field.name]),

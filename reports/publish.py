@@ -52,6 +52,10 @@ def site_of(results: Path, address: str = "") -> Iterator[Files]:
         raise UsageError(f"{results}: no results here. Name their folder with --out.")
     if address and not address.startswith(("https://", "http://")):
         raise UsageError(f'--url: "{address}" does not begin with https:// or http://.')
+    if any(sign in address for sign in "@?#"):
+        raise UsageError(
+            "--url: everybody could read the user, password or query in it. Leave it out."
+        )
     with tempfile.TemporaryDirectory(prefix="bench-site-") as folder:
         root = Path(folder)
         build(results, root, address=f"{address.rstrip('/')}/" if address else "")

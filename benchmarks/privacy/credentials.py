@@ -64,19 +64,17 @@ def _masked_uri(match: re.Match[str]) -> str:
     _, at, after = rest.rpartition("@")
     if at and match["scheme"].count("/") == 2:
         rest = f"{MASK}@{after}"
-    for sign in "?#":
-        address, sign_here, query = rest.partition(sign)
-        if sign_here and (sign == "?" or "=" in query):
-            pairs = re.split(r"([&;])", query)
-            rest = address + sign + "".join(map(_masked_pair, pairs))
-    return f"{match['scheme']}{rest}{tail}"
+    pieces = re.split(r"([?#&;])", rest)
+    address, pairs = pieces[0], pieces[1:]
+    values = (_masked_pair(sign, pair) for sign, pair in zip(pairs[::2], pairs[1::2], strict=True))
+    return f"{match['scheme']}{address}{''.join(values)}{tail}"
 
 
-def _masked_pair(pair: str) -> str:
+def _masked_pair(sign: str, pair: str) -> str:
     name, equals, _ = pair.partition("=")
-    if pair in ("", "&", ";"):
-        return pair
-    return f"{name}={MASK}" if equals else MASK
+    if equals:
+        return f"{sign}{name}={MASK}"
+    return f"{sign}{MASK}" if pair and sign != "#" else f"{sign}{pair}"
 
 
 def surroundings() -> frozenset[tuple[str, str]]:
@@ -91,8 +89,9 @@ def _known_secrets(surroundings: frozenset[tuple[str, str]]) -> re.Pattern[str] 
         spelling
         for name, value in surroundings
         for secret in _secrets_of(name, value)
-        for spelling in (secret, unquote(secret), quote(secret), quote(secret, safe=""))
-        if len(spelling) >= SHORTEST_SECRET and spelling.lower() not in GENERIC
+        for plain in (secret, unquote(secret))
+        for spelling in (plain, quote(plain), quote(plain, safe=""))
+        if len(plain) >= SHORTEST_SECRET and plain.lower() not in GENERIC and MASK not in plain
     }
     longest_first = sorted(found, key=lambda secret: (-len(secret), secret))
     return re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
@@ -105,12 +104,14 @@ def _secrets_of(name: str, value: str) -> Iterator[str]:
     *names, text = value.split("=")
     if names and SENSITIVE_NAME.search(names[-1]):
         yield text
-    for match in re.finditer(r"[A-Za-z][A-Za-z0-9+.-]*://(?P<rest>.*)", value, re.DOTALL):
-        before, at, _ = match["rest"].rpartition("@")
+    # A whole word may be one address with a space in its password.
+    whole = re.match(r"(?:--[\w-]+=)?[A-Za-z][A-Za-z0-9+.-]*://(?P<rest>.*)", value, re.DOTALL)
+    for match in (whole, *URI.finditer(value)):
+        before, at, _ = match["rest"].rpartition("@") if match else ("", "", "")
         if at:
             user, colon, password = before.partition(":")
             yield password if colon else user
-        for pair in re.split(r"[?&;#]", match["rest"])[1:]:
+        for pair in re.split(r"[?&;#]", match["rest"])[1:] if match else ():
             key, equals, secret = pair.partition("=")
             if equals and SENSITIVE_NAME.search(key):
                 yield secret

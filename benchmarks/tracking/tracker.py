@@ -38,6 +38,8 @@ RUNS = "mlflow.json"
 # Variables of the environment take precedence, so that a slow server can be given more time.
 QUIET_AND_QUICK = {
     **NO_TELEMETRY,
+    # A new database would note the whole path of the working folder for the experiment "Default".
+    "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
     "MLFLOW_DISABLE_AGENT_HINT": "true",
     "MLFLOW_LOGGING_LEVEL": "CRITICAL",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",

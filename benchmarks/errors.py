@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 
@@ -28,6 +29,20 @@ class Skip(Exception):  # noqa: N818 - a verdict, not an error
 
 class Diverged(Exception):  # noqa: N818 - an outcome of training
     """The loss of a training became NaN or infinite."""
+
+
+@contextmanager
+def writing(place: object, kind: type[BenchError] = BenchError) -> Iterator[None]:
+    """Turn what the system says against writing (a full or read-only disk) into one line.
+
+    Args:
+        place: the file or folder that is written to, for the message.
+        kind: the error to raise.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise kind(f"{place}: cannot write here ({error.strerror or error}).") from error
 
 
 MOST_LISTED = 50  # names in a message; CelebA alone poses 1,560 tasks

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.errors import DataError, UsageError, unknown
+from bench.heartbeat import acting_as
 
 if TYPE_CHECKING:
     from bench.data.dataset import DataSet, Options
@@ -88,15 +89,26 @@ def data_get(
 
 @data_app.command("check")
 def data_check(name: DataName, data: Data = DATA) -> None:
-    """Compare a data set's raw files with the official ones."""
+    """Compare a data set's raw files with the official ones, and its arrays with their digests."""
     from bench.data.dataset import Library, data_set  # noqa: PLC0415
 
-    raw = Library(data).raw(data_set(name))
+    library = Library(data)
+    raw = library.raw(data_set(name))
+    if not raw.files:
+        out.print(f"{name} is embedded: there are no raw files to check.", highlight=False)
+    wrong = []
+    for folder, complaints in library.check(name):
+        for complaint in complaints:
+            out.print(Text(f"{complaint}."), soft_wrap=True)
+        if complaints:
+            wrong.append(f"{folder} is not as it was prepared. {library.remedy_of(name, folder)}")
+        else:
+            out.print(Text(f"{folder}  as it was prepared"), soft_wrap=True)
     for record in raw.records():
         line = f"{raw.where(record.name)}  {record.sha256}  {record.verdict}"
         out.print(Text(line), soft_wrap=True)
-    if not raw.files:
-        out.print(f"{name} is embedded: nothing to check.", highlight=False)
+    if wrong:
+        raise DataError(" ".join(wrong))
 
 
 @data_app.command("prepare")
@@ -114,7 +126,8 @@ def data_prepare(
     from bench.data.dataset import Library, data_set  # noqa: PLC0415
 
     chosen = parse_options(data_set(name), options or [])
-    meta = Library(data).prepare(name, chosen)
+    with acting_as(f"bench data prepare {name}"):
+        meta = Library(data).prepare(name, chosen)
     sizes = ", ".join(f"{split} {size:,}" for split, size in meta.sizes.items())
     out.print(f"{name}: {sizes}; hash {meta.hash[:12]}", highlight=False)
     for note in meta.remarks:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -12,13 +14,13 @@ from types import ModuleType
 from typing import ClassVar
 
 import numpy as np
-from filelock import FileLock
 from pydantic import BaseModel, ConfigDict
 
 from bench.data import prepared
 from bench.data.prepared import Array, Arrays, Columns, Kind, Meta
 from bench.data.raw import MIRROR, RawFile, RawFolder, RawRecord
-from bench.errors import DataError, UsageError
+from bench.disk.locking import Holder, awaited
+from bench.errors import DataError, UsageError, writing
 from bench.plugins import classes, discover, lookup
 
 
@@ -172,17 +174,50 @@ class Library:
 
     def meta(self, name: str, options: Options | None = None) -> Meta | None:
         """The description of a prepared copy; None where there is none of this revision."""
-        meta = prepared.read_meta(self.prepared_folder(name, options))
+        meta = prepared.read_meta(self.prepared_folder(name, options), remedy(name, options))
         return meta if meta and meta.revision == data_set(name).revision else None
 
     def prepared(self, name: str) -> dict[str, Meta]:
         """The prepared copies of a data set, by their variants ("128px" or "")."""
         copies = {}
-        for folder in sorted((self.folder / "prepared").glob(f"{name}*")):
-            meta = prepared.read_meta(folder)
+        for folder in self.copies(name):
+            meta = prepared.read_meta(folder, self.remedy_of(name, folder))
             if meta and meta.name == name and meta.revision == data_set(name).revision:
                 copies[folder.name.removeprefix(name).removeprefix("-")] = meta
         return copies
+
+    def copies(self, name: str) -> list[Path]:
+        """Folders of the prepared copies of a data set, whole or not."""
+        folder = self.folder / "prepared"
+        return sorted(path for path in (folder / name, *folder.glob(f"{name}-*")) if path.is_dir())
+
+    def verify(self, name: str, options: Options | None = None) -> None:
+        """Raise DataError if a file of a prepared copy is not as it was written."""
+        folder = self.prepared_folder(name, options)
+        meta = self.meta(name, options)
+        if meta and (found := prepared.damages(folder, meta)):
+            more = f", and {len(found) - 1} more" if len(found) > 1 else ""
+            raise DataError(f"{found[0]}{more}. {remedy(name, options)}")
+
+    def check(self, name: str) -> Iterator[tuple[Path, list[str]]]:
+        """The folder of each prepared copy, and a sentence about each thing wrong with it."""
+        for folder in self.copies(name):
+            try:
+                meta = prepared.read_meta(folder)
+            except DataError as error:
+                yield folder, [str(error).rstrip(".")]
+                continue
+            if meta is None:
+                yield folder, [f"{folder / 'meta.json'} is missing"]
+                continue
+            extra = [f"{path} is not part of it" for path in prepared.unexpected(folder, meta)]
+            yield folder, [*prepared.damages(folder, meta), *extra]
+
+    def remedy_of(self, name: str, folder: Path) -> str:
+        """What to do about a damaged copy of which only the folder is known."""
+        if folder == self.prepared_folder(name):
+            return remedy(name)
+        return f"Remove {folder}: the next sweep that needs it prepares it again."
 
     def get(self, name: str, accept_licence: bool = False) -> list[Path]:
         """Download the raw files that are missing, and return their paths.
@@ -204,17 +239,38 @@ class Library:
 
     def prepare(self, name: str, options: Options | None = None) -> Meta:
         """Make the arrays of a data set from its raw files, in place of those made before."""
+        self.get(name)
+        with self._locked(name, options):
+            return self._prepare(name, options)
+
+    def ensure(self, name: str, options: Options | None = None) -> Meta:
+        """The description of the prepared copy, which is made now where there is none."""
+        if meta := self.meta(name, options):
+            return meta
+        self.get(name)
+        with self._locked(name, options):  # where another process just made it, that is enough
+            return self.meta(name, options) or self._prepare(name, options)
+
+    def _locked(self, name: str, options: Options | None) -> AbstractContextManager[None]:
+        folder = self.prepared_folder(name, options)
+        with writing(folder.parent, DataError):
+            folder.parent.mkdir(parents=True, exist_ok=True)
+        told: list[str] = []
+
+        def report(holder: Holder | None) -> None:
+            who = f"{holder} prepares it" if holder else "another process prepares it"
+            if who not in told:
+                told.append(who)
+                sys.stderr.write(f"waiting for {folder.name}: {who}\n")
+
+        return awaited(folder.parent / f".{folder.name}.lock", folder.parent, report)
+
+    def _prepare(self, name: str, options: Options | None) -> Meta:
         data = data_set(name)
         options = options or data.options()
-        self.get(name)
-        raw = self.raw(data)
-        folder = self.prepared_folder(name, options)
+        raw, folder = self.raw(data), self.prepared_folder(name, options)
         work = self.folder / "work" / folder.name
-        try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DataError(f"{folder.parent}: cannot write here ({error.strerror}).") from error
-        with FileLock(folder.parent / f".{folder.name}.lock"):
+        with writing(self.folder, DataError):
             arrays = data.prepare(raw, options, work)
             if not data.evaluation_only:
                 _check(name, arrays, data)
@@ -231,19 +287,16 @@ class Library:
             shutil.rmtree(work, ignore_errors=True)
             return meta
 
-    def ensure(self, name: str, options: Options | None = None) -> Meta:
-        """The description of the prepared copy, which is made now where there is none."""
-        return self.meta(name, options) or self.prepare(name, options)
-
     def splits(self, name: str, task: str, options: Options) -> dict[str, Labelled]:
         """All splits of one task. Raises DataError where the data set is not prepared."""
         data, folder = data_set(name), self.prepared_folder(name, options)
         meta = self.meta(name, options)
         if meta is None:
-            raise DataError(f"{name} is not prepared. Run `bench data prepare {name}`.")
+            raise DataError(f"{name} is not prepared. {remedy(name, options)}")
+        again = remedy(name, options)
         return {
             split: data.arrange(
-                split, prepared.read_split(folder, meta, split), data.tasks[task], options
+                split, prepared.read_split(folder, meta, split, again), data.tasks[task], options
             )
             for split in prepared.SPLITS
         }
@@ -254,6 +307,17 @@ def prepared_name(name: str, options: Options | None = None) -> str:
     data = data_set(name)
     variant = data.variant(options or data.options())
     return f"{name}-{variant}" if variant else name
+
+
+def remedy(name: str, options: Options | None = None) -> str:
+    """What to do where a prepared copy is missing or damaged."""
+    defaults = data_set(name).options()
+    changed = [
+        f" --option {field}={value}"
+        for field, value in (options or defaults).model_dump().items()
+        if hasattr(defaults, field) and value != getattr(defaults, field)
+    ]
+    return f"Run `bench data prepare {name}{''.join(changed)}`."
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Prepared data: arrays on disk and a small JSON that says what they are."""
+"""Prepared data: arrays on disk, a small JSON that says what they are, and digests of all files."""
 
 from __future__ import annotations
 
@@ -14,8 +14,18 @@ import numpy as np
 from pydantic import AliasChoices, Field, ValidationError
 
 from bench.data.raw import Array, RawRecord
+from bench.disk.digests import (
+    DIGESTS,
+    Advance,
+    foreign,
+    progress,
+    read_digests,
+    size_of,
+    write_digests,
+)  # fmt: skip
+from bench.disk.digests import damages as file_damages
 from bench.errors import DataError
-from bench.result import FileName, Record
+from bench.result import FileName, Record, fsync_folder
 
 SPLITS = ("train", "validation", "test")
 Kind = Literal["table", "image", "sound", "text"]
@@ -129,17 +139,12 @@ def write(folder: Path, arrays: Arrays, about: Mapping[str, Any]) -> Meta:
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     before = Path(f"{temporary}.before")
     try:
-        content = hashlib.sha256()
-        if about["kind"] == "sound":  # its features are computed later, by code of this revision
-            content.update(f"recipe:{about['revision']};".encode())
-        if arrays.covariates:
-            content.update(f"covariates:{dict(arrays.covariates)!r};".encode())
-        for split in SPLITS:
-            columns = arrays.splits[split]
-            for name, array in [("x", columns.x), *sorted(columns.attributes.items())]:
-                content.update(f"{split}.{name}:{array.dtype}:{array.shape};".encode())
-                for rows in _chunks(array):
-                    content.update(rows.tobytes())
+        content = content_hash(
+            arrays.splits, kind=about["kind"], revision=about["revision"],
+            covariates=arrays.covariates,
+        )  # fmt: skip
+        for split, columns in arrays.splits.items():
+            for name, array in [("x", columns.x), *columns.attributes.items()]:
                 _save(array, temporary / f"{split}.{name}.npy")
         meta = Meta(
             shape=list(arrays.splits["train"].x.shape[1:]),
@@ -150,10 +155,11 @@ def write(folder: Path, arrays: Arrays, about: Mapping[str, Any]) -> Meta:
             normalisation=dict(arrays.normalisation),
             covariates=dict(arrays.covariates),
             notes=arrays.notes,
-            hash=content.hexdigest(),
+            hash=content,
             **about,
         )
         (temporary / "meta.json").write_text(meta.model_dump_json(indent=1) + "\n", "utf-8")
+        write_digests(temporary)
         temporary.chmod(0o755)
         if folder.exists():
             folder.rename(before)
@@ -164,7 +170,63 @@ def write(folder: Path, arrays: Arrays, about: Mapping[str, Any]) -> Meta:
             before.rename(folder)
         raise
     shutil.rmtree(before, ignore_errors=True)
+    fsync_folder(folder.parent)
     return meta
+
+
+def content_hash(
+    splits: Mapping[str, Columns],
+    *,
+    kind: Kind,
+    revision: int,
+    covariates: Mapping[str, list[float]],
+    advance: Advance | None = None,
+) -> str:
+    """The hash of arrays as `Meta` describes it; `advance` is told of the bytes of the arrays."""
+    content = hashlib.sha256()
+    if kind == "sound":  # its features are computed later, by code of this revision
+        content.update(f"recipe:{revision};".encode())
+    if covariates:
+        content.update(f"covariates:{dict(covariates)!r};".encode())
+    for split in SPLITS:
+        columns = splits[split]
+        for name, array in [("x", columns.x), *sorted(columns.attributes.items())]:
+            content.update(f"{split}.{name}:{array.dtype}:{array.shape};".encode())
+            for rows in _chunks(array):
+                content.update(rows.tobytes())
+                if advance:
+                    advance(rows.nbytes)
+    return content.hexdigest()
+
+
+def damages(folder: Path, meta: Meta) -> list[str]:
+    """A sentence about each file of a prepared copy that is missing or not as it was written.
+
+    A copy of an earlier version has no digests of its files: its arrays are then compared, all
+    together, with the hash in its meta.json.
+    """
+    try:
+        digests = read_digests(folder)
+    except (OSError, ValueError) as error:
+        return [f"{folder / DIGESTS} is damaged ({error})"]
+    with progress(f"checking {folder.name}", size_of(folder)) as advance:
+        if digests is not None:
+            return list(file_damages(folder, digests, advance))
+        try:
+            splits = {split: read_split(folder, meta, split) for split in SPLITS}
+        except DataError as error:
+            return [str(error)]
+        content = content_hash(
+            splits, kind=meta.kind, revision=meta.revision, covariates=meta.covariates,
+            advance=advance,
+        )  # fmt: skip
+    return [] if content == meta.hash else [f"{folder}: its arrays are not those of its meta.json"]
+
+
+def unexpected(folder: Path, meta: Meta) -> list[Path]:
+    """Files in the folder of a prepared copy that are not part of it."""
+    names = [f"{split}.{name}.npy" for split in SPLITS for name in ("x", *meta.stored)]
+    return foreign(folder, dict.fromkeys(["meta.json", *names], ""))
 
 
 def _chunks(array: Array, size: int = 2**28) -> Iterator[Array]:
@@ -182,28 +244,30 @@ def _save(array: Array, path: Path) -> None:
         np.save(path, array, allow_pickle=False)
 
 
-def read_meta(folder: Path) -> Meta | None:
+def read_meta(folder: Path, remedy: str = "") -> Meta | None:
     """The description of a prepared folder, or None. Raises DataError if meta.json is damaged."""
     path = folder / "meta.json"
     if not path.exists():
         return None
     try:
-        return Meta.model_validate_json(path.read_text(encoding="utf-8"))
-    except (ValidationError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: damaged. Run `bench data prepare {folder.name}`.") from error
+        return Meta.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError, RecursionError) as error:
+        raise DataError(f"{path}: damaged. {remedy}".rstrip()) from error
 
 
-def read_split(folder: Path, meta: Meta, split: str) -> Columns:
-    """One split as copy-on-write memory maps. Raises DataError if one is missing or damaged."""
+def read_split(folder: Path, meta: Meta, split: str, remedy: str = "") -> Columns:
+    """One split as memory maps. Raises DataError if one is missing or damaged.
+
+    The maps are copied where they are written to: no method can change the files. (A tensor that
+    shares memory with a read-only map would kill the process that writes to it.)
+    """
 
     def load(name: str) -> Array:
         path = folder / f"{split}.{name}.npy"
         try:
             array: Array = np.load(path, mmap_mode="c", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise DataError(
-                f"{path}: cannot be read ({error}). Run `bench data prepare {meta.name}`."
-            ) from error
+        except (OSError, ValueError, EOFError, SyntaxError, TypeError, OverflowError) as error:
+            raise DataError(f"{path}: cannot be read ({error}). {remedy}".rstrip()) from error
         return array
 
     return Columns(load("x"), {name: load(name) for name in meta.stored})

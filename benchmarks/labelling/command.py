@@ -22,7 +22,7 @@ from bench.labelling.showing import SampleView, published, sample_view, spectrum
 from bench.listening import bound
 from bench.method import Method, make, method_class
 from bench.runner import plan as planning
-from bench.runner.sweep import choose_device, prepare
+from bench.runner.sweep import choose_device, prepare, verify
 from bench.runner.trial import Workspace, prepared
 from bench.seeds import seed_for
 from bench.suites.reader import Suite, find_suite, read_suite
@@ -89,7 +89,9 @@ def opened(
     """The queue with its answers so far, and a function that shows a row of the training set."""
     torch.set_num_threads(request.threads)  # as in a trial, because rounding depends on it
     selected = planning.Selected(suite, (task,), (method,), (request.seed,))
-    prepare(selected, Library(request.data), console)
+    library = Library(request.data)
+    prepare(selected, library, console)
+    verify(selected.tasks, library)
     device = choose_device(request.device)
     workspace = Workspace(request.data, request.out, device, request.threads)
     spec = the_trial(suite, task, method, request.seed, workspace)

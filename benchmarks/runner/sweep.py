@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ from bench.runner.progress import Progress, duration
 from bench.runner.provenance import cores
 from bench.runner.trial import Workspace
 from bench.suites.reader import find_suite, read_suite
+from bench.suites.tasks import TaskSpec
 from bench.tracking.tracker import Tracker, TrackingUnavailable, default_uri
 
 INTERRUPTED, TERMINATED = 130, 143
@@ -81,6 +82,7 @@ def run(request: SweepRequest, console: Console) -> int:
         try:
             prepare(selected, library, console)
             sweep = planning.sweep(selected, library, store, request.command)
+            verify((trial.task for trial in sweep.to_do), library)
             store.write_plan(sweep.plan)
             for result in sweep.taken:
                 store.write(result)
@@ -117,8 +119,19 @@ def prepare(selected: Selected, library: Library, console: Console) -> None:
             name = prepared_name(task.data, task.options)
             # There is no spinner, because decoding pictures shows a progress bar of its own.
             console.print(f"Preparing {name}.")
-            meta = library.prepare(task.data, task.options)
+            meta = library.ensure(task.data, task.options)
             console.print(f"Prepared {name}: {sum(meta.sizes.values()):,} samples.")
+
+
+def verify(tasks: Iterable[TaskSpec], library: Library) -> None:
+    """Compare the prepared data of tasks with its digests, each copy once.
+
+    Raises:
+        DataError: a file is not as it was written.
+    """
+    copies = {prepared_name(task.data, task.options): task for task in tasks}
+    for task in copies.values():
+        library.verify(task.data, task.options)
 
 
 def show_plan(sweep: Sweep, store: Store, console: Console) -> None:

@@ -94,8 +94,8 @@ def data_check(name: DataName, data: Data = DATA) -> None:
 
     library = Library(data)
     raw = library.raw(data_set(name))
-    if not raw.files:
-        out.print(f"{name} is embedded: there are no raw files to check.", highlight=False)
+    if not (raw.files or library.copies(name)):
+        out.print(f"{name} is embedded: nothing to check.", highlight=False)
     wrong = []
     for folder, complaints in library.check(name):
         for complaint in complaints:

@@ -39,7 +39,8 @@ class ExitCode(IntEnum):
 
 OF_THE_MACHINE = {
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG,
-    errno.ENOTDIR, errno.EISDIR, errno.ELOOP,
+    errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EFBIG, errno.EIO, errno.ESTALE, errno.EMFILE,
+    errno.ENFILE,
 }  # fmt: skip
 """Errors of a disk or a path that no program can prevent: one line about the file says it all."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -60,7 +60,8 @@ def written_to(path: Path) -> Iterator[None]:
         if now - last < EVERY_SECONDS:
             return
         last = now
-        path.write_text(line, encoding="utf-8")
+        with suppress(OSError):  # a full disk costs the display a line, and not the trial
+            path.write_text(line, encoding="utf-8")
 
     token = _listener.set(write)
     try:

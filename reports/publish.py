@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from bench.errors import BenchError, UsageError
+from bench.disk.files import temporary_folder
+from bench.errors import BenchError, UsageError, writing
 from bench.reports.site import MANIFEST, build, manifest, remove_emptied
 from bench.result import Store, write_atomically
 
@@ -56,14 +56,14 @@ def site_of(results: Path, address: str = "") -> Iterator[Files]:
         raise UsageError(
             "--url: everybody could read the user, password or query in it. Leave it out."
         )
-    with tempfile.TemporaryDirectory(prefix="bench-site-") as folder:
-        root = Path(folder)
+    with temporary_folder("bench-site-") as root:
         build(results, root, address=f"{address.rstrip('/')}/" if address else "")
-        (root / NO_JEKYLL).touch()
-        (root / MANIFEST).unlink()
-        paths = [path for path in sorted(root.rglob("*")) if path.is_file()]
-        files = {path.relative_to(root).as_posix(): path for path in paths}
-        write_atomically(root / MANIFEST, manifest({n: sha256(p) for n, p in files.items()}))
+        with writing(root):
+            (root / NO_JEKYLL).touch()
+            (root / MANIFEST).unlink()
+            paths = [path for path in sorted(root.rglob("*")) if path.is_file()]
+            files = {path.relative_to(root).as_posix(): path for path in paths}
+            write_atomically(root / MANIFEST, manifest({n: sha256(p) for n, p in files.items()}))
         yield files | {MANIFEST: root / MANIFEST}
 
 
@@ -109,7 +109,7 @@ class Folder:
         changes = self.changes(files)
         known = self.root / MANIFEST
         ours = {name: sha256(path) for name, path in files.items() if name != MANIFEST}
-        try:
+        with writing(self.root):
             write_atomically(known, manifest(read_manifest(known) | ours))
             for name in (*changes.new, *changes.replaced):
                 if name != MANIFEST:
@@ -118,8 +118,6 @@ class Folder:
                 (self.root / name).unlink()
                 remove_emptied((self.root / name).parent, self.root)
             write_atomically(known, files[MANIFEST].read_text(encoding="utf-8"))
-        except OSError as error:
-            raise BenchError(f"{self.root}: cannot write here ({error.strerror}).") from error
         return f"Published in {self.root}. Open {self.root / 'index.html'}"
 
     def _held(self, name: str) -> str | None:

@@ -7,11 +7,12 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.errors import BenchError
+from bench.errors import BenchError, writing
 from bench.reports.boards.tables import long_form, results_of, to_csv, to_json
 from bench.reports.charts.scatter import board_csv, ranks_csv
 from bench.reports.charts.svg import standalone
@@ -64,15 +65,24 @@ def build(
         address: where the site will stand, "https://.../", for the feed's links.
 
     Raises:
-        BenchError: a file of the store is damaged, or a suite has the name of a folder of ours.
+        BenchError: a file of the store is damaged, a suite has the name of a folder of ours, or the
+            pages cannot be written; each page is then the old one or the new one.
     """
     before = _written_before(site)
     digests: dict[str, str] = {}
-    for name, text in pages(store_root, interval, address):
-        digests[name] = _digest(text)
-        _write(_inside(site, name), text)
-    _remove_stale(site, before, digests)
-    write_atomically(site / MANIFEST, manifest(digests))
+    try:
+        for name, text in pages(store_root, interval, address):
+            with writing(site / name):
+                _write(_inside(site, name), text)
+            digests[name] = _digest(text)
+        with writing(site):
+            _remove_stale(site, before, digests)
+            write_atomically(site / MANIFEST, manifest(digests))
+    except BaseException:  # cut short, the site is still ours, file by file
+        with suppress(OSError):
+            if digests:
+                write_atomically(site / MANIFEST, manifest(before | digests))
+        raise
     return [site / name for name in digests]
 
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.cli.data import out
-from bench.errors import BenchError, UsageError
+from bench.errors import UsageError
 
 if TYPE_CHECKING:
     from bench.reports.compare import Comparison
@@ -62,8 +62,10 @@ def export(
         suites or (), split_names(tasks), split_names(methods), split_names(metrics)
     )
     content = export(results, kind, request)
+    from bench.disk.files import write_named  # noqa: PLC0415 - imports numpy
+
     if to is not None:
-        write(to, content)
+        write_named(to, content)
         out.print(Text(f"{to}: {len(content):,} bytes."), soft_wrap=True)
     elif kind == "parquet" and sys.stdout.isatty():
         raise UsageError("Parquet is not text for a terminal. Name a file with --to.")
@@ -112,7 +114,9 @@ def compare(
     )
     show(comparison, every)
     if to is not None:
-        write(to, comparing.page(comparison).encode())
+        from bench.disk.files import write_named  # noqa: PLC0415 - imports numpy
+
+        write_named(to, comparing.page(comparison).encode())
         out.print(Text(f"Open {to}"), soft_wrap=True)
     raise typer.Exit(1 if fail_on_worse and comparison.worse else 0)
 
@@ -241,12 +245,3 @@ def split_names(text: str) -> list[str]:
             names.append(text[start:position].strip())
             start = position + 1
     return [name for name in names if name]
-
-
-def write(path: Path, content: bytes) -> None:
-    """Write a file that the user named. Raises BenchError if that fails."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    except OSError as error:
-        raise BenchError(f"{path}: cannot write here ({error.strerror}).") from error

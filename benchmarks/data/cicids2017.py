@@ -17,6 +17,7 @@ from bench.data.dataset import Options, TaskDefinition
 from bench.data.prepared import SPLITS, Array, Arrays, Columns
 from bench.data.raw import Faults, RawFile, RawFolder
 from bench.data.splitting import PartialDataSet, stratified
+from bench.disk.files import new_map
 from bench.errors import DataError
 
 FILES = (
@@ -132,9 +133,8 @@ class Cicids2017(PartialDataSet):
         mean, std = _moments(values, rows["train"])
         splits = {}
         for split in SPLITS:
-            x = np.lib.format.open_memmap(
-                work / f"{split}.npy", "w+", np.float32, (len(rows[split]), len(FEATURES))
-            )
+            shape = len(rows[split]), len(FEATURES)
+            x = new_map(work / f"{split}.npy", np.float32, shape)
             for target, source in _chunks(rows[split]):
                 x[target] = (values[source] - mean) / std
             splits[split] = Columns(x, {"attack": attack[rows[split]]})
@@ -203,7 +203,7 @@ def _add(frame: pd.DataFrame, flows: Flows, faults: Faults, out: IO[bytes]) -> N
     counts = (~finite[infinite]).sum(axis=0)
     flows.infinite.update({name: int(n) for name, n in zip(FEATURES, counts, strict=True) if n})
     kept = ~infinite & ~malformed
-    values[kept].tofile(out)
+    out.write(values[kept].tobytes())  # unlike tofile, it says that the disk is full
     classes = label[kept].map({name: i for i, name in enumerate(CLASSES)}).to_numpy(np.int64)
     flows.classes.append(classes)
     hashes = pd.util.hash_pandas_object(pd.DataFrame(values[kept]).assign(y=classes), index=False)

@@ -31,6 +31,7 @@ from bench.data.archives import Archive
 from bench.data.dataset import DataSet, Options
 from bench.data.prepared import Array, DecodedFiles
 from bench.data.raw import most_tolerated, named
+from bench.disk.files import new_map
 from bench.errors import DataError
 
 CHUNK = 64  # pictures that a thread decodes at a time
@@ -44,6 +45,7 @@ BROKEN = (
 )  # fmt: skip
 """What Pillow raises for files that are damaged, cut short or not pictures."""
 LARGEST = 2**30  # pixels; as the side of the central square it means the largest square
+ABOUT = "about.txt"  # in the folder of an interrupted call: what its pictures are made from
 TO_DO, DONE, OTHER_SIZE, UNREADABLE = range(4)
 
 Members = Mapping[str, Sequence[str]]
@@ -211,21 +213,37 @@ def _resume(
     if empty := [split for split, shape in shapes.items() if not shape[0]]:
         raise DataError(f"There are no pictures for {' and '.join(empty)}. Fetch them again.")
     total = sum(shape[0] for shape in shapes.values())
-    files = {name: work / f"{name}.npy" for name in (*shapes, "states")}
-    about = work / "about.txt"
-    same = all(file.exists() for file in (about, *files.values()))
-    same = same and about.read_text("utf-8") == fingerprint
-    if not same:
+    shapes_of_files: dict[str, tuple[int, ...]] = {**shapes, "states": (total,)}
+    maps = _continued(work, fingerprint, shapes_of_files)
+    if maps is None:
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
         _require_space(work, total * 3 * size**2)
-    mode: Any = "r+" if same else "w+"
-    open_map = np.lib.format.open_memmap
-    maps = {split: open_map(files[split], mode, np.uint8, shapes[split]) for split in shapes}
-    states = open_map(files["states"], mode, np.uint8, (total,))
-    if not same:  # last, so that maps of a call that was killed above are not continued
-        about.write_text(fingerprint, "utf-8")
-    return maps, states
+        try:
+            maps = {
+                name: new_map(work / f"{name}.npy", np.uint8, shape)
+                for name, shape in shapes_of_files.items()
+            }
+            # Last, so that maps of a call that was killed above are not continued.
+            (work / ABOUT).write_text(fingerprint, "utf-8")
+        except OSError:  # the disk is full: what was reserved of it is given back
+            shutil.rmtree(work, ignore_errors=True)
+            raise
+    return {split: maps[split] for split in shapes}, maps["states"]
+
+
+def _continued(
+    work: Path, fingerprint: str, shapes: Mapping[str, tuple[int, ...]]
+) -> dict[str, Any] | None:
+    """The memory maps of an interrupted call with this fingerprint, or None."""
+    try:
+        if (work / ABOUT).read_bytes() != fingerprint.encode():
+            return None
+        maps = {name: np.lib.format.open_memmap(work / f"{name}.npy", "r+") for name in shapes}
+    except (OSError, ValueError):  # missing or damaged
+        return None
+    same = all(maps[name].shape == shape for name, shape in shapes.items())
+    return maps if same else None
 
 
 def _require_space(folder: Path, needed: int) -> None:
@@ -284,7 +302,7 @@ def _without(pixels: Array, kept: Array, path: Path) -> Array:
     rows = np.flatnonzero(kept)
     if not len(rows):
         raise DataError("None of the pictures of a split can be read. Fetch the archive again.")
-    copy = np.lib.format.open_memmap(path, "w+", np.uint8, (len(rows), *pixels.shape[1:]))
+    copy = new_map(path, np.uint8, (len(rows), *pixels.shape[1:]))
     for start in range(0, len(rows), SAVED_EVERY):
         some = rows[start : start + SAVED_EVERY]
         copy[start : start + len(some)] = pixels[some]

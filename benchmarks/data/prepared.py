@@ -24,6 +24,7 @@ from bench.disk.digests import (
     write_digests,
 )  # fmt: skip
 from bench.disk.digests import damages as file_damages
+from bench.disk.files import reserve
 from bench.errors import DataError
 from bench.result import FileName, Record, fsync_folder
 
@@ -241,7 +242,9 @@ def _save(array: Array, path: Path) -> None:
         array.flush()
         shutil.move(str(array.filename), path)
     else:
-        np.save(path, array, allow_pickle=False)
+        with path.open("wb") as file:
+            reserve(file, array.nbytes)
+            np.save(file, array, allow_pickle=False)
 
 
 def read_meta(folder: Path, remedy: str = "") -> Meta | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
 import os
@@ -27,6 +28,11 @@ from bench.result import Record
 Array = npt.NDArray[Any]
 
 MIRROR = "BENCH_MIRROR"
+OF_THE_DISK = {
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EEXIST,
+    errno.ENOTDIR,
+}  # fmt: skip
+"""Errors of a download that say something of the folder it goes to, and nothing of its source."""
 PIECE = 2**20  # bytes that are hashed at a time, because some files do not fit into memory
 MAX_UNREADABLE = 0.01  # share of the files: more than a few unreadable ones are a bad download
 ALWAYS_TOLERATED = 10  # so many unreadable files are tolerated however small the data set is
@@ -182,6 +188,10 @@ class RawFolder:
                     downloader=pooch.HTTPDownloader(progressbar=progress_bar),
                 )
             except (OSError, ValueError) as error:
+                if isinstance(error, OSError) and error.errno in OF_THE_DISK:
+                    raise DataError(
+                        f"{self._folders(file.name)[-1]}: cannot write here ({error.strerror})."
+                    ) from error
                 reason = shorten(str(error), 160, placeholder=" ...")
                 raise DataError(
                     f"{self.name}: could not fetch {file.name} from {file.url} ({reason}). Fetch "

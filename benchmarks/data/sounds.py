@@ -17,6 +17,7 @@ from bench.data.archives import Archive
 from bench.data.prepared import SPLITS, Array, DecodedFiles, Meta
 from bench.data.raw import Faults
 from bench.data.splitting import PartialDataSet
+from bench.disk.files import new_map
 from bench.errors import DataError
 
 CHUNK = 256  # waveforms whose spectra are computed at once
@@ -156,9 +157,7 @@ def read_recordings(
     if len(row_of) != sum(map(len, where.values())):
         raise DataError(f"{archive.path}: a recording is in two splits. Fetch it again.")
     x = {
-        split: np.lib.format.open_memmap(
-            work / f"{split}.npy", "w+", np.int16, (len(where[split]), samples)
-        )
+        split: new_map(work / f"{split}.npy", np.int16, (len(where[split]), samples))
         for split in SPLITS
     }
     kept = {split: np.zeros(len(where[split]), bool) for split in SPLITS}

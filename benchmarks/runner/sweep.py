@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any, Literal, cast
 
@@ -15,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bench.data.dataset import Library, prepared_name
+from bench.disk.files import temporary_folder
 from bench.disk.locking import exclusive
 from bench.errors import UsageError
 from bench.heartbeat import acting_as
@@ -189,11 +189,11 @@ def _run_trials(
     if not sweep.to_do:
         return results
     with (
-        TemporaryDirectory(prefix="bench-") as folder,
-        Progress(console, len(sweep.to_do), jobs, Path(folder)) as progress,
+        temporary_folder("bench-") as folder,
+        Progress(console, len(sweep.to_do), jobs, folder) as progress,
     ):
         for result in local.run(
-            sweep.to_do, workspace, jobs, limits, progress.started, Path(folder), request.fail_fast
+            sweep.to_do, workspace, jobs, limits, progress.started, folder, request.fail_fast
         ):
             results.append(result)
             progress.finished(result)

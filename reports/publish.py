@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from bench.disk.files import temporary_folder
 from bench.errors import BenchError, UsageError, writing
 from bench.reports.site import MANIFEST, build, manifest, remove_emptied
 from bench.result import Store, write_atomically
@@ -56,7 +56,10 @@ def site_of(results: Path, address: str = "") -> Iterator[Files]:
         raise UsageError(
             "--url: everybody could read the user, password or query in it. Leave it out."
         )
-    with temporary_folder("bench-site-") as root:
+    with writing("TMPDIR"):
+        temporary = tempfile.TemporaryDirectory(prefix="bench-site-")
+    with temporary as folder:
+        root = Path(folder)
         build(results, root, address=f"{address.rstrip('/')}/" if address else "")
         with writing(root):
             (root / NO_JEKYLL).touch()

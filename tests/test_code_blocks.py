@@ -1,9 +1,9 @@
 """Every code block of the documents is tried, each in the way that its language allows.
 
-Commands of `bench` are parsed by its real options and then run, sweeps with --dry-run, on results
-and folders that stand in for those of the reader. A block that is no example (what a program
-prints) says so in a comment before it, `<!-- not run: WHY -->`, and stands in NOT_RUN. Other
-comments before blocks belong to tests that do more with them (TRIED_ELSEWHERE).
+Commands of `bench` are parsed by its real options and then run, on results and folders that stand
+in for those of the reader; of sweeps the suite is read and the trials are selected. A block that is
+no example (what a program prints) says so in a comment before it, `<!-- not run: WHY -->`, and
+stands in NOT_RUN. Other comments before blocks are for tests that do more (TRIED_ELSEWHERE).
 """
 
 from __future__ import annotations
@@ -21,10 +21,13 @@ from typing import Any, NamedTuple
 
 import pytest
 import yaml
+from rich.console import Console
 from typer.exceptions import TyperException
 
 from bench.cli import main
 from bench.ending import exit_code
+from bench.runner.plan import select
+from bench.runner.sweep import SweepRequest
 from bench.suites.reader import find_suite, read_suite
 from bench.tracking import ui
 from tests.reports.synthetic_sweep import RACE, SEX, planned_task, store_of, sweep
@@ -126,6 +129,13 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return today
 
 
+def planned(request: SweepRequest, console: Console) -> int:
+    """In place of a sweep: its suite is read, and tasks, methods and seeds are selected."""
+    suite = read_suite(find_suite(request.suite), request.settings)
+    assert select(suite, request.tasks, request.methods, request.seeds).tasks
+    return 0
+
+
 def run_bench(words: list[str], environment: Mapping[str, str]) -> None:
     """Parse a command by the real options, and run it where it ends by itself."""
     words = [STAND_INS.get(word, word) for word in words]
@@ -136,8 +146,7 @@ def run_bench(words: list[str], environment: Mapping[str, str]) -> None:
         if words[:1] and words[0] in SERVERS:
             patch.setattr("bench.tracking.tracker.serve", lambda *_: 0)
             patch.setattr("bench.labelling.command.label", lambda *_: None)
-        if "--suite" in words and words[0].startswith("-"):
-            words = [*words, "--dry-run"]
+        patch.setattr("bench.runner.sweep.run", planned)
         patch.setattr(sys, "argv", ["bench", *words])
         allowed = (0, 1) if "--fail-on-worse" in words else (0,)
         assert exit_code(main.run) in allowed, shlex.join(words)

@@ -60,7 +60,7 @@ def test_a_mistake_of_the_user_is_one_line(
         EOFError(),
         MemoryError(),
         AssertionError("never"),
-        OSError(5, "Input/output error"),
+        OSError(9, "Bad file descriptor"),
         BrokenPipeError(32, "Broken pipe"),  # of a worker, say: standard output is whole
         SystemExit(3),
         SystemExit(0),
@@ -117,7 +117,6 @@ class Command(NamedTuple):
 
 COMMANDS = [
     Command("--suite digits", "bench.runner.sweep.run"),
-    Command("--suite digits --dry-run", "bench.runner.sweep.read_suite"),
     Command("--version", "bench.runner.provenance.git_state"),
     Command("", "bench.cli.main.descriptions"),
     Command("list", "bench.data.dataset.data_sets"),

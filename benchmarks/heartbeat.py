@@ -68,7 +68,8 @@ def written_to(path: Path) -> Iterator[None]:
         yield
     finally:
         _listener.reset(token)
-        path.unlink(missing_ok=True)
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 def read(path: Path) -> str:

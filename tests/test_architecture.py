@@ -216,7 +216,7 @@ READS_ENVIRONMENT = {
     "benchmarks/data/raw.py": "the mirror of raw files",
     "benchmarks/plugins/__init__.py": "folders of plug-ins",
     "benchmarks/privacy/credentials.py": "secrets and names that no text may hold",
-    "benchmarks/runner/engine.py": "settings of the memory allocator for workers",
+    "benchmarks/runner/template.py": "settings of the memory allocator for trials",
     "benchmarks/runner/provenance.py": "the commit that an image was built from",
     "benchmarks/tracking/tracker.py": "what MLflow prints and sends",
     "benchmarks/tracking/ui.py": "the environment of MLflow's server",

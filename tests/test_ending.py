@@ -17,6 +17,7 @@ import pytest
 from bench.cli import main
 from bench.ending import ExitCode, exit_code
 from bench.errors import DataError, SuiteError, UsageError
+from tests.in_process import sweep_here
 
 ROOT = Path(__file__).parents[1]
 
@@ -117,6 +118,7 @@ class Command(NamedTuple):
 
 COMMANDS = [
     Command("--suite digits", "bench.runner.sweep.run"),
+    Command("--suite digits --dry-run", "bench.runner.preparation.read_suite"),
     Command("--version", "bench.runner.provenance.git_state"),
     Command("", "bench.cli.main.descriptions"),
     Command("list", "bench.data.dataset.data_sets"),
@@ -142,6 +144,7 @@ def test_a_fault_in_any_command_ends_with_70_and_ctrl_c_with_130(
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
+    sweep_here(monkeypatch)
     monkeypatch.setattr(sys, "argv", ["bench", *command.words.split()])
     for error, code in ((ZeroDivisionError("ours"), 70), (KeyboardInterrupt(), 130)):
         monkeypatch.setattr(command.broken, raising(error))

@@ -20,7 +20,7 @@ from bench.learning.inputs import Resident, Staged, flips_and_shifts, inputs_on,
 from bench.learning.split import Batch, Split
 from bench.learning.standard import plain_loss
 from bench.result import Result, Scalar, Store
-from bench.runner.sweep import choose_device
+from bench.runner.preparation import choose_device
 from bench.tracks.debiasing import DebiasingTask
 from bench.triggers.choice import TriggerKind, trigger_pair
 from tests.tiny_tasks import SMALL, context_on, image_split, image_task

@@ -22,7 +22,7 @@ from bench.labelling.showing import SampleView, published, sample_view, spectrum
 from bench.listening import bound
 from bench.method import Method, make, method_class
 from bench.runner import plan as planning
-from bench.runner.sweep import choose_device, prepare, verify
+from bench.runner.preparation import choose_device, prepare, verify
 from bench.runner.trial import Workspace, prepared
 from bench.seeds import seed_for
 from bench.suites.reader import Suite, find_suite, read_suite

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import torch
 from pydantic import BaseModel, ConfigDict, Field
 
 from bench.learning.selection import Rule
+
+if TYPE_CHECKING:
+    import torch
 
 
 class Training(BaseModel):
@@ -68,6 +70,8 @@ class Recipe:
 
     def optimiser(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
         """A new optimiser, without momentum from an earlier training."""
+        import torch  # noqa: PLC0415 - suites are read by processes that train nothing
+
         return torch.optim.SGD(
             parameters,
             lr=self.learning_rate,

@@ -80,6 +80,12 @@ def unreported() -> list[Problem]:
     return problems
 
 
+def adopt(problems: Iterable[Problem]) -> None:
+    """Take over the problems that another process found, to report them here."""
+    for problem in problems:
+        _problems.setdefault(("", problem.origin), problem)
+
+
 def discover(
     kind: str, packages: Sequence[str], pick: Callable[[ModuleType], Iterable[T]]
 ) -> dict[str, T]:

@@ -1,42 +1,54 @@
-"""The local engine: worker processes that survive crashes and keep time and memory limits."""
+"""The local engine: every trial in a process of its own, within its limits, with a result."""
 
 from __future__ import annotations
 
-import ctypes
-import multiprocessing
-import os
-import platform
 import signal
-import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import TimeoutError as FutureTimeoutError
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import psutil
-import torch
-from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
-from bench import heartbeat
-from bench.result import Result, Status, Store
-from bench.runner.plan import TrialSpec
-from bench.runner.trial import Workspace, run_trial, unfinished
+from bench.errors import BenchError
+from bench.result import Cost, Result, Status, Store
+from bench.runner.template import Begun, Call, Template, TemplateDied, how_it_ended, packed
 
-MEMORY_EXIT = 77
-"""Exit code of a worker whose memory grew over its limit."""
+WORK = "bench.runner.trial:work"
+DISK_FULL_EXIT = 74
+"""Exit code of a trial's process whose result found no room (EX_IOERR of sysexits.h)."""
 POLL_SECONDS = 0.1
-KEEP_FREED = {
-    "MALLOC_MMAP_THRESHOLD_": str(2**25),  # the highest that glibc takes; larger blocks are mapped
-    "MALLOC_TRIM_THRESHOLD_": str(2**30),  # bytes: more than a step of a small network frees
-}
-"""What lets glibc keep memory that a training step frees for the next one; others ignore it.
+SECONDS_TO_DIE = 30.0
+"""How long a killed process may take to end; one that waits for a lost disk may never do."""
+ATTEMPTS = 3
+"""How often a trial is started whose template died while it ran."""
 
-Without it, every step of a small network gives its memory back and faults it in again: half of its
-processor time, as `python -m bench.speed.memory` measures.
-"""
+
+@dataclass(frozen=True)
+class Job:
+    """A trial to run, as the process that schedules it sees it: nothing in it needs torch.
+
+    Attributes:
+        known: the fields of its result that are known before it runs.
+        payload: what its own process needs, pickled.
+    """
+
+    known: Mapping[str, Any]
+    payload: bytes
+
+    @property
+    def key(self) -> str:
+        """The trial's key."""
+        return str(self.known["key"])
+
+    @property
+    def title(self) -> str:
+        """Its task, method and seed in one line."""
+        return f"{self.known['task']} · {self.known['method']} · seed {self.known['seed']}"
 
 
 @dataclass(frozen=True)
@@ -52,161 +64,216 @@ class Limits:
     memory_mib: float | None = None
 
 
-def run(
-    specs: Sequence[TrialSpec],
-    workspace: Workspace,
-    jobs: int,
-    limits: Limits,
-    started: Callable[[TrialSpec], None],
-    heartbeats: Path,
-    fail_fast: bool = False,
-) -> Iterator[Result]:
-    """Run trials in `jobs` worker processes and yield each result when it is on disk.
-
-    A worker writes its result itself, the moment the trial ends, so that the death of the parent
-    loses nothing finished. The parent writes those of trials that timed out or were killed.
-
-    Args:
-        specs: The trials, in order.
-        workspace: Folders and device; its `threads` are those of one worker.
-        jobs: The number of worker processes.
-        limits: Time and memory of each trial.
-        started: Called with every trial that begins.
-        heartbeats: Folder where each running trial writes its progress, in a file named after
-            its key.
-        fail_fast: Stop at the first trial that fails.
-    """
-    store = Store(workspace.out)
-    with _workers(jobs, workspace.threads, limits.memory_mib) as pool:
-        waiting = {
-            pool.schedule(_work, (spec, workspace, heartbeats), timeout=limits.seconds): spec
-            for spec in specs
-        }
-        begun: dict[ProcessFuture, datetime] = {}
-        while waiting:
-            for future, spec in waiting.items():
-                if future not in begun and future.running():
-                    begun[future] = datetime.now(UTC)
-                    started(spec)
-            for future in [future for future in waiting if future.done()]:
-                since = begun.get(future, datetime.now(UTC))
-                result = _outcome(future, waiting.pop(future), since, limits, store)
-                yield result
-                if fail_fast and result.status in (Status.FAILED, Status.TIMEOUT):
-                    return
-            time.sleep(POLL_SECONDS)
-
-
-@contextmanager
-def _workers(jobs: int, threads: int, memory_mib: float | None) -> Iterator[ProcessPool]:
-    """Worker processes. Those that still work in the end are stopped."""
-    context = multiprocessing.get_context("spawn")
-    guard = (threads, memory_mib, os.getpid())
-    with environment(KEEP_FREED):  # a worker that died is replaced at any time, in a thread
-        pool = ProcessPool(jobs, context=context, initializer=_begin_worker, initargs=guard)
-        try:
-            yield pool
-        finally:
-            pool.stop()
-            pool.join()
-
-
-@contextmanager
-def environment(defaults: Mapping[str, str]) -> Iterator[None]:
-    """Set variables for child processes that start meanwhile; what the user has set stays."""
-    added = {name: value for name, value in defaults.items() if name not in os.environ}
-    os.environ.update(added)
-    try:
-        yield
-    finally:
-        for name in added:
-            del os.environ[name]
-
-
-def _outcome(
-    future: ProcessFuture, spec: TrialSpec, begun: datetime, limits: Limits, store: Store
-) -> Result:
-    try:
-        result: Result = future.result()
-    except FutureTimeoutError:
-        reason = f"took longer than {limits.seconds:g} seconds"
-        result = unfinished(spec, Status.TIMEOUT, reason, begun)
-    except ProcessExpired as error:
-        reason = _cause_of_death(error.exitcode, limits)
-        result = unfinished(spec, Status.FAILED, reason, begun)
-    else:
-        return result
-    # The worker may have written its result just before it died or ran out of time. Only trials
-    # without a final result are ever run, so a final one is of this very trial.
-    written = store.read(spec.suite, spec.key)
-    if written and written.status.is_final:
-        return written
-    store.write(result)
-    return result
-
-
-def _cause_of_death(exitcode: int | None, limits: Limits) -> str:
-    if exitcode == MEMORY_EXIT:
-        return f"its process grew over the memory limit of {limits.memory_mib:g} MiB"
-    if exitcode is not None and exitcode < 0:
-        name = signal.Signals(-exitcode).name
-        hint = " (by hand, or because the machine ran out of memory)" if exitcode == -9 else ""
-        return f"its process was killed by {name}{hint}"
-    return f"its process ended with exit code {exitcode}"
-
-
-class _Guard(threading.Thread):
-    """A thread that ends its worker when memory grows over the limit or the parent is gone.
+@dataclass
+class _Running:
+    """A trial that was started.
 
     Attributes:
-        peak: Highest resident memory in MiB since a trial began.
+        before: the result file that it had then.
+        began: reading of the monotonic clock when its process began, or None before.
+        verdict: why it was killed: its status and the reason.
+        killed: reading of the monotonic clock when it was killed.
     """
 
-    def __init__(self, memory_mib: float | None, parent: int) -> None:
-        super().__init__(daemon=True)
-        self.memory_mib, self.parent = memory_mib, parent
-        self.process = psutil.Process()
-        self.peak = 0.0
+    job: Job
+    before: tuple[int, int] | None
+    started: datetime
+    began: float | None = None
+    pid: int = 0
+    verdict: tuple[Status, str] | None = None
+    killed: float = 0.0
 
-    def run(self) -> None:
-        while True:
-            held = self.process.memory_info().rss / 2**20
-            self.peak = max(self.peak, held)
-            if self.memory_mib and held > self.memory_mib:
-                os._exit(MEMORY_EXIT)
-            if os.getppid() != self.parent:
-                # Nothing waits for this trial any more; the next `bench` runs it again.
-                os._exit(1)
-            time.sleep(POLL_SECONDS)
+    @property
+    def seconds(self) -> float:
+        """How long it has been running."""
+        return 0.0 if self.began is None else time.monotonic() - self.began
 
 
-_guards: list[_Guard] = []
+class Engine:
+    """Runs trials in children of a template and yields each result when it is on disk.
+
+    A trial's process writes its result itself, the moment the trial ends, so that the death of the
+    parent loses nothing finished. The parent writes those of trials that timed out or died.
+
+    Args:
+        template: starts the processes.
+        store: the results.
+        limits: time and memory of each trial.
+        started: called with every trial that begins.
+        heartbeats: folder where each running trial writes its progress, in a file named after its
+            key.
+    """
+
+    def __init__(
+        self,
+        template: Template,
+        store: Store,
+        limits: Limits,
+        started: Callable[[Job], None],
+        heartbeats: Path,
+    ) -> None:
+        self.template, self.store, self.limits = template, store, limits
+        self.started, self.heartbeats = started, heartbeats
+        self._running: dict[int, _Running] = {}
+        self._suspects: deque[Job] = deque()
+        self._attempts: dict[str, int] = {}
+        self._results: deque[Result] = deque()
+
+    def run(self, jobs: Sequence[Job], at_once: int, fail_fast: bool = False) -> Iterator[Result]:
+        """Run trials.
+
+        Args:
+            jobs: the trials, in order.
+            at_once: how many may run at the same time.
+            fail_fast: stop at the first trial that fails.
+
+        Raises:
+            BenchError: results can no longer be written.
+        """
+        waiting = deque(jobs)
+        while waiting or self._suspects or self._running:
+            try:
+                self._start(waiting, at_once)
+                self._keep_limits()
+                self._hear()
+            except TemplateDied as death:
+                self._recover(death)
+            self._abandon()
+            while self._results:
+                yield (result := self._results.popleft())
+                if fail_fast and result.status in (Status.FAILED, Status.TIMEOUT):
+                    return
+
+    def _start(self, waiting: deque[Job], at_once: int) -> None:
+        """Start what may run now. A trial during which the template died runs alone."""
+        while waiting and not self._suspects and len(self._running) < at_once:
+            self._begin(waiting[0])
+            waiting.popleft()
+        if self._suspects and not self._running:
+            self._begin(self._suspects[0])
+            self._suspects.popleft()
+
+    def _begin(self, job: Job) -> None:
+        call = Call(WORK, packed(job.payload, self.heartbeats))
+        before = self._file_of(job)
+        number = self.template.start(call)
+        self._running[number] = _Running(job, before, datetime.now(UTC))
+
+    def _keep_limits(self) -> None:
+        """Kill what has run for too long or holds too much memory."""
+        seconds, mib = self.limits.seconds, self.limits.memory_mib
+        for number, running in self._running.items():
+            if running.verdict or running.began is None:
+                continue
+            if seconds is not None and running.seconds > seconds:
+                running.verdict = Status.TIMEOUT, f"took longer than {seconds:g} seconds"
+            elif mib is not None and _resident(running.pid) > mib:
+                reason = f"its process grew over the memory limit of {mib:g} MiB"
+                running.verdict = Status.FAILED, reason
+            if running.verdict:
+                running.killed = time.monotonic()
+                self.template.signal(number)
+
+    def _hear(self) -> None:
+        """Note which processes began and ended, and keep the results of the latter."""
+        for event in self.template.events(POLL_SECONDS if self._deadlines() else None):
+            running = self._running.get(event.job)
+            if running is None:  # it was abandoned
+                continue
+            if isinstance(event, Begun):
+                running.began, running.pid = time.monotonic(), event.pid
+                self.started(running.job)
+            else:
+                self._results.append(self._outcome(self._running.pop(event.job), event.code))
+
+    def _deadlines(self) -> bool:
+        """Whether something may have to be done before the next event."""
+        limited = self.limits.seconds is not None or self.limits.memory_mib is not None
+        return limited or any(running.verdict for running in self._running.values())
+
+    def _abandon(self) -> None:
+        """Wait no longer for processes that do not even end when they are killed."""
+        for number, running in list(self._running.items()):
+            if running.verdict and time.monotonic() - running.killed > SECONDS_TO_DIE:
+                del self._running[number]
+                self._results.append(self._of_killed(running, *running.verdict))
+
+    def _outcome(self, running: _Running, code: int) -> Result:
+        """The result of a trial whose process ended with an exit code."""
+        reason = f"its process {how_it_ended(code)}"
+        if code == -signal.SIGKILL:
+            reason += " (by hand, or because the machine ran out of memory)"
+        elif code >= 0:
+            reason += " before the trial had a result"
+        if code == DISK_FULL_EXIT and not self._written(running):
+            raise BenchError(self._unwritable(running.job))
+        return self._of_killed(running, *(running.verdict or (Status.FAILED, reason)))
+
+    def _of_killed(self, running: _Running, status: Status, reason: str) -> Result:
+        """The result of a trial whose process is gone: its own, if it was written in time."""
+        return self._written(running) or self._kept(running, status, reason)
+
+    def _written(self, running: _Running) -> Result | None:
+        """The result that a trial's process has written, perhaps just before it died."""
+        if self._file_of(running.job) == running.before:
+            return None
+        with suppress(BenchError):  # not a result: it is replaced by one that says so
+            return self.store.read(running.job.known["suite"], running.job.key)
+        return None
+
+    def _kept(self, running: _Running, status: Status, reason: str) -> Result:
+        """Write the result of a trial whose process did not live to do so."""
+        result = Result(
+            **running.job.known,
+            status=status,
+            reason=reason,
+            cost=Cost(seconds=running.seconds),
+            started=running.started,
+            finished=datetime.now(UTC),
+        )
+        try:
+            self.store.write(result)
+        except OSError as error:
+            raise BenchError(self._unwritable(running.job, error)) from error
+        return result
+
+    def _unwritable(self, job: Job, error: OSError | None = None) -> str:
+        cause = f" ({error.strerror})" if error else ""
+        return (
+            f"{self.store.root}: the result of {job.title} could not be written{cause}. The disk "
+            "may be full. Finished trials are kept: make room, and the same command resumes."
+        )
+
+    def _file_of(self, job: Job) -> tuple[int, int] | None:
+        """What tells the result file of a trial from one written before or after it."""
+        try:
+            stat = self.store.path(job.known["suite"], job.key).stat()
+        except FileNotFoundError:
+            return None
+        return stat.st_ino, stat.st_mtime_ns
+
+    def _recover(self, death: TemplateDied) -> None:
+        """Start a new template. Trials that ran are tried again, one at a time."""
+        lost, self._running = list(self._running.values()), {}
+        for running in lost:
+            key = running.job.key
+            self._attempts[key] = self._attempts.get(key, 0) + 1
+            verdict = running.verdict
+            if self._attempts[key] == ATTEMPTS:
+                reason = f"the process that starts trials {death.how} whenever this trial ran"
+                verdict = verdict or (Status.FAILED, reason)
+            if verdict:
+                self._results.append(self._of_killed(running, *verdict))
+            elif written := self._written(running):
+                self._results.append(written)
+            else:
+                self._suspects.append(running.job)
+        self.template.restart()
 
 
-def _begin_worker(threads: int, memory_mib: float | None, parent: int) -> None:
-    """Set up a fresh worker. Only the parent reacts to Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    torch.set_num_threads(threads)
-    with suppress(RuntimeError):  # only allowed before the first parallel work
-        torch.set_num_interop_threads(1)
-    guard = _Guard(memory_mib, parent)
-    _guards[:] = [guard]
-    guard.start()
-
-
-def _work(spec: TrialSpec, workspace: Workspace, heartbeats: Path) -> Result:
-    release_free_memory()  # else the peak of this trial would hold what an earlier one freed
-    guard = _guards[0] if _guards else None
-    if guard:
-        guard.peak = 0.0
-    with heartbeat.written_to(heartbeats / spec.key):
-        result = run_trial(spec, workspace, lambda: guard.peak if guard else None)
-    Store(workspace.out).write(result)
-    return result
-
-
-def release_free_memory() -> None:
-    """Return the memory that KEEP_FREED lets this process keep; does nothing without glibc."""
-    if platform.libc_ver()[0] == "glibc":
-        ctypes.CDLL(None).malloc_trim(0)
+def _resident(pid: int) -> float:
+    """Resident memory of a process in MiB; 0 if it has just ended."""
+    try:
+        return float(psutil.Process(pid).memory_info().rss / 2**20)
+    except psutil.Error:
+        return 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -13,9 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from bench import heartbeat
-from bench.result import Result, Status
-from bench.runner.plan import TrialSpec
-from bench.tracks.registry import tracks
+from bench.result import Result, Status, TrackInfo
+from bench.runner.engine import Job
 
 STYLES = {
     Status.OK: "green",
@@ -31,16 +31,18 @@ class Progress:
     Args:
         console: where to write; a live display on a terminal, else a line a trial.
         total: trials of this run.
-        jobs: how many run at once.
+        tracks: the tracks of the trials, with their metrics.
         heartbeats: folder in which running trials report their progress, a file each.
     """
 
-    def __init__(self, console: Console, total: int, jobs: int, heartbeats: Path) -> None:
-        self.console, self.total, self.jobs = console, total, jobs
-        self.heartbeats = heartbeats
+    def __init__(
+        self, console: Console, total: int, tracks: Sequence[TrackInfo], heartbeats: Path
+    ) -> None:
+        self.console, self.total, self.heartbeats = console, total, heartbeats
+        self.tracks = {track.name: track for track in tracks}
         self.begin = time.monotonic()
-        self.running: dict[str, tuple[TrialSpec, float]] = {}
-        self.ended: list[Result] = []
+        self.running: dict[str, tuple[Job, float]] = {}
+        self.ended: list[Status] = []
         self.live = Live(self, console=console, transient=True, refresh_per_second=4)
 
     def __enter__(self) -> Self:
@@ -52,21 +54,21 @@ class Progress:
         if self.console.is_terminal:
             self.live.stop()
 
-    def started(self, spec: TrialSpec) -> None:
+    def started(self, job: Job) -> None:
         """Show a trial as running from now on."""
-        self.running[spec.key] = (spec, time.monotonic())
+        self.running[job.key] = (job, time.monotonic())
 
     def finished(self, result: Result) -> None:
         """Print the line of a trial that ended."""
         self.running.pop(result.key, None)
-        self.ended.append(result)
+        self.ended.append(result.status)
         place = f"{len(self.ended):>{len(str(self.total))}}/{self.total}"
         line = Text(f"{place}  ")
         line.append(f"{result.status:8}", STYLES[result.status])
         line.append(f"{result.task} · {result.method} · seed {result.seed}")
         line.append(f"  {result.cost.seconds:.1f} s", "dim")
         if result.status is Status.OK:
-            line.append(f"  {headline(result)}")
+            line.append(f"  {headline(result, self.tracks[result.track])}")
         if result.reason:
             line.append(f"  {result.reason}", STYLES[result.status])
         if not self.console.is_terminal:
@@ -75,7 +77,7 @@ class Progress:
 
     def failed(self) -> int:
         """Trials of this run that failed or timed out."""
-        return sum(result.status in (Status.FAILED, Status.TIMEOUT) for result in self.ended)
+        return sum(status in (Status.FAILED, Status.TIMEOUT) for status in self.ended)
 
     def time_left(self) -> str:
         """An estimate, in words, from the mean time of the trials that ended."""
@@ -94,19 +96,18 @@ class Progress:
             f"{self.time_left()} left",
         )
         now = time.monotonic()
-        return Group(bar, *(self._line(spec, now - since) for spec, since in self.running.values()))
+        return Group(bar, *(self._line(job, now - since) for job, since in self.running.values()))
 
-    def _line(self, spec: TrialSpec, seconds: float) -> Text:
-        name = f"  {spec.task.name} · {spec.method.label} · seed {spec.seed}"
-        line = Text(f"{name}  {duration(seconds)}", "dim")
-        if report := heartbeat.read(self.heartbeats / spec.key):
+    def _line(self, job: Job, seconds: float) -> Text:
+        line = Text(f"  {job.title}  {duration(seconds)}", "dim")
+        if report := heartbeat.read(self.heartbeats / job.key):
             line.append(f"  {report}", "cyan")
         return line
 
 
-def headline(result: Result) -> str:
+def headline(result: Result, track: TrackInfo) -> str:
     """The track's headline metrics that a result has: rates in per cent, others as they are."""
-    shown = [metric for metric in tracks()[result.track].info.metrics if metric.headline]
+    shown = [metric for metric in track.metrics if metric.headline]
     return ", ".join(
         f"{m.name} {100 * value:.1f}" if m.unit == "%" else f"{m.name} {value:.4f}"
         for m in shown

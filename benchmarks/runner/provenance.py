@@ -9,10 +9,12 @@ import subprocess
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from bench.result import Environment
+
+if TYPE_CHECKING:
+    import torch
 
 PACKAGES = ("bench", "torch", "numpy", "scikit-learn", "pandas", "statsmodels", "mlflow")
 COMMIT = "BENCH_GIT_SHA"  # environment variable of a container image, which has no .git folder
@@ -36,6 +38,8 @@ def git_state() -> tuple[str, bool]:
 
 def environment(device: torch.device, threads: int) -> Environment:
     """The environment of a trial on `device`."""
+    import torch  # noqa: PLC0415 - the process that schedules trials does without it
+
     sha, dirty = git_state()
     return Environment(
         git_sha=sha,

@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Any, Literal, cast
+from typing import Any
 
-import torch
 from rich.console import Console
 from rich.text import Text
 
-from bench.data.dataset import Library, prepared_name
 from bench.disk.files import temporary_folder
 from bench.disk.locking import exclusive
 from bench.errors import UsageError
 from bench.heartbeat import acting_as
 from bench.listening import interrupted_by_sigterm
 from bench.result import Plan, Result, Status, Store
-from bench.runner import engine as local
-from bench.runner import plan as planning
-from bench.runner.plan import Selected, Sweep
+from bench.runner.engine import Engine, Job, Limits
 from bench.runner.progress import Progress, duration
 from bench.runner.provenance import cores
-from bench.runner.trial import Workspace
-from bench.suites.reader import find_suite, read_suite
-from bench.suites.tasks import TaskSpec
+from bench.runner.template import Template
 from bench.tracking.tracker import Tracker, TrackingUnavailable, default_uri
 
 INTERRUPTED, TERMINATED = 130, 143
+
+
+PREPARATION = "bench.runner.preparation"
+USED_BY_TRIALS = (
+    "torch._dynamo", "torch._inductor.utils", "torch.onnx", "sklearn.cluster", "sklearn.manifold",
+    "sklearn.decomposition", "sklearn.linear_model", "statsmodels.formula.api",
+    "PIL.PngImagePlugin",
+)  # fmt: skip
+"""Modules that trials load when they need them; loaded before, they cost no trial any time."""
 
 
 @dataclass(frozen=True)
@@ -58,89 +62,86 @@ class SweepRequest:
     command: str
 
 
+@dataclass(frozen=True)
+class PlannedSweep:
+    """The plan that the pages account for, and the trials that are still to run.
+
+    Attributes:
+        jobs: the trials to run.
+        taken: results of the same trials from other suites of the folder, under this suite's names.
+        finished: the number of trials that have a final result here.
+        retried: how many of the jobs have a result that is not final.
+        kept: trials of earlier runs that stay on the page.
+        device: "cpu" or "cuda".
+    """
+
+    plan: Plan
+    jobs: Sequence[Job]
+    taken: Sequence[Result]
+    finished: int
+    retried: int
+    kept: int
+    device: str
+
+
 def run(request: SweepRequest, console: Console) -> int:
     """Run a sweep and return its exit code.
 
     It is 0 if all went well, 1 if a trial failed, 130 after Ctrl-C and 143 after SIGTERM.
 
     Raises:
-        BenchError: the request is invalid, or its data cannot be obtained.
+        BenchError: the request is invalid, its data cannot be obtained, or results cannot be
+            written.
     """
-    suite = read_suite(find_suite(request.suite), request.settings)
-    selected = planning.select(suite, request.tasks, request.methods, request.seeds)
-    library, store = Library(request.data), Store(request.out)
-    device = choose_device(request.device)
-    if request.dry_run:
-        show_plan(planning.sweep(selected, library, store, request.command), store, console)
-        return 0
-    busy = f"another bench run is using {request.out}. Wait for it, or choose another --out."
-    with (
-        acting_as(f"bench --suite {request.suite}"),
-        exclusive(request.out / ".lock", request.out, busy),
-        interrupted_by_sigterm(_terminate),
-    ):
-        try:
-            prepare(selected, library, console)
-            sweep = planning.sweep(selected, library, store, request.command)
-            verify((trial.task for trial in sweep.to_do), library)
+    store = Store(request.out)
+    with Template() as template:
+        template.prepare([PREPARATION], [f"{PREPARATION}:know_everything"])
+        if request.dry_run:
+            show_plan(template.call(f"{PREPARATION}:planned", request, False), store, console)
+            return 0
+        template.call(f"{PREPARATION}:checked", request)
+        busy = f"another bench run is using {request.out}. Wait for it, or choose another --out."
+        with (
+            acting_as(f"bench --suite {request.suite}"),
+            exclusive(request.out / ".lock", request.out, busy),
+            _in_order(store, console) as code,
+        ):
+            sweep = template.call(f"{PREPARATION}:planned", request, True)
             store.write_plan(sweep.plan)
             for result in sweep.taken:
                 store.write(result)
             console.print(_counts(sweep))
             log = _Log(request, console)
-            results = _run_trials(request, sweep, device, console, log)
-            _conclude(request, sweep.plan, store, console, log)
+            outcomes = _run_trials(request, sweep, template, console, log)
+            _conclude(request, sweep.plan, template, console, log)
+            code.append(_exit_code(sweep.plan, store, outcomes, console))
+    return code[-1]
+
+
+@contextmanager
+def _in_order(store: Store, console: Console) -> Iterator[list[int]]:
+    """Turn Ctrl-C and SIGTERM into a sentence and an exit code, appended to the list."""
+    codes: list[int] = []
+    with interrupted_by_sigterm(_terminate):
+        try:
+            yield codes
         except KeyboardInterrupt:
             console.print("Interrupted. Finished trials are kept: the same command resumes.")
-            return INTERRUPTED
+            codes.append(INTERRUPTED)
         except Terminated:
             console.print("Terminated. Finished trials are kept: the same command resumes.")
-            return TERMINATED
+            codes.append(TERMINATED)
         finally:
             store.clean()  # temporary files of writers that were killed, now or earlier
-    return _exit_code(sweep.plan, store, results, console)
 
 
-def choose_device(name: str) -> Literal["cpu", "cuda"]:
-    """The device of a name; auto is a GPU if there is one. Raises UsageError if it is missing."""
-    if name not in ("auto", "cpu", "cuda"):
-        raise UsageError(f'--device: "{name}" is not one of auto, cpu and cuda.')
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and not torch.cuda.is_available():
-        raise UsageError("--device cuda: torch finds no GPU here. Use --device cpu.")
-    return cast("Literal['cpu', 'cuda']", name)
-
-
-def prepare(selected: Selected, library: Library, console: Console) -> None:
-    """Prepare the data of the selected tasks that is not prepared yet."""
-    for task in selected.tasks:
-        if library.meta(task.data, task.options) is None:
-            name = prepared_name(task.data, task.options)
-            # There is no spinner, because decoding pictures shows a progress bar of its own.
-            console.print(f"Preparing {name}.")
-            meta = library.ensure(task.data, task.options)
-            console.print(f"Prepared {name}: {sum(meta.sizes.values()):,} samples.")
-
-
-def verify(tasks: Iterable[TaskSpec], library: Library) -> None:
-    """Compare the prepared data of tasks with its digests, each copy once.
-
-    Raises:
-        DataError: a file is not as it was written.
-    """
-    copies = {prepared_name(task.data, task.options): task for task in tasks}
-    for task in copies.values():
-        library.verify(task.data, task.options)
-
-
-def show_plan(sweep: Sweep, store: Store, console: Console) -> None:
+def show_plan(sweep: PlannedSweep, store: Store, console: Console) -> None:
     """Print every trial of a plan with its state.
 
     Trials on data that is not prepared have no key yet, because keys depend on the data's content.
     """
     unknown = {task.name: task for task in sweep.plan.tasks if task.data_hash is None}
-    to_do = {spec.key for spec in sweep.to_do}
+    to_do = {job.key for job in sweep.jobs}
     taken = {result.key for result in sweep.taken}
     for trial in sweep.plan.trials:
         result = store.read(sweep.plan.suite, trial.key)
@@ -158,9 +159,9 @@ def show_plan(sweep: Sweep, store: Store, console: Console) -> None:
     console.print(_counts(sweep))
 
 
-def _counts(sweep: Sweep) -> str:
+def _counts(sweep: PlannedSweep) -> str:
     plan = sweep.plan
-    parts = [f"{sweep.finished} finished", f"{len(sweep.to_do)} to do"]
+    parts = [f"{sweep.finished} finished", f"{len(sweep.jobs)} to do"]
     if sweep.taken:
         parts.insert(1, f"{len(sweep.taken)} from other suites")
     if sweep.retried:
@@ -179,28 +180,41 @@ def counted(number: int, thing: str) -> str:
 
 
 def _run_trials(
-    request: SweepRequest, sweep: Sweep, device: str, console: Console, log: _Log
-) -> list[Result]:
-    default = 1 if device == "cuda" else cores()
-    jobs = max(1, min(request.jobs or default, len(sweep.to_do)))
-    workspace = Workspace(request.data, request.out, device, request.threads)
-    limits = local.Limits(request.timeout, request.memory_limit)
-    results: list[Result] = []
-    if not sweep.to_do:
-        return results
+    request: SweepRequest, sweep: PlannedSweep, template: Template, console: Console, log: _Log
+) -> Sequence[Status]:
+    """Run the trials, show and log them, and return how they ended."""
+    if not sweep.jobs:
+        return ()
+    default = 1 if sweep.device == "cuda" else cores()
+    at_once = max(1, min(request.jobs or default, len(sweep.jobs)))
+    limits = Limits(request.timeout, request.memory_limit)
+    template.prepare([*USED_BY_TRIALS, PREPARATION], [f"{PREPARATION}:know_everything"])
+    _check_memory(request.memory_limit, template)
+    outcomes: list[Status] = []
+    seconds = 0.0
+    store = Store(request.out)
     with (
         temporary_folder("bench-") as folder,
-        Progress(console, len(sweep.to_do), jobs, folder) as progress,
+        Progress(console, len(sweep.jobs), sweep.plan.tracks, folder) as progress,
     ):
-        for result in local.run(
-            sweep.to_do, workspace, jobs, limits, progress.started, folder, request.fail_fast
-        ):
-            results.append(result)
+        engine = Engine(template, store, limits, progress.started, folder)
+        for result in engine.run(sweep.jobs, at_once, request.fail_fast):
+            outcomes.append(result.status)
+            seconds += result.cost.seconds
             progress.finished(result)
             log(partial(Tracker.log, plan=sweep.plan, result=result))
-    total = sum(result.cost.seconds for result in results)
-    console.print(f"{counted(len(results), 'trial')}, {duration(total)} of work.", highlight=False)
-    return results
+    trials = counted(len(outcomes), "trial")
+    console.print(f"{trials}, {duration(seconds)} of work.", highlight=False)
+    return outcomes
+
+
+def _check_memory(limit: float | None, template: Template) -> None:
+    needed = template.call("bench.runner.trial:resident_mib") if limit else 0.0
+    if limit and needed > limit:
+        raise UsageError(
+            f"--memory-limit {limit:g}: a trial's process holds {needed:.0f} MiB before the trial "
+            "begins. Allow more, as a rule some 500 MiB more than that."
+        )
 
 
 class _Log:
@@ -222,22 +236,23 @@ class _Log:
             self.unavailable = True
 
 
-def _conclude(request: SweepRequest, plan: Plan, store: Store, console: Console, log: _Log) -> None:
-    results = list(store.read_all(plan.suite, (trial.key for trial in plan.trials)))
+def _conclude(
+    request: SweepRequest, plan: Plan, template: Template, console: Console, log: _Log
+) -> None:
+    results = list(Store(request.out).read_all(plan.suite, (trial.key for trial in plan.trials)))
     # What is missing is logged at the end, because the server may be available again.
     log(lambda tracker: tracker.log_all(plan, results), retry=True)
     if request.report:
-        from bench.reports.site import build  # noqa: PLC0415 - imports pandas and statsmodels
-
-        build(request.out, request.site)
+        # In a process of its own, because pandas and statsmodels take as much memory as the rest.
+        template.call("bench.reports.site:build", request.out, request.site)
         log(lambda tracker: tracker.attach(plan, request.site))
         page = request.site / plan.suite / "index.html"
         console.print(f"Open {page}", highlight=False, markup=False, soft_wrap=True)
 
 
-def _exit_code(plan: Plan, store: Store, results: list[Result], console: Console) -> int:
-    failed = sum(result.status in (Status.FAILED, Status.TIMEOUT) for result in results)
-    missing = sum(store.read(plan.suite, trial.key) is None for trial in plan.trials)
+def _exit_code(plan: Plan, store: Store, outcomes: Sequence[Status], console: Console) -> int:
+    failed = sum(status in (Status.FAILED, Status.TIMEOUT) for status in outcomes)
+    missing = sum(not store.path(plan.suite, trial.key).exists() for trial in plan.trials)
     if failed:
         console.print(Text(f"{counted(failed, 'trial')} failed; the page says why.", "red"))
     if missing:

@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import random
+import resource
+import sys
 import time
 import traceback
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from bench import heartbeat
 from bench.data.dataset import Library, data_set
 from bench.errors import BenchError, Diverged, Skip
 from bench.heartbeat import acting_as
 from bench.learning.loop import Context
 from bench.models.pretrained import WeightsFolder
 from bench.privacy import public
-from bench.result import Cost, Result, Status
+from bench.result import Cost, Result, Status, Store
+from bench.runner.engine import DISK_FULL_EXIT
 from bench.runner.plan import TrialSpec, scope
 from bench.runner.provenance import environment
 from bench.runner.trial_log import TrialLog
 from bench.seeds import seed_for
 from bench.tracks.registry import tracks
 from bench.tracks.session import PreparedTask
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+MOST_FILES = 2**20
+LONGEST_TRACEBACK = 20_000  # characters, from the end
 
 
 @dataclass(frozen=True)
@@ -56,26 +67,57 @@ class Workspace:
         return WeightsFolder(self.data)
 
 
-def run_trial(spec: TrialSpec, place: Workspace, peak_memory: Callable[[], float | None]) -> Result:
+def work(payload: bytes, heartbeats: Path) -> int:
+    """Run a trial in a process of its own and write its result; return the exit code.
+
+    Args:
+        payload: the pickled spec of the trial and its workspace.
+        heartbeats: folder where the trial reports its progress, in a file named after its key.
+    """
+    spec, workspace = ForkingPickler.loads(payload)
+    torch.set_num_threads(workspace.threads)
+    torch.set_num_interop_threads(1)
+    mask = os.umask(0)
+    os.umask(mask)
+    with heartbeat.written_to(heartbeats / spec.key):
+        result = run_trial(spec, workspace)
+    # A trial may have left no file descriptor free, or no permission for the files that it creates.
+    os.umask(mask)
+    os.closerange(3, min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], MOST_FILES))
+    try:
+        Store(workspace.out).write(result)
+    except OSError as error:
+        if error.errno in DISK_FULL:
+            return DISK_FULL_EXIT
+        raise
+    return 0
+
+
+def resident_mib() -> float:
+    """Memory in MiB that this process has held at most; a trial's process has no other trial's."""
+    highest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # in KiB, or in bytes on a Mac
+    return float(highest / (2**20 if sys.platform == "darwin" else 2**10))
+
+
+def run_trial(spec: TrialSpec, place: Workspace) -> Result:
     """Run one trial; whatever goes wrong in it becomes its status and reason.
 
     Args:
         spec: what to run.
         place: where.
-        peak_memory: MiB that this process held at most since the trial began, or None.
     """
     device = torch.device(place.device)
     started, clock = datetime.now(UTC), time.perf_counter()
     outcome: dict[str, Any]
     context: Context | None = None
-    if cuda := device.type == "cuda":
+    if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     log = TrialLog().begin()
     try:
         with acting_as(f"{spec.method.label} on {spec.task.name}, seed {spec.seed}"):
             session = tracks()[spec.task.track].open(prepared(spec, place))
             context = session.context
-            torch.manual_seed(seed_for(spec.seed, "everything else"))
+            _seed_everything(spec.seed)
             evaluation = session.evaluate(spec.method)
         outcome = {
             "status": Status.OK,
@@ -84,54 +126,71 @@ def run_trial(spec: TrialSpec, place: Workspace, peak_memory: Callable[[], float
             "samples": evaluation.samples,
             "pictures": evaluation.pictures,
         }
-    except Skip as verdict:
-        outcome = {"status": Status.SKIPPED, "reason": str(verdict)}
-    except Diverged as verdict:
-        outcome = {"status": Status.FAILED, "reason": f"diverged: {verdict}"}
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        outcome = {"status": Status.FAILED, "reason": f"out of memory: {_first_line(error)}"}
-    except BenchError as error:
-        outcome = {"status": Status.FAILED, "reason": str(error)}
-    except Exception as error:  # noqa: BLE001 - a failure stays where it happened
-        reason = f"{type(error).__name__}: {_first_line(error)}"
-        outcome = {"status": Status.FAILED, "reason": reason, "traceback": traceback.format_exc()}
+    except BaseException as error:  # noqa: BLE001 - a failure stays where it happened
+        outcome = _failure(error)
     finally:
         log.end()
+    known = {
+        **blank(spec),
+        "log": _storable(log.text),
+        "cost": _cost(context, time.perf_counter() - clock, device),
+        "environment": environment(device, place.threads),
+        "started": started,
+        "finished": datetime.now(UTC),
+    }
+    try:
+        result = Result(**known, **outcome, **_records(context))
+        result.model_dump_json()  # fails where a text or a number cannot be written
+    except Exception as error:  # noqa: BLE001 - what a method recorded may be anything
+        reason = f"what it left cannot be kept: {_first_line(error)}"
+        return Result(**known, status=Status.FAILED, reason=reason)
+    return result
+
+
+def _seed_everything(seed: int) -> None:
+    """Seed every global generator, for a method or library that draws from one of them."""
+    number = seed_for(seed, "everything else")
+    torch.manual_seed(number)
+    np.random.seed(number % 2**32)
+    random.seed(number)
+
+
+def _failure(error: BaseException) -> dict[str, Any]:
+    """The status and the reason of a trial that an exception ended."""
+    if isinstance(error, Skip):
+        return {"status": Status.SKIPPED, "reason": _text(error)}
+    if isinstance(error, Diverged):
+        return {"status": Status.FAILED, "reason": f"diverged: {_text(error)}"}
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return {"status": Status.FAILED, "reason": f"out of memory: {_first_line(error)}"}
+    if isinstance(error, BenchError):
+        return {"status": Status.FAILED, "reason": _text(error)}
+    # SystemExit, KeyboardInterrupt and CancelledError too: a trial's process gets no Ctrl-C.
+    reason = f"{type(error).__name__}: {_first_line(error)}"
+    lines = "".join(traceback.format_exception(error))[-LONGEST_TRACEBACK:]
+    return {"status": Status.FAILED, "reason": _storable(reason), "traceback": _storable(lines)}
+
+
+def _records(context: Context | None) -> dict[str, Any]:
+    """The curves and choices of a trial. Raises TypeError for a curve that is not of numbers."""
+    if context is None:
+        return {}
+    curves = {
+        name: [float(value) if np.isfinite(value) else None for value in values]
+        for name, values in context.curves.items()
+    }
+    return {"curves": curves, "chosen": context.chosen}
+
+
+def _cost(context: Context | None, seconds: float, device: torch.device) -> Cost:
     spent = context.training_seconds if context else 0.0
-    own = time.perf_counter() - clock - (context.waited_seconds if context else 0.0)
-    return Result(
-        **blank(spec),
-        **outcome,
-        log=log.text,
-        curves={
-            name: [value if np.isfinite(value) else None for value in values]
-            for name, values in (context.curves if context else {}).items()
-        },
-        chosen=context.chosen if context else {},
-        cost=Cost(
-            seconds=own,
-            shared_seconds=context.shared_seconds if context else 0.0,
-            peak_memory_mib=peak_memory(),
-            peak_device_memory_mib=torch.cuda.max_memory_allocated(device) / 2**20
-            if cuda
-            else None,
-            samples_per_second=context.samples_seen / spent if context and spent else None,
-        ),
-        environment=environment(device, place.threads),
-        started=started,
-        finished=datetime.now(UTC),
-    )
-
-
-def unfinished(spec: TrialSpec, status: Status, reason: str, started: datetime) -> Result:
-    """The result of a trial whose process did not live to write one."""
-    return Result(
-        **blank(spec),
-        status=status,
-        reason=reason,
-        cost=Cost(seconds=(datetime.now(UTC) - started).total_seconds()),
-        started=started,
-        finished=datetime.now(UTC),
+    cuda = device.type == "cuda"
+    return Cost(
+        seconds=seconds - (context.waited_seconds if context else 0.0),
+        shared_seconds=context.shared_seconds if context else 0.0,
+        peak_memory_mib=resident_mib(),
+        peak_device_memory_mib=torch.cuda.max_memory_allocated(device) / 2**20 if cuda else None,
+        samples_per_second=context.samples_seen / spent if context and spent else None,
     )
 
 
@@ -183,4 +242,17 @@ def prepared(spec: TrialSpec, place: Workspace) -> PreparedTask:
 
 def _first_line(error: BaseException) -> str:
     # A secret that is cut is no longer known for one, so that the whole line is made public.
-    return public((str(error).strip().splitlines() or [type(error).__name__])[0])[:500]
+    return public((_text(error).strip().splitlines() or [type(error).__name__])[0])[:500]
+
+
+def _text(error: BaseException) -> str:
+    """The text of an exception; one whose text cannot be made says so."""
+    try:
+        return _storable(str(error))
+    except Exception as fault:  # noqa: BLE001 - __str__ may be anybody's
+        return f"its text cannot be shown ({type(fault).__name__})"
+
+
+def _storable(text: str) -> str:
+    """A text that UTF-8 can encode: lone surrogates become their escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()

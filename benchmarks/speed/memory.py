@@ -19,7 +19,7 @@ from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from bench.ending import conclude_typer
 from bench.models.weights import network as new_network
-from bench.runner.engine import KEEP_FREED, environment
+from bench.runner.template import KEEP_FREED, environment
 
 NETWORKS = {"max_pool_cnn": (1, 28, 28), "small_cnn": (3, 28, 28), "resnet18_small": (3, 32, 32)}
 BATCH, STEPS = 128, 8

@@ -21,6 +21,7 @@ from bench.errors import UsageError
 from bench.method import summary_of
 from bench.methods.bade import BaDe
 from bench.suites.reader import suite_names
+from tests.in_process import sweep_here
 from tests.sentences import assert_says
 
 
@@ -41,6 +42,7 @@ def bench(
 ) -> Bench:
     """Runs `bench` in this process, in an empty folder."""
     monkeypatch.chdir(tmp_path)
+    sweep_here(monkeypatch)
 
     def run(*arguments: str) -> Ended:
         monkeypatch.setattr(sys, "argv", ["bench", *arguments])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -16,7 +17,7 @@ import psutil
 import pytest
 
 from bench.reports.boards.tables import COSTS
-from bench.runner.engine import KEEP_FREED
+from bench.runner.template import CHILD, KEEP_FREED, TEMPLATE
 
 SUITE = """
 title: Small trials
@@ -27,6 +28,8 @@ tasks:
 methods: [standard, undersampling, mfd, bade]
 """
 TRIALS = 12
+KILLS = int(os.environ.get("KILLS", "40"))
+"""How many `make kill` does."""
 
 
 def start(folder: Path, *options: str) -> subprocess.Popen[bytes]:
@@ -48,12 +51,15 @@ def finished(folder: Path) -> dict[str, tuple[str, str]]:
     return found
 
 
-def workers(parent: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    """Processes that run trials."""
+def below(parent: subprocess.Popen[bytes], name: str) -> list[psutil.Process]:
+    """The processes of a sweep that have this name."""
+    processes = []
     with suppress(psutil.NoSuchProcess):
-        children = psutil.Process(parent.pid).children()
-        return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
-    return []
+        for child in psutil.Process(parent.pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                if child.name() == name:
+                    processes.append(child)
+    return processes
 
 
 def table(folder: Path) -> list[dict[str, Any]]:
@@ -64,26 +70,35 @@ def table(folder: Path) -> list[dict[str, Any]]:
 
 
 def kill_at_random(folder: Path, luck: random.Random, kind: str, *options: str) -> None:
-    """Start a sweep and kill its parent, or one of its workers, somewhere on the way."""
+    """Start a sweep and kill its parent, its template or one of its trials somewhere on the way.
+
+    Only the death of the parent may end the sweep.
+    """
     sweep = start(folder, *options)
     with suppress(subprocess.TimeoutExpired):
-        sweep.communicate(timeout=luck.uniform(2, 14))
+        sweep.communicate(timeout=luck.uniform(0.5, 10))
     if sweep.poll() is not None:
         return
-    if kind == "worker" and (alive := workers(sweep)):
-        luck.choice(alive).send_signal(signal.SIGKILL)
-        sweep.communicate(timeout=300)
+    everything = [*below(sweep, TEMPLATE), *below(sweep, CHILD)]
+    if kind != "parent":
+        for process in below(sweep, kind)[:1]:
+            process.send_signal(signal.SIGKILL)
+        _, errors = sweep.communicate(timeout=300)
+        assert sweep.returncode in (0, 1), errors.decode()
+        assert b"Traceback" not in errors, errors.decode()
         return
-    orphans = workers(sweep)
     sweep.kill()
     sweep.communicate()
-    _, survivors = psutil.wait_procs(orphans, timeout=20)
-    assert not survivors, "workers outlived their parent"
+    _, survivors = psutil.wait_procs(everything, timeout=20)
+    assert not survivors, "trials outlived their parent"
 
 
 @pytest.mark.parametrize(
     ("kills", "options"),
-    [pytest.param(20, (), marks=pytest.mark.slow), (4, ("--no-track",))],  # MLflow takes its time
+    [
+        pytest.param(KILLS, (), marks=pytest.mark.slow),
+        (3, ("--no-track",)),
+    ],  # MLflow takes its time
 )
 def test_kill_nine_costs_the_running_trials_and_nothing_else(
     tmp_path: Path, kills: int, options: tuple[str, ...]
@@ -99,7 +114,7 @@ def test_kill_nine_costs_the_running_trials_and_nothing_else(
     luck = random.Random(kills)
     settled: dict[str, tuple[str, str]] = {}
     for number in range(kills):
-        kill_at_random(stormy, luck, ("parent", "worker")[number % 2], *options)
+        kill_at_random(stormy, luck, ("parent", CHILD, TEMPLATE)[number % 3], *options)
         now = finished(stormy)
         for key, outcome in settled.items():
             assert now[key] == outcome, "a finished trial was lost or run again"
@@ -126,22 +141,44 @@ def pause(sweep: subprocess.Popen[bytes]) -> None:
         pytest.fail(f"the sweep ended too early, with {sweep.wait(0.05)}")
 
 
-def test_a_killed_worker_costs_only_its_trial_and_the_sweep_goes_on(tmp_path: Path) -> None:
-    (tmp_path / "small.yaml").write_text(SUITE)
-    sweep = start(tmp_path, "--no-track")
+def begun(folder: Path, *options: str) -> subprocess.Popen[bytes]:
+    """A sweep of which one trial has finished."""
+    (folder / "small.yaml").write_text(SUITE)
+    sweep = start(folder, "--no-track", *options)
     deadline = time.monotonic() + 120
-    while not finished(tmp_path):
+    while not finished(folder):
         assert time.monotonic() < deadline, "no trial ever finished"
         pause(sweep)
-    first = workers(sweep)
-    first[0].send_signal(signal.SIGKILL)
-    while not (replaced := set(workers(sweep)) - set(first)):
-        assert time.monotonic() < deadline, "the killed worker was not replaced"
+    return sweep
+
+
+def one(sweep: subprocess.Popen[bytes], name: str) -> psutil.Process:
+    """A process of the sweep with this name, as soon as there is one."""
+    deadline = time.monotonic() + 60
+    while not (processes := below(sweep, name)):
+        assert time.monotonic() < deadline, f"there was no {name}"
         pause(sweep)
-    for worker in (first[1], *replaced):
-        assert worker.environ().items() >= KEEP_FREED.items()
+    return processes[0]
+
+
+def test_a_killed_trial_costs_only_itself_and_the_sweep_goes_on(tmp_path: Path) -> None:
+    sweep = begun(tmp_path, "--set", "training.epochs=20")
+    trial = one(sweep, CHILD)
+    assert trial.environ().items() >= KEEP_FREED.items()
+    trial.send_signal(signal.SIGKILL)
     _, errors = sweep.communicate(timeout=300)
     statuses = sorted(status for status, _ in finished(tmp_path).values())
     assert len(statuses) == TRIALS, errors.decode()
     assert statuses.count("failed") <= 1
     assert sweep.returncode == statuses.count("failed")
+
+
+def test_a_killed_template_costs_nothing_but_time(tmp_path: Path) -> None:
+    sweep = begun(tmp_path, "--set", "training.epochs=20")
+    for _ in range(2):
+        template = one(sweep, TEMPLATE)
+        template.send_signal(signal.SIGKILL)
+        template.wait(20)
+    _, errors = sweep.communicate(timeout=300)
+    assert sweep.returncode == 0, errors.decode()
+    assert [status for status, _ in finished(tmp_path).values()] == ["ok"] * TRIALS

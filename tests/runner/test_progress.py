@@ -12,18 +12,12 @@ from rich.console import Console
 
 from bench.result import Result
 from bench.runner import progress as displays
-from bench.runner.plan import TrialSpec
+from bench.runner.engine import Job
 from bench.runner.progress import Progress, duration
-from bench.suites.reader import read_suite
+from bench.tracks.registry import tracks
 from tests.tracking.tracking_examples import make_plan, make_result
 
-SUITE = """
-title: Toy
-training: {backbone: small_cnn}
-tasks:
-  - {data: digits, task: parity|ink}
-methods: [standard, bade]
-"""
+TRACKS = [track.info for track in tracks().values()]
 
 
 class Screen(io.StringIO):
@@ -75,23 +69,20 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def spec(tmp_path: Path) -> Callable[[str, int], TrialSpec]:
+def job() -> Callable[[str, int], Job]:
     """Trials of a small suite."""
-    (tmp_path / "toy.yaml").write_text(SUITE)
-    suite = read_suite(tmp_path / "toy.yaml")
-    methods = {method.label: method for method in suite.methods}
 
-    def trial(method: str, seed: int) -> TrialSpec:
-        key = f"{method}{seed}"
-        return TrialSpec("toy", key, suite.tasks[0], methods[method], seed, "hash")
+    def trial(method: str, seed: int) -> Job:
+        task = "digits parity|ink"
+        known = {"key": f"{method}{seed}", "task": task, "method": method, "seed": seed}
+        return Job(known, b"")
 
     return trial
 
 
-def ended(spec: TrialSpec, status: str = "ok", **changes: object) -> Result:
+def ended(job: Job, status: str = "ok", **changes: object) -> Result:
     plan = make_plan("toy")
-    names = {"key": spec.key, "task": spec.task.name, "method": spec.method.label}
-    return make_result(plan, plan.trials[0], **names, seed=spec.seed, status=status, **changes)
+    return make_result(plan, plan.trials[0], **job.known, status=status, **changes)
 
 
 def on_terminal(screen: Screen) -> Console:
@@ -99,13 +90,13 @@ def on_terminal(screen: Screen) -> Console:
 
 
 def test_running_trials_stand_below_the_counts_with_their_time_and_their_last_report(
-    tmp_path: Path, clock: Clock, spec: Callable[[str, int], TrialSpec]
+    tmp_path: Path, clock: Clock, job: Callable[[str, int], Job]
 ) -> None:
     screen = Screen()
-    with Progress(on_terminal(screen), 4, 2, tmp_path) as progress:
-        progress.started(spec("standard", 0))
+    with Progress(on_terminal(screen), 4, TRACKS, tmp_path) as progress:
+        progress.started(job("standard", 0))
         clock.seconds += 62
-        progress.started(spec("bade", 0))
+        progress.started(job("bade", 0))
         (tmp_path / "bade0").write_text("teacher, epoch 3 of 10")
         clock.seconds += 5
         progress.live.refresh()
@@ -119,15 +110,15 @@ def test_running_trials_stand_below_the_counts_with_their_time_and_their_last_re
 
 
 def test_a_trial_that_ends_leaves_one_line_above_the_counts(
-    tmp_path: Path, clock: Clock, spec: Callable[[str, int], TrialSpec]
+    tmp_path: Path, clock: Clock, job: Callable[[str, int], Job]
 ) -> None:
     screen = Screen()
-    with Progress(on_terminal(screen), 3, 1, tmp_path) as progress:
+    with Progress(on_terminal(screen), 3, TRACKS, tmp_path) as progress:
         for method in ("standard", "bade"):
-            progress.started(spec(method, 0))
+            progress.started(job(method, 0))
             clock.seconds += 30
             metrics = {"odds": 0.123}
-            progress.finished(ended(spec(method, 0), metrics=metrics))
+            progress.finished(ended(job(method, 0), metrics=metrics))
         progress.live.refresh()
         first, second, counts = screen.shown.splitlines()
         assert first.startswith("1/3  ok")
@@ -143,16 +134,16 @@ def test_a_trial_that_ends_leaves_one_line_above_the_counts(
 def test_a_trial_that_did_not_end_well_says_why_and_is_counted(
     tmp_path: Path,
     clock: Clock,
-    spec: Callable[[str, int], TrialSpec],
+    job: Callable[[str, int], Job],
     status: str,
     failures: int,
 ) -> None:
     screen = Screen()
-    with Progress(on_terminal(screen), 2, 1, tmp_path) as progress:
-        progress.started(spec("bade", 1))
+    with Progress(on_terminal(screen), 2, TRACKS, tmp_path) as progress:
+        progress.started(job("bade", 1))
         clock.seconds += 1
         reason = "no such luck"
-        progress.finished(ended(spec("bade", 1), status, metrics={"odds": 0.123}, reason=reason))
+        progress.finished(ended(job("bade", 1), status, metrics={"odds": 0.123}, reason=reason))
         progress.live.refresh()
         line, counts = screen.shown.splitlines()
         assert line.startswith(f"1/2  {status}")
@@ -163,14 +154,14 @@ def test_a_trial_that_did_not_end_well_says_why_and_is_counted(
 
 
 def test_after_an_interruption_only_the_lines_of_trials_stay(
-    tmp_path: Path, clock: Clock, spec: Callable[[str, int], TrialSpec]
+    tmp_path: Path, clock: Clock, job: Callable[[str, int], Job]
 ) -> None:
     screen = Screen()
 
     def interrupted() -> None:
-        with Progress(on_terminal(screen), 5, 1, tmp_path) as progress:
-            progress.finished(ended(spec("standard", 0)))
-            progress.started(spec("standard", 1))
+        with Progress(on_terminal(screen), 5, TRACKS, tmp_path) as progress:
+            progress.finished(ended(job("standard", 0)))
+            progress.started(job("standard", 1))
             progress.live.refresh()
             assert len(screen.shown.splitlines()) == 3
             raise KeyboardInterrupt
@@ -182,13 +173,13 @@ def test_after_an_interruption_only_the_lines_of_trials_stay(
 
 
 def test_without_a_terminal_each_trial_is_a_line_with_the_time_left_and_no_control_sequence(
-    tmp_path: Path, clock: Clock, spec: Callable[[str, int], TrialSpec]
+    tmp_path: Path, clock: Clock, job: Callable[[str, int], Job]
 ) -> None:
     file = io.StringIO()
-    with Progress(Console(file=file, width=40), 12, 1, tmp_path) as progress:
-        progress.started(spec("bade", 0))
+    with Progress(Console(file=file, width=40), 12, TRACKS, tmp_path) as progress:
+        progress.started(job("bade", 0))
         clock.seconds += 600
-        progress.finished(ended(spec("bade", 0)))
+        progress.finished(ended(job("bade", 0)))
     assert "\x1b" not in file.getvalue()
     [line] = file.getvalue().splitlines()  # longer than the file is wide, and not broken
     assert line.startswith(" 1/12  ok")

@@ -136,13 +136,13 @@ def test_a_crash_stays_where_it_happened_and_is_told(bench: Bench) -> None:
 def test_every_way_to_end_has_its_status_and_reason(bench: Bench) -> None:
     done = bench.run(
         "--methods", "slow,killed,hungry,picky,diverging,standard",
-        "--seeds", "1", "--jobs", "2", "--timeout", "25", "--memory-limit", "3000",
+        "--seeds", "1", "--jobs", "2", "--timeout", "12", "--memory-limit", "3000",
     )  # fmt: skip
     assert done.returncode == 1, done.stderr
     ended = {method: (r["status"], r["reason"]) for (method, _), r in bench.results().items()}
     assert ended["standard"] == ("ok", None)
     assert ended["picky"] == ("skipped", "needs left-handed data")
-    assert ended["slow"] == ("timeout", "took longer than 25 seconds")
+    assert ended["slow"] == ("timeout", "took longer than 12 seconds")
     assert ended["killed"][0] == "failed"
     assert "SIGKILL" in ended["killed"][1]
     assert ended["hungry"] == ("failed", "its process grew over the memory limit of 3000 MiB")

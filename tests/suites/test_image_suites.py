@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -16,8 +16,6 @@ from bench.cli import main
 from bench.data import celeba, utkface
 from bench.data.dataset import Library
 from bench.result import Plan, Result, Store
-from bench.runner import engine as local
-from bench.runner.trial import Workspace, run_trial
 from tests.data.picture_examples import (
     AGES,
     HEADER,
@@ -28,6 +26,7 @@ from tests.data.picture_examples import (
     utkface_pictures,
     zipped,
 )
+from tests.in_process import sweep_here
 
 PEOPLE = 240
 SMALLER = {"backbone": "small_cnn", "epochs": 1, "batch_size": 32}
@@ -78,25 +77,8 @@ def bench(
 
 @pytest.fixture
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No worker processes: their start would take most of the time. test_sweep.py has them."""
-
-    def run(
-        specs: Sequence[Any],
-        place: Workspace,
-        jobs: int,
-        limits: Any,
-        started: Any,
-        heartbeats: Path,
-        fail_fast: bool,
-    ) -> Iterator[Result]:
-        del jobs, limits, fail_fast, heartbeats
-        for spec in specs:
-            started(spec)
-            result = run_trial(spec, place, lambda: None)
-            Store(place.out).write(result)
-            yield result
-
-    monkeypatch.setattr(local, "run", run)
+    """No processes of trials: their start would take most of the time."""
+    sweep_here(monkeypatch)
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from bench.result import Store
 from bench.runner import plan as planning
 from bench.runner.engine import Job
 from bench.runner.plan import Selected
+from bench.runner.provenance import environment
 from bench.runner.sweep import PlannedSweep, SweepRequest
 from bench.runner.trial import Workspace, blank
 from bench.suites.reader import find_suite, read_suite
@@ -30,9 +31,13 @@ from bench.tracks.registry import tracks
 
 
 def know_everything() -> None:
-    """Find every track, method, attack and data set, plug-ins too: this imports their modules."""
+    """Find every track, method, attack and data set, plug-ins too: this imports their modules.
+
+    It also finds out once what the results say of their environment.
+    """
     for find in (tracks, methods, attacks, data_sets):
         find()
+    environment(torch.device("cpu"), 1)
 
 
 def checked(request: SweepRequest) -> None:

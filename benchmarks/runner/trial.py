@@ -36,7 +36,7 @@ from bench.tracks.session import PreparedTask
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 MOST_FILES = 2**20
-LONGEST_TRACEBACK = 20_000  # characters, from the end
+LONGEST_LINE, MOST_LINES = 500, 100  # of a reason and a traceback
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,7 @@ def run_trial(spec: TrialSpec, place: Workspace) -> Result:
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     log = TrialLog().begin()
+    before = environment(device, place.threads)  # a trial may leave no file descriptor to read it
     try:
         with acting_as(f"{spec.method.label} on {spec.task.name}, seed {spec.seed}"):
             session = tracks()[spec.task.track].open(prepared(spec, place))
@@ -134,7 +135,7 @@ def run_trial(spec: TrialSpec, place: Workspace) -> Result:
         **blank(spec),
         "log": _storable(log.text),
         "cost": _cost(context, time.perf_counter() - clock, device),
-        "environment": environment(device, place.threads),
+        "environment": before,
         "started": started,
         "finished": datetime.now(UTC),
     }
@@ -167,8 +168,9 @@ def _failure(error: BaseException) -> dict[str, Any]:
         return {"status": Status.FAILED, "reason": _text(error)}
     # SystemExit, KeyboardInterrupt and CancelledError too: a trial's process gets no Ctrl-C.
     reason = f"{type(error).__name__}: {_first_line(error)}"
-    lines = "".join(traceback.format_exception(error))[-LONGEST_TRACEBACK:]
-    return {"status": Status.FAILED, "reason": _storable(reason), "traceback": _storable(lines)}
+    lines = "".join(traceback.format_exception(error)).splitlines()[-MOST_LINES:]
+    text = "\n".join(_shortened(line) for line in lines)
+    return {"status": Status.FAILED, "reason": _storable(reason), "traceback": _storable(text)}
 
 
 def _records(context: Context | None) -> dict[str, Any]:
@@ -241,8 +243,7 @@ def prepared(spec: TrialSpec, place: Workspace) -> PreparedTask:
 
 
 def _first_line(error: BaseException) -> str:
-    # A secret that is cut is no longer known for one, so that the whole line is made public.
-    return public((_text(error).strip().splitlines() or [type(error).__name__])[0])[:500]
+    return _shortened((_text(error).strip().splitlines() or [type(error).__name__])[0])
 
 
 def _text(error: BaseException) -> str:
@@ -251,6 +252,11 @@ def _text(error: BaseException) -> str:
         return _storable(str(error))
     except Exception as fault:  # noqa: BLE001 - __str__ may be anybody's
         return f"its text cannot be shown ({type(fault).__name__})"
+
+
+def _shortened(line: str) -> str:
+    """The beginning of a line, made public before it is cut: a part of a secret is not known."""
+    return public(line[: 20 * LONGEST_LINE])[:LONGEST_LINE]
 
 
 def _storable(text: str) -> str:

@@ -25,13 +25,16 @@ PAPER ?= bade
 SMALL := $(sort $(basename $(notdir $(wildcard benchmarks/suites/$(PAPER)_*_small.yaml))))
 SMALL += $(if $(filter bade,$(PAPER)),digits colored_mnist)
 
-.PHONY: demo demo-all test test-all container-test lint format bench-speed repro pins audit clean help
+KILLS ?= 40
+
+.PHONY: demo demo-all test test-all kill container-test lint format bench-speed repro pins audit clean help
 
 help:
 	@echo "make demo         run --suite $(SUITE) and build its pages"
 	@echo "make demo-all     every table and figure of BaDe (PAPER=labor: of LABOR) in its small form"
 	@echo "make test         quick tests, lint and types"
 	@echo "make test-all     every test, the slow ones too"
+	@echo "make kill         kills sweeps, their helpers and trials at random moments (KILLS=$(KILLS))"
 	@echo "make bench-speed  training throughput beside a plain DataLoader loop"
 	@echo "make repro        dvc repro over the suites of params.yaml"
 	@echo "make pins         lists of hashes for the container, from constraints.txt"
@@ -59,6 +62,10 @@ test: $(INSTALLED) lint
 
 test-all: $(INSTALLED) lint
 	$(BIN)/python -m pytest -m "slow or not slow" --timeout 3600 --randomly-seed $(SEED)
+
+kill: $(INSTALLED)
+	KILLS=$(KILLS) $(BIN)/python -m pytest tests/runner/test_kills.py -m "slow or not slow" \
+	  --timeout 7200 -p no:randomly
 
 container-test: $(INSTALLED)
 	$(BIN)/python -m pytest tests/test_container.py -m "slow or not slow" --timeout 3600

@@ -128,11 +128,6 @@ class _Signal:
 
 
 @dataclass(frozen=True)
-class _Sent:
-    """A signal was sent."""
-
-
-@dataclass(frozen=True)
 class _Import:
     """Modules to import, and functions to call once, each "module:name", before further forks."""
 
@@ -181,7 +176,9 @@ class Template:
         self.close()
 
     def close(self) -> None:
-        """End the template and all its children."""
+        """End the template and all its children; a second time it does nothing."""
+        if self._connection.closed:
+            return
         self._connection.close()
         self._process.join(SECONDS_TO_END)
         if self._process.is_alive():
@@ -317,9 +314,9 @@ class Template:
         except OSError as error:
             raise TemplateDied(self._how_it_ended()) from error
 
-    def _receive(self) -> Begun | Ended | _Imported | _Sent:
+    def _receive(self) -> Begun | Ended | _Imported:
         try:
-            event: Begun | Ended | _Imported | _Sent = self._connection.recv()
+            event: Begun | Ended | _Imported = self._connection.recv()
         except (EOFError, OSError) as error:
             raise TemplateDied(self._how_it_ended()) from error
         return event
@@ -421,8 +418,8 @@ def _serve(connection: Connection, parent: int) -> None:
                 os.read(woken, 4096)
             for ended in children.ended():
                 connection.send(ended)
-            if connection in ready:
-                connection.send(children.obey(connection.recv()))
+            if connection in ready and (reply := children.obey(connection.recv())):
+                connection.send(reply)
     except (EOFError, OSError):  # the parent is gone, or has no more use for its template
         children.kill()
     _leave(0)
@@ -440,8 +437,8 @@ class _Children:
         self._jobs: dict[int, int] = {}  # process -> number of the job
         self._own: set[int] = set()  # what plug-ins started while they were imported
 
-    def obey(self, message: _Start | _Signal | _Import) -> Begun | _Sent | _Imported:
-        """Do what the parent asks for, and return what it is to know."""
+    def obey(self, message: _Start | _Signal | _Import) -> Begun | _Imported | None:
+        """Do what the parent asks for, and return what it is to know of it."""
         if isinstance(message, _Start):
             pid = _fork(message.call, self._private) if FORKS else _spawn(message.call)
             self._jobs[pid] = message.job
@@ -449,7 +446,7 @@ class _Children:
         if isinstance(message, _Signal):
             for pid in (pid for pid, job in self._jobs.items() if job == message.job):
                 _kill_group(pid, message.number)
-            return _Sent()
+            return None
         try:
             for module in message.modules:
                 import_module(module)

@@ -116,6 +116,7 @@ def run_trial(spec: TrialSpec, place: Workspace) -> Result:
     before = environment(device, place.threads)  # a trial may leave no file descriptor to read it
     try:
         with acting_as(f"{spec.method.label} on {spec.task.name}, seed {spec.seed}"):
+            _seed_everything(spec.seed)
             session = tracks()[spec.task.track].open(prepared(spec, place))
             context = session.context
             _seed_everything(spec.seed)

@@ -83,7 +83,7 @@ def _explained(error: BaseException) -> int:
     # Where even stderr is gone, or no package can be imported, the code must do.
     with suppress(Exception, SystemExit):
         if code == ExitCode.FAULT:
-            _print_traceback(error)
+            print_traceback(error)
         complain(line)
     return code
 
@@ -124,7 +124,8 @@ def complain(message: str, colour: str = "red") -> None:
     console.print(text, style=colour, highlight=False, markup=False, soft_wrap=True)
 
 
-def _print_traceback(error: BaseException) -> None:
+def print_traceback(error: BaseException) -> None:
+    """Print the traceback of a fault on stderr, without credentials and folders."""
     text = public("".join(traceback.format_exception(error)))  # it will stand in a report
     encoding = sys.stderr.encoding or "utf-8"
     sys.stderr.write(text.encode(encoding, "backslashreplace").decode(encoding))

@@ -179,6 +179,47 @@ def test_no_file_and_no_line_tells_a_secret_a_folder_or_a_name(
     assert [line for line in printed.splitlines() for n in needles(root) if n in line] == []
 
 
+FAULTY = """
+import os
+def fail():
+    raise RuntimeError(f"{dict(os.environ)} in {__file__}")
+def stop():
+    raise SystemExit(f"{dict(os.environ)} in {__file__}")
+"""
+CALLER = """
+import sys
+from bench.ending import conclude
+from bench.runner.template import Template
+def main():
+    with Template() as template:
+        template.call(sys.argv[1])
+if __name__ == "__main__":
+    conclude(main)
+"""
+
+
+@pytest.mark.parametrize("function", ["fail", "stop"])
+def test_a_fault_of_a_child_process_tells_nothing_either(tmp_path: Path, function: str) -> None:
+    """One that the parent raises again, and one that the child itself prints."""
+    folder = tmp_path / "planted-folder" / USER
+    folder.mkdir(parents=True)
+    (folder / "faulty.py").write_text(FAULTY)
+    (folder / "caller.py").write_text(CALLER)
+    environment = {
+        "PATH": os.environ["PATH"], "PYTHONPATH": f"{ROOT / 'src'}:{folder}", "HOME": str(folder),
+        "USER": USER, "HOSTNAME": HOST, "MLFLOW_TRACKING_PASSWORD": SECRETS["password"],
+        "MLFLOW_TRACKING_URI": URI,
+    }  # fmt: skip
+    ended = subprocess.run(
+        [sys.executable, str(folder / "caller.py"), f"faulty:{function}"], env=environment,
+        cwd=tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 70, ended.stdout
+    assert f", in {function}" in ended.stdout
+    assert "MLFLOW_TRACKING_PASSWORD" in ended.stdout
+    assert [n for n in needles(folder.parent) if n in ended.stdout] == [], ended.stdout
+
+
 def values_of_the_command_line() -> list[tuple[str, ...]]:
     """Every option and argument of every command that takes a value."""
     found = []

@@ -34,6 +34,7 @@ from typing import Any, NoReturn, Self
 import psutil
 
 from bench.disk.files import temporary_folder
+from bench.ending import print_traceback
 from bench.errors import BenchError
 from bench.plugins import Problem, adopt, unreported
 
@@ -506,8 +507,8 @@ def _fork(call: Call, private: Sequence[int]) -> int:
         for number in private:
             os.close(number)
         code = _run(call)
-    except BaseException:  # noqa: BLE001 - nothing of the template's loop may run in a child
-        traceback.print_exc()
+    except BaseException as error:  # noqa: BLE001 - nothing of the template's loop may run in a child
+        print_traceback(error)
     finally:
         _leave(code)
 
@@ -524,8 +525,8 @@ def _new(call: Call) -> NoReturn:
     code = FAULT_EXIT
     try:
         code = _run(call)
-    except BaseException:  # noqa: BLE001 - as in `_fork`
-        traceback.print_exc()
+    except BaseException as error:  # noqa: BLE001 - as in `_fork`
+        print_traceback(error)
     _leave(code)
 
 

@@ -169,9 +169,16 @@ def _failure(error: BaseException) -> dict[str, Any]:
         return {"status": Status.FAILED, "reason": _text(error)}
     # SystemExit, KeyboardInterrupt and CancelledError too: a trial's process gets no Ctrl-C.
     reason = f"{type(error).__name__}: {_first_line(error)}"
-    lines = "".join(traceback.format_exception(error)).splitlines()[-MOST_LINES:]
-    text = "\n".join(_shortened(line) for line in lines)
-    return {"status": Status.FAILED, "reason": _storable(reason), "traceback": _storable(text)}
+    return {"status": Status.FAILED, "reason": _storable(reason), "traceback": _traceback(error)}
+
+
+def _traceback(error: BaseException) -> str:
+    """The traceback of an exception; of a long one the first frames and the last lines."""
+    lines = "".join(traceback.format_exception(error)).splitlines()
+    if left_out := max(0, len(lines) - MOST_LINES):
+        half = MOST_LINES // 2  # the message of the exception may be the longest part
+        lines = [*lines[:half], f"[{left_out} lines left out]", *lines[-half:]]
+    return _storable("\n".join(_shortened(line) for line in lines))
 
 
 def _records(context: Context | None) -> dict[str, Any]:

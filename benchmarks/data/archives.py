@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import tarfile
-import zipfile
-import zlib
+import io
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
+from bench.data.unpacking import (
+    DAMAGED,
+    LARGEST_MEMBER,
+    TarBytes,
+    ZipMember,
+    bomb,
+    members_of,
+    most_unpacked,
+    opened_zip,
+    read_whole,
+)  # fmt: skip
 from bench.errors import DataError
-
-DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError)
 
 
 class Archive(ABC):
@@ -31,13 +38,19 @@ class Archive(ABC):
         """Names of all files, in any order."""
 
     @abstractmethod
-    def each(self, names: Collection[str]) -> Iterator[tuple[str, bytes]]:
+    def each(
+        self, names: Collection[str], largest: int = LARGEST_MEMBER
+    ) -> Iterator[tuple[str, bytes]]:
         """Name and content of these files, in the order that is fastest to read.
 
         The content is b"" where one file of an otherwise intact archive is damaged.
 
+        Args:
+            names: of the files to read.
+            largest: bytes that one of them may have.
+
         Raises:
-            DataError: the archive ends too soon.
+            DataError: the archive is damaged, unpacks to more than it may, or holds a larger file.
         """
 
     def stamp(self) -> list[str | int]:
@@ -71,13 +84,17 @@ class Folder(Archive):
             if path.is_file() and not path.is_symlink()
         ]
 
-    def each(self, names: Collection[str]) -> Iterator[tuple[str, bytes]]:
+    def each(
+        self, names: Collection[str], largest: int = LARGEST_MEMBER
+    ) -> Iterator[tuple[str, bytes]]:
         """Read the files in the order of their names."""
         for name in sorted(names):
             try:
-                yield name, (self.path / name).read_bytes()
+                with (self.path / name).open("rb") as opened:
+                    content = read_whole(opened, f"{self.path / name}", largest)
             except OSError:
-                yield name, b""
+                content = b""
+            yield name, content
 
 
 class Zip(Archive):
@@ -85,20 +102,36 @@ class Zip(Archive):
 
     def _list(self) -> list[str]:
         try:
-            with zipfile.ZipFile(self.path) as opened:
-                return [info.filename for info in opened.infolist() if not info.is_dir()]
+            with opened_zip(self.path) as opened:
+                infos = [info for info in opened.infolist() if not info.is_dir()]
         except DAMAGED as error:
             raise self._broken(error) from error
+        packed = self.path.stat().st_size
+        if sum(info.file_size for info in infos) > most_unpacked(packed):
+            raise bomb(self.path, packed)
+        return [info.filename for info in infos]
 
-    def each(self, names: Collection[str]) -> Iterator[tuple[str, bytes]]:
+    def each(
+        self, names: Collection[str], largest: int = LARGEST_MEMBER
+    ) -> Iterator[tuple[str, bytes]]:
         """Read the files in the order that they have in the archive."""
-        with zipfile.ZipFile(self.path) as opened:
-            for info in sorted(map(opened.getinfo, names), key=lambda info: info.header_offset):
-                try:
-                    content = opened.read(info)
-                except (zipfile.BadZipFile, zlib.error, EOFError):
-                    content = b""  # a wrong checksum costs one file, not the archive
-                yield info.filename, content
+        try:
+            with opened_zip(self.path) as opened:
+                infos = sorted(map(opened.getinfo, names), key=lambda info: info.header_offset)
+                for info in infos:
+                    if info.file_size > largest:
+                        raise DataError(
+                            f"{self.path}: {info.filename} has {info.file_size:,} bytes, more than "
+                            f"the {largest:,} that such a file may have."
+                        )
+                    try:
+                        member = io.BufferedReader(ZipMember(opened, info, self.path))
+                        content = read_whole(member, f"{self.path}: {info.filename}", largest)
+                    except DataError:
+                        content = b""  # a wrong checksum costs one file, not the archive
+                    yield info.filename, content
+        except DAMAGED as error:
+            raise self._broken(error) from error
 
 
 class Tar(Archive):
@@ -106,21 +139,32 @@ class Tar(Archive):
 
     def _list(self) -> list[str]:
         try:
-            with tarfile.open(self.path) as opened:
-                return [member.name for member in opened if member.isfile()]
+            with TarBytes(self.path) as tar:
+                names = [member.name for member, _ in members_of(tar)]
+                tar.read_to_the_end()
+                return names
         except DAMAGED as error:
             raise self._broken(error) from error
 
-    def each(self, names: Collection[str]) -> Iterator[tuple[str, bytes]]:
+    def each(
+        self, names: Collection[str], largest: int = LARGEST_MEMBER
+    ) -> Iterator[tuple[str, bytes]]:
         """Read the archive from front to back, because its compression allows no jumps."""
         left = set(names)
         try:
-            with tarfile.open(self.path, "r|*") as opened:
-                for member in opened:
-                    if member.isfile() and member.name in left:
-                        left.remove(member.name)
-                        content = opened.extractfile(member)
-                        yield member.name, content.read() if content else b""
+            with TarBytes(self.path) as tar:
+                for member, opened in members_of(tar):
+                    if member.name not in left:
+                        continue
+                    left.remove(member.name)
+                    where = f"{self.path}: {member.name}"
+                    if member.size > largest:
+                        raise DataError(
+                            f"{where} has {member.size:,} bytes, more than the {largest:,} that "
+                            "such a file may have."
+                        )
+                    content = opened.extractfile(member)
+                    yield member.name, read_whole(content, where, largest) if content else b""
                     if not left:
                         break
         except DAMAGED as error:
@@ -137,11 +181,13 @@ class Several(Archive):
     def _list(self) -> list[str]:
         return [f"{key}/{name}" for key, archive in self.archives.items() for name in archive.names]
 
-    def each(self, names: Collection[str]) -> Iterator[tuple[str, bytes]]:
+    def each(
+        self, names: Collection[str], largest: int = LARGEST_MEMBER
+    ) -> Iterator[tuple[str, bytes]]:
         """Read one archive after another."""
         for key, archive in self.archives.items():
             own = [name.removeprefix(f"{key}/") for name in names if name.startswith(f"{key}/")]
-            for name, content in archive.each(own):
+            for name, content in archive.each(own, largest):
                 yield f"{key}/{name}", content
 
     def stamp(self) -> list[str | int]:

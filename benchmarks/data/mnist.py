@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,6 +12,7 @@ from bench.data.dataset import Options, TaskDefinition
 from bench.data.prepared import Array, Arrays, Columns
 from bench.data.raw import RawFile, RawFolder
 from bench.data.splitting import PartialDataSet, held_out, subset_note
+from bench.data.unpacking import gunzipped
 from bench.errors import DataError
 
 # The address and the MD5 sums are those that torchvision uses.
@@ -74,10 +73,7 @@ def _idx(raw: RawFolder, name: str, magic: int) -> Array:
     """
     content = raw.read(name)
     if content[:2] == b"\x1f\x8b":
-        try:
-            content = gzip.decompress(content)
-        except (OSError, EOFError, zlib.error) as error:
-            raise DataError(f"{name}: cannot be unpacked ({error}). Fetch it again.") from error
+        content = gunzipped(content, name)
     dimensions = magic & 0xFF
     header = np.frombuffer(content[: 4 * (1 + dimensions)].ljust(4), ">i4")
     if header[0] != magic or len(header) != 1 + dimensions:

@@ -10,13 +10,14 @@ import shutil
 import struct
 import sys
 import time
+import warnings
+import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
@@ -35,18 +36,24 @@ from bench.disk.files import new_map
 from bench.errors import DataError
 
 CHUNK = 64  # pictures that a thread decodes at a time
+CHUNK_BYTES = 2**25  # fewer of them where their files are large
+LARGEST_FILE = 2**26  # bytes of a picture's file
+MOST_PIXELS = 2**26  # of a picture: 200 MB a thread while it is decoded
 SAVED_EVERY = 4096  # pictures: the most that a power cut can cost
 LINE_EVERY = 15.0  # seconds between progress lines where there is no terminal
 SUFFIXES = {".jpeg", ".jpg", ".png"}
 FORMATS = ("JPEG", "PNG")  # Pillow's other formats are not expected here
 BROKEN = (
-    OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error,
-    Image.DecompressionBombError,
+    OSError, SyntaxError, ValueError, EOFError, LookupError, ArithmeticError, TypeError,
+    AttributeError, RuntimeError, struct.error, zlib.error,
 )  # fmt: skip
 """What Pillow raises for files that are damaged, cut short or not pictures."""
 LARGEST = 2**30  # pixels; as the side of the central square it means the largest square
 ABOUT = "about.txt"  # in the folder of an interrupted call: what its pictures are made from
 TO_DO, DONE, OTHER_SIZE, UNREADABLE = range(4)
+
+# Pictures beyond MOST_PIXELS are refused by name; Pillow's own warning names none.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 Members = Mapping[str, Sequence[str]]
 """Split -> names of its pictures in the archive, in the order of the rows."""
@@ -138,7 +145,10 @@ def decode(
         for name, content in chunk:
             number = order[name]
             split, row = rows[number]
-            picture, original_size = _picture(content, size, crop)
+            try:
+                picture, original_size = _picture(content, size, crop)
+            except TooLarge as error:
+                raise DataError(f"{archive.path}: {name} {error}") from error
             if picture is not None:
                 maps[split][row] = picture
             as_expected = expected is None or original_size == expected
@@ -149,7 +159,8 @@ def decode(
     unsaved: States = []
     with _progress(len(rows), len(rows) - len(left)) as advance:
         try:
-            for new_states in _in_threads(decode_chunk, archive.each(left), workers):
+            pictures = archive.each(left, LARGEST_FILE)
+            for new_states in _in_threads(decode_chunk, pictures, workers):
                 unsaved += new_states
                 advance(len(new_states))
                 if len(unsaved) >= SAVED_EVERY:
@@ -161,19 +172,34 @@ def decode(
     return _collect(maps, states, members, work)
 
 
+class TooLarge(Exception):  # noqa: N818 - what the picture is
+    """A picture has more pixels than may be decoded: a few kilobytes can unpack to gigabytes."""
+
+
 def _picture(content: bytes, size: int, crop: int) -> tuple[Array | None, tuple[int, int]]:
     """The scaled picture, [3, size, size] uint8, or None if unreadable; width and height before."""
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as opened:
             width, height = opened.size
+            if width * height > MOST_PIXELS:
+                raise TooLarge(_too_large(f"{width:,} x {height:,}"))
             side = min(width, height, crop)
             left, top = (width - side) / 2, (height - side) / 2
             box = (left, top, left + side, top + side)
             # Pillow's bilinear filter averages where it shrinks: no aliasing.
             scaled = opened.convert("RGB").resize((size, size), Image.Resampling.BILINEAR, box=box)
             return np.asarray(scaled).transpose(2, 0, 1), (width, height)
+    except Image.DecompressionBombError as error:
+        raise TooLarge(_too_large("far too many")) from error
     except BROKEN:
         return None, (0, 0)
+
+
+def _too_large(pixels: str) -> str:
+    return (
+        f"announces {pixels} pixels, more than the {MOST_PIXELS:,} that are decoded: this may be a "
+        "decompression bomb. Fetch the archive again, or leave this picture out of it."
+    )
 
 
 def _in_threads(
@@ -186,7 +212,7 @@ def _in_threads(
     with ThreadPoolExecutor(workers) as pool:
         waiting: deque[Future[States]] = deque()
         try:
-            while chunk := list(islice(pictures, CHUNK)):
+            for chunk in _chunks(pictures):
                 waiting.append(pool.submit(decode_chunk, chunk))
                 if len(waiting) > 2 * workers:
                     yield waiting.popleft().result()
@@ -194,6 +220,20 @@ def _in_threads(
                 yield waiting.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _chunks(pictures: Iterator[Picture]) -> Iterator[list[Picture]]:
+    """A few pictures at a time: CHUNK, or as many as come to CHUNK_BYTES."""
+    chunk: list[Picture] = []
+    size = 0
+    for picture in pictures:
+        chunk.append(picture)
+        size += len(picture[1])
+        if len(chunk) == CHUNK or size >= CHUNK_BYTES:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
 
 
 def _cores() -> int:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import logging
 import os
 import re
 import sys
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.data.archives import Archive, Folder, open_archive
+from bench.data.unpacking import DAMAGED, PIECE, ZipMember, opened_zip, read_whole
 from bench.errors import DataError
 from bench.result import Record
 
@@ -33,7 +34,6 @@ OF_THE_DISK = {
     errno.ENOTDIR,
 }  # fmt: skip
 """Errors of a download that say something of the folder it goes to, and nothing of its source."""
-PIECE = 2**20  # bytes that are hashed at a time, because some files do not fit into memory
 MAX_UNREADABLE = 0.01  # share of the files: more than a few unreadable ones are a bad download
 ALWAYS_TOLERATED = 10  # so many unreadable files are tolerated however small the data set is
 NAMED = 5  # names that a note lists
@@ -116,7 +116,7 @@ class RawFolder:
         """Content of a file. Raises DataError if it is missing, empty or in a damaged archive."""
         try:
             with self.stream(file) as opened:
-                content = opened.read()
+                content = read_whole(opened, f"{self._path(file)}")
         except OSError as error:
             raise DataError(f"{file}: cannot be read ({error}). Fetch it again.") from error
         if not content.strip():
@@ -134,11 +134,8 @@ class RawFolder:
         member = _member(path, file)
         if member is None:
             raise DataError(f"{path}: {file} is no longer in the archive.")
-        try:
-            with zipfile.ZipFile(path) as archive, archive.open(member) as opened:
-                yield opened
-        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-            raise DataError(f"{path}: {file} cannot be read ({error}). Fetch it again.") from error
+        with _opened(path) as archive:
+            yield io.BufferedReader(ZipMember(archive, archive.getinfo(member), path), PIECE)
 
     def archive(self, file: str) -> Archive:
         """Open a .zip, .tar.gz or folder of many files. Raises DataError if missing or cut."""
@@ -253,16 +250,24 @@ def _folder_pieces(path: Path) -> Iterator[bytes]:
         yield content
 
 
-def _member(archive: Path, file: str) -> str | None:
+def _member(path: Path, file: str) -> str | None:
     """Name of the file inside a .zip. Raises DataError if the archive is damaged."""
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            return next((n for n in opened.namelist() if Path(n).name == file), None)
-    except zipfile.BadZipFile as error:
-        raise DataError(
-            f"{archive}: not a complete zip archive ({error}). It was probably cut short: "
-            "fetch it again."
-        ) from error
+    with _opened(path) as archive:
+        return next((n for n in archive.namelist() if Path(n).name == file), None)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """A zip archive. Raises DataError if it is damaged."""
+    with ExitStack() as stack:
+        try:
+            archive = stack.enter_context(opened_zip(path))
+        except DAMAGED as error:
+            raise DataError(
+                f"{path}: not a complete zip archive ({error}). It was probably cut short: "
+                "fetch it again."
+            ) from error
+        yield archive
 
 
 class Faults:

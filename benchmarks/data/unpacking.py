@@ -19,7 +19,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from bench.errors import DataError
 
@@ -37,6 +37,13 @@ DAMAGED = (
 """What Python's readers of archives raise for files that are damaged, encrypted or something else.
 """
 BY_HAND = "If you trust it, unpack it by hand: unpacked files are read, too."
+
+
+class Readable(Protocol):
+    """An open file, as far as it is read here."""
+
+    def read(self, size: int, /) -> bytes:
+        """Read at most so many bytes; none at the end."""
 
 
 def most_unpacked(packed: int) -> int:
@@ -57,7 +64,7 @@ def too_many(path: Path) -> DataError:
     return DataError(f"{path}: holds more than {MOST_MEMBERS:,} files. {BY_HAND}")
 
 
-def read_whole(opened: IO[bytes], where: str, largest: int = LARGEST_MEMBER) -> bytes:
+def read_whole(opened: Readable, where: str, largest: int = LARGEST_MEMBER) -> bytes:
     """The rest of an open file, in memory.
 
     Args:
@@ -188,7 +195,7 @@ class TarBytes:
             pass
 
 
-def _unpacked(file: IO[bytes]) -> IO[bytes]:
+def _unpacked(file: IO[bytes]) -> Readable:
     """The file without the compression that its first bytes show."""
     start = file.read(6)
     file.seek(0)
@@ -208,7 +215,8 @@ def members_of(tar: TarBytes) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarFile
         DataError: there are too many, or they are too large.
     """
     file: Any = tar
-    with tarfile.TarFile(fileobj=file) as archive:
+    opened: Any = tarfile.TarFile(fileobj=file)
+    with opened as archive:
         count = 0
         while (member := archive.next()) is not None:
             archive.members.clear()  # or they would all stay in memory

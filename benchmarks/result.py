@@ -255,6 +255,11 @@ class TrackInfo(Record):
     """Kinds of figures that need what only this track's judge keeps."""
     questions: list[CrossQuestion] = []
 
+    @property
+    def times(self) -> frozenset[str]:
+        """Names of the metrics that are times: they differ from run to run of one trial."""
+        return frozenset(metric.name for metric in self.metrics if metric.unit == "s")
+
 
 class FigureInfo(Record):
     """A picture or table of a suite's page, beyond the leaderboard of each task.

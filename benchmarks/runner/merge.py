@@ -101,8 +101,8 @@ def merge(
     """Merge the suites of `folders`, and of `into` if it has any, into `into`.
 
     Of results with one key and the same outcome (status, metrics, curves, selection) but for
-    rounding, the one finished first is kept; of a final and a failed one, the final one; of two
-    failures, the later one. Merging again changes nothing.
+    times and rounding, the one finished first is kept; of a final and a failed one, the final one;
+    of two failures, the later one. Merging again changes nothing.
 
     Args:
         folders: folders of results, as `--out` names them.
@@ -157,9 +157,10 @@ def _merged(
         sources = sorted(sources, key=lambda source: source.newest, reverse=True)
     plans = [source.plan for source in sources]
     merged = Merged(plans[0], {})
+    choose = _Choice(prefer, tolerance, _times(plans))
     for key in dict.fromkeys(key for source in sources for key in source.results):
         copies = [(s.root, s.results[key]) for s in sources if key in s.results]
-        merged.results[key] = _choose(copies, prefer, tolerance, merged)
+        merged.results[key] = choose.among(copies, merged)
     conflicts = plan_conflicts(plans, merged.results)
     merged.settled += len(conflicts) if prefer else 0
     merged.conflicts += [] if prefer else conflicts
@@ -169,40 +170,71 @@ def _merged(
     return merged
 
 
-def _choose(
-    copies: Sequence[tuple[Path, Result]], prefer: str | None, tolerance: float, merged: Merged
-) -> Result:
-    """Choose among the results of one key in several folders, and note conflicts in `merged`."""
-    final = [(root, result) for root, result in copies if result.status.is_final]
-    if not final:
-        return max((result for _, result in copies), key=_age)
-    (first_root, first), *rest = final
-    others = []
-    for root, result in rest:
-        difference = _rounding(first, result)
-        if difference is None or difference > tolerance:
-            others.append((root, result))
-        elif difference:
-            merged.rounded.setdefault((first_root, root), []).append(difference)
-        else:
-            merged.equal += 1
-    if not others:
-        return min((result for _, result in final), key=_age)
-    if prefer:
-        merged.settled += 1
-        return first if prefer == "first" else max((r for _, r in final), key=_age)
-    merged.conflicts += [_difference(first_root, first, root, r) for root, r in others]
-    return first
+Times = Mapping[str, Collection[str]]
+"""By track, the names of the metrics that are times."""
 
 
-def _rounding(first: Result, other: Result) -> float | None:
+def _times(plans: Sequence[Plan]) -> Times:
+    return {track.name: track.times for track in _tracks(plans)}
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """How one of several results of one key is chosen; the arguments are those of `merge`."""
+
+    prefer: str | None
+    tolerance: float
+    times: Times
+
+    def among(self, copies: Sequence[tuple[Path, Result]], merged: Merged) -> Result:
+        """Choose among the results of several folders, and note conflicts in `merged`."""
+        final = [(root, result) for root, result in copies if result.status.is_final]
+        if not final:
+            return max((result for _, result in copies), key=_age)
+        (first_root, first), *rest = final
+        others = []
+        for root, result in rest:
+            difference = _rounding(self._outcome(first), self._outcome(result))
+            if difference is None or difference > self.tolerance:
+                others.append((root, result))
+            elif difference:
+                merged.rounded.setdefault((first_root, root), []).append(difference)
+            else:
+                merged.equal += 1
+        if not others:
+            return min((result for _, result in final), key=_age)
+        if self.prefer:
+            merged.settled += 1
+            return first if self.prefer == "first" else max((r for _, r in final), key=_age)
+        merged.conflicts += [self._difference(first_root, first, root, r) for root, r in others]
+        return first
+
+    def _outcome(self, result: Result) -> dict[str, Any]:
+        """What two runs of one trial must agree in."""
+        outcome = result.model_dump(exclude=MEASURED)
+        for name in self.times.get(result.track, ()):
+            outcome["metrics"].pop(name, None)
+            outcome["samples"].pop(name, None)
+        return outcome
+
+    def _difference(self, first_root: Path, first: Result, root: Path, other: Result) -> str:
+        """A line with the first three fields in which two results differ, and both values."""
+        ours, theirs = dict(_flat(self._outcome(first))), dict(_flat(self._outcome(other)))
+        names = [n for n in dict.fromkeys((*ours, *theirs)) if ours.get(n) != theirs.get(n)]
+        shown = [f"{n} {_brief(ours, n)} and {_brief(theirs, n)}" for n in names[:3]]
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        trial = f"{first.task} · {first.method} · seed {first.seed}"
+        return f"{trial} ({first.key[:8]}) in {first_root} and {root}: {', '.join(shown)}{more}"
+
+
+def _rounding(ours: dict[str, Any], theirs: dict[str, Any]) -> float | None:
     """The largest difference of two numbers, absolute or relative, whichever is smaller.
 
     0 means equal outcomes; None, that more differs than numbers of `ROUNDED`.
     """
-    ours, theirs = _outcome(first), _outcome(other)
     if ours == theirs:
         return 0.0
+    ours, theirs = dict(ours), dict(theirs)
     largest = 0.0
     for name in ROUNDED:
         a, b = dict(_flat(ours.pop(name))), dict(_flat(theirs.pop(name)))
@@ -217,20 +249,6 @@ def _rounding(first: Result, other: Result) -> float | None:
                 size = max(abs(x), abs(y), 1.0)  # above 1 the relative difference is the smaller
                 largest = max(largest, abs(x - y) / size)
     return largest if ours == theirs else None
-
-
-def _outcome(result: Result) -> dict[str, Any]:
-    return result.model_dump(exclude=MEASURED)
-
-
-def _difference(first_root: Path, first: Result, root: Path, other: Result) -> str:
-    """A line with the first three fields in which two results differ, and both values."""
-    ours, theirs = dict(_flat(_outcome(first))), dict(_flat(_outcome(other)))
-    names = [name for name in dict.fromkeys((*ours, *theirs)) if ours.get(name) != theirs.get(name)]
-    shown = [f"{n} {_brief(ours, n)} and {_brief(theirs, n)}" for n in names[:3]]
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    trial = f"{first.task} · {first.method} · seed {first.seed}"
-    return f"{trial} ({first.key[:8]}) in {first_root} and {root}: {', '.join(shown)}{more}"
 
 
 def _brief(fields: Mapping[str, object], name: str) -> str:

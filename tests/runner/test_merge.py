@@ -12,7 +12,7 @@ from filelock import FileLock
 
 from bench.data.dataset import Library
 from bench.errors import BenchError, UsageError
-from bench.result import Plan, PlannedTrial, Result, ResultPicture, Status, Store
+from bench.result import MetricInfo, Plan, PlannedTrial, Result, ResultPicture, Status, Store
 from bench.runner import plan as planning
 from bench.runner.merge import MergeConflict, merge, sweep_of
 from bench.suites.reader import find_suite, read_suite
@@ -119,6 +119,22 @@ def test_a_preference_settles_a_conflict_once_and_for_all(
 def test_times_and_hardware_may_differ(tmp_path: Path) -> None:
     folders = [machine(tmp_path / "a", [0]), machine(tmp_path / "b", [0], environment=None)]
     assert merge(folders, tmp_path / "all")["small"].equal == 2
+
+
+def test_metrics_that_are_times_may_differ_and_others_may_not(tmp_path: Path) -> None:
+    plan = make_plan("small")
+    metrics = [*plan.tracks[0].metrics, MetricInfo(
+        name="seconds", title="Seconds", unit="s", better="lower", definition="")]  # fmt: skip
+    track = plan.tracks[0].model_copy(update={"metrics": metrics})
+    plan = plan.model_copy(update={"tracks": [track]})
+    folders = [
+        machine(tmp_path / name, [0], plan, metrics={"odds": odds, "seconds": seconds})
+        for name, odds, seconds in (("a", 0.1, 2.0), ("b", 0.1, 3.0), ("c", 0.9, 2.0))
+    ]
+    assert merge(folders[:2], tmp_path / "all")["small"].equal == 2
+    with pytest.raises(MergeConflict) as caught:
+        merge(folders[1:], tmp_path / "none")
+    assert caught.value.conflicts[0].endswith(": metrics.odds 0.1 and 0.9")
 
 
 def test_a_finished_trial_beats_a_failed_one_on_whatever_machine(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The image: what its files promise, and, where an engine is to be had, a build and real runs."""
 
 import json
+import os
 import re
 import subprocess
 import tomllib
@@ -133,11 +134,40 @@ def test_on_postgresql_the_database_is_reached_by_mlflow_alone():
     text = (ROOT / "compose.postgres.yaml").read_text()
     added = yaml.safe_load(text)["services"]
     assert not {"ports"} & {key for service in added.values() for key in service}
-    assert "@postgres/mlflow" in str(added["mlflow"]["command"])
+    assert "://mlflow@postgres/mlflow" in str(added["mlflow"]["command"])
     assert added["bench"]["environment"]["MLFLOW_TRACKING_URI"] == "http://mlflow:5000"
-    passwords = re.findall(r"mlflow:([^@\s]+)@|POSTGRES_PASSWORD: (.*)", text)
-    assert passwords
-    assert all("".join(pair).startswith("${POSTGRES_PASSWORD") for pair in passwords)
+
+
+def test_the_password_of_the_database_is_a_secret_file_alone():
+    whole = yaml.safe_load((ROOT / "compose.postgres.yaml").read_text())
+    services, mounted = whole["services"], "/run/secrets/postgres_password"
+    assert set(whole["secrets"]["postgres_password"]) == {"file"}
+    assert services["postgres"]["environment"]["POSTGRES_PASSWORD_FILE"] == mounted
+    assert mounted in str(services["mlflow"]["entrypoint"])
+    for name in ("postgres", "mlflow"):
+        assert services[name]["secrets"] == ["postgres_password"]
+    assert "secrets" not in services["bench"]
+    variables = [name for one in services.values() for name in one.get("environment", {})]
+    assert [name for name in variables if name.endswith("PASSWORD")] == []
+    assert not sent_to_the_engine("postgres-password")
+
+
+def test_mlflow_hands_the_password_on_in_a_file_that_its_user_alone_can_read(tmp_path):
+    added = yaml.safe_load((ROOT / "compose.postgres.yaml").read_text())["services"]["mlflow"]
+    secret, file, tools = tmp_path / "secret", tmp_path / "pgpass", tmp_path / "bin"
+    secret.write_text("a:b\\c'd $e\n")
+    tools.mkdir()
+    (tools / "bench").write_text('#!/bin/sh\nprintf "%s|" "$@"\n')
+    (tools / "bench").chmod(0o755)
+    words = [word.replace("$$", "$") for word in added["entrypoint"]]  # as Compose reads them
+    words = [word.replace("/run/secrets/postgres_password", str(secret)) for word in words]
+    ran = subprocess.run(
+        [*words, *added["command"]], capture_output=True, text=True, check=True,
+        env={"PATH": f"{tools}:{os.environ['PATH']}", "PGPASSFILE": str(file)},
+    )  # fmt: skip
+    assert ran.stdout == "".join(f"{word}|" for word in added["command"])
+    assert file.read_text() == "postgres:5432:mlflow:mlflow:a\\:b\\\\c'd $e\n"
+    assert file.stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.slow

@@ -42,7 +42,7 @@ def serve(uri: str, out: Path, host: str = "127.0.0.1", port: int = 5000) -> int
     bound(host, port).close()
     # In a session of its own the server gets no Ctrl-C: this process ends it with its workers.
     process = subprocess.Popen(  # noqa: S603 - our own interpreter, no shell
-        server_command(uri, out, host, port), env=server_environment(), start_new_session=True
+        server_command(out, host, port), env=server_environment(uri), start_new_session=True
     )
     try:
         with interrupted_by_sigterm():
@@ -55,11 +55,9 @@ def serve(uri: str, out: Path, host: str = "127.0.0.1", port: int = 5000) -> int
         stop(process)
 
 
-def server_command(uri: str, out: Path, host: str, port: int) -> list[str]:
+def server_command(out: Path, host: str, port: int) -> list[str]:
     """The command line of the server, which also serves the artifacts under `out`."""
     options = {
-        "--backend-store-uri": uri,
-        "--registry-store-uri": uri,
         "--artifacts-destination": str(out.absolute() / "mlartifacts"),
         "--host": host,
         "--port": str(port),
@@ -70,10 +68,14 @@ def server_command(uri: str, out: Path, host: str, port: int) -> list[str]:
     return [sys.executable, "-m", "mlflow", "server", *words]
 
 
-def server_environment() -> dict[str, str]:
-    """The environment of the server: no telemetry, and two processes instead of ten."""
+def server_environment(uri: str) -> dict[str, str]:
+    """The environment of the server: no telemetry, two processes instead of ten, and its store.
+
+    Everybody on this machine can read a command line, and the URI may hold a password.
+    """
     quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_LOGGING_LEVEL": "WARNING"}
-    return NO_TELEMETRY | quiet | os.environ
+    store = {"MLFLOW_BACKEND_STORE_URI": uri, "MLFLOW_REGISTRY_STORE_URI": uri}
+    return NO_TELEMETRY | quiet | os.environ | store
 
 
 def answers(process: subprocess.Popen[bytes], host: str, port: int) -> bool:

@@ -38,8 +38,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     shutil.move(out, moved)
 
     port = free_port()
-    command = server_command(default_uri(moved), moved, "127.0.0.1", port)
-    process = subprocess.Popen(command, env=server_environment(), start_new_session=True)
+    command = server_command(moved, "127.0.0.1", port)
+    process = subprocess.Popen(
+        command, env=server_environment(default_uri(moved)), start_new_session=True
+    )
     try:
         assert answers(process, "127.0.0.1", port)
         yield "127.0.0.1", port
@@ -183,3 +185,10 @@ def test_interrupting_ends_the_server_and_its_workers(tmp_path: Path, sign: sign
             process.kill()
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_the_command_line_that_everybody_can_read_holds_no_uri(tmp_path: Path) -> None:
+    uri = "postgresql+psycopg2://me:pl4nted@db/mlflow"
+    assert "pl4nted" not in str(server_command(tmp_path, "127.0.0.1", 5000))
+    told = server_environment(uri)
+    assert told["MLFLOW_BACKEND_STORE_URI"] == told["MLFLOW_REGISTRY_STORE_URI"] == uri

@@ -44,8 +44,10 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def address(results: Path) -> Iterator[str]:
     """The experiment's page on a server of its own."""
     port = free_port()
-    command = server_command(default_uri(results), results, "127.0.0.1", port)
-    process = subprocess.Popen(command, env=server_environment(), start_new_session=True)
+    command = server_command(results, "127.0.0.1", port)
+    process = subprocess.Popen(
+        command, env=server_environment(default_uri(results)), start_new_session=True
+    )
     try:
         assert answers(process, "127.0.0.1", port)
         yield f"http://127.0.0.1:{port}/#/experiments/1"

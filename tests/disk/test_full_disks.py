@@ -8,13 +8,17 @@ import resource
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
 
 from bench.cli import main
-from bench.data.dataset import Library
+from bench.data.dataset import Library, data_set
 from bench.disk import files
 from bench.disk.files import new_map, temporary_folder, write_named
 from bench.errors import BenchError
@@ -224,3 +228,53 @@ def test_an_error_of_writing_names_the_file(tmp_path: Path, small_files: None) -
         write_atomically(tmp_path / "a.json", "x" * 20_000)
     assert error.value.filename == str(tmp_path / "a.json")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def upstream() -> Iterator[str]:
+    """The address of a server whose every file has 100 KB."""
+
+    class Files(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "100000")
+            self.end_headers()
+            with suppress(OSError):
+                self.wfile.write(bytes(100_000))
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Files)
+    Thread(target=server.serve_forever, args=(0.05,)).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("options", ["rw", "ro"])
+def test_a_download_to_a_full_or_read_only_disk_is_one_line(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, disk: Path, upstream: str, options: str
+) -> None:
+    monkeypatch.delenv("BENCH_MIRROR", raising=False)
+    subprocess.run(["mount", "-o", f"remount,{options}", str(disk)], check=True)
+    files = tuple(replace(file, url=f"{upstream}/{file.name}") for file in data_set("adult").files)
+    monkeypatch.setattr(type(data_set("adult")), "files", files)
+    code, errors = bench("data", "get", "adult", "--data", str(disk))
+    assert code == 2
+    said = "No space left on device" if options == "rw" else "Read-only file system"
+    [error] = [line for line in errors.splitlines() if line.startswith("bench: ")]
+    assert error.startswith(f"bench: {disk}")
+    assert error.endswith(f"cannot write here ({said}).")
+    assert "Traceback" not in errors
+    assert not [path for path in disk.rglob("*") if path.is_file() and path.name != "taken"]
+
+
+def test_answers_for_a_read_only_disk_are_refused_before_any_work(bench: Bench, disk: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    words = ("label", "labor_people_small", "--task", "badnets", "--port", "0")
+    method = "labor[clustering=kmeans,clusters_per_class=5]"
+    code, errors = bench(*words, "--method", method, "--tags", str(disk / "tags.json"))
+    assert code == 2
+    assert errors.startswith(f"bench: {disk}")
+    assert errors.count("\n") == 1
+    assert not (disk / "tags.json").exists()

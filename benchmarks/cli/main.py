@@ -236,17 +236,20 @@ def report(
 def log(results: Out = RESULTS, site: Site = PAGES, tracking_uri: Uri = None) -> None:
     """Bring MLflow up to date with the results."""
     from bench.result import Store  # noqa: PLC0415
-    from bench.tracking.tracker import Tracker, default_uri  # noqa: PLC0415
+    from bench.tracking.background import (  # noqa: PLC0415
+        Background,
+        attach_pages,
+        log_suite,
+    )
 
     _need_results(results)
     store = Store(results)
-    tracker = Tracker(tracking_uri or default_uri(results), results)
-    for suite in store.suites():
-        if plan := store.read_plan(suite):
-            logged = list(store.read_all(suite, (trial.key for trial in plan.trials)))
-            tracker.log_all(plan, logged)
-            tracker.attach(plan, site)
-            out.print(f"{suite}: {len(logged)} results are in MLflow.", highlight=False)
+    with Background(tracking_uri, results) as background:
+        for suite in store.suites():
+            if plan := store.read_plan(suite):
+                log_suite(background, store, plan, out)
+                attach_pages(background, plan, site)
+                out.print(f"{suite}: {background.logged} results are in MLflow.", highlight=False)
     if not store.suites():
         out.print(f"{results} holds no results yet.", highlight=False)
 

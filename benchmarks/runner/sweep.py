@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Self
 
 from rich.console import Console
 from rich.text import Text
@@ -23,7 +22,8 @@ from bench.runner.engine import Engine, Job, Limits
 from bench.runner.progress import Progress, duration
 from bench.runner.provenance import cores
 from bench.runner.template import Template
-from bench.tracking.tracker import Tracker, TrackingUnavailable, default_uri
+from bench.tracking.background import Background, attach_pages, log_suite
+from bench.tracking.tracker import TrackingUnavailable
 
 INTERRUPTED, TERMINATED = 130, 143
 
@@ -111,9 +111,9 @@ def run(request: SweepRequest, console: Console) -> int:
             for result in sweep.taken:
                 store.write(result)
             console.print(_counts(sweep))
-            log = _Log(request, console)
-            outcomes = _run_trials(request, sweep, template, console, log)
-            _conclude(request, sweep.plan, template, console, log)
+            with _Log(request, console) as log:
+                outcomes = _run_trials(request, sweep, template, console, log)
+                _conclude(request, sweep.plan, template, console, log)
             code.append(_exit_code(sweep.plan, store, outcomes, console))
     return code[-1]
 
@@ -202,7 +202,7 @@ def _run_trials(
             outcomes.append(result.status)
             seconds += result.cost.seconds
             progress.finished(result)
-            log(partial(Tracker.log, plan=sweep.plan, result=result))
+            log(result)
     trials = counted(len(outcomes), "trial")
     console.print(f"{trials}, {duration(seconds)} of work.", highlight=False)
     return outcomes
@@ -218,34 +218,48 @@ def _check_memory(limit: float | None, template: Template) -> None:
 
 
 class _Log:
-    """Logs a sweep to MLflow. An unavailable server is reported once and stops nothing."""
+    """Logs a sweep to MLflow. An unavailable server is reported once, at the end.
+
+    The process that logs starts when the first trial may, and ends with this block.
+    """
 
     def __init__(self, request: SweepRequest, console: Console) -> None:
-        self.console, self.enabled, self.unavailable = console, request.track, False
-        self.tracker = Tracker(request.tracking_uri or default_uri(request.out), request.out)
+        self.console = console
+        self.background = Background(request.tracking_uri, request.out) if request.track else None
 
-    def __call__(self, act: Callable[[Tracker], None], *, retry: bool = False) -> None:
-        """Do something with the tracker; after a failure only with `retry`."""
-        if not self.enabled or (self.unavailable and not retry):
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.background:
+            self.background.stop()
+
+    def __call__(self, result: Result) -> None:
+        """Have a trial logged that ended; this returns at once."""
+        if self.background:
+            self.background.trial(result.suite, result.key)
+
+    def conclude(self, act: Callable[[Background], None]) -> None:
+        """Do something that takes its time; after a failure nothing more is tried."""
+        if self.background is None:
             return
         try:
-            act(self.tracker)
+            act(self.background)
         except TrackingUnavailable as error:
-            if not self.unavailable:
-                self.console.print(Text(f"{error}", "yellow"), soft_wrap=True)
-            self.unavailable = True
+            self.console.print(Text(f"{error}", "yellow"), soft_wrap=True)
+            self.background.stop()
+            self.background = None
 
 
 def _conclude(
     request: SweepRequest, plan: Plan, template: Template, console: Console, log: _Log
 ) -> None:
-    results = list(Store(request.out).read_all(plan.suite, (trial.key for trial in plan.trials)))
     # What is missing is logged at the end, because the server may be available again.
-    log(lambda tracker: tracker.log_all(plan, results), retry=True)
+    log.conclude(lambda background: log_suite(background, Store(request.out), plan, console))
     if request.report:
         # In a process of its own, because pandas and statsmodels take as much memory as the rest.
         template.call("bench.reports.site:build", request.out, request.site)
-        log(lambda tracker: tracker.attach(plan, request.site))
+        log.conclude(lambda background: attach_pages(background, plan, request.site))
         page = request.site / plan.suite / "index.html"
         console.print(f"Open {page}", highlight=False, markup=False, soft_wrap=True)
 

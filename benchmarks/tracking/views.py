@@ -16,6 +16,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import cached_property
 from statistics import fmean, stdev
 
 from bench.result import Plan, Result, Status
@@ -28,7 +29,10 @@ RUN_STATUS = {
 }
 STALE, CURRENT = "stale", "no"
 """A tag of every run; its value is "yes" once the run's sweep no longer needs it, else CURRENT."""
-LONGEST_DIGEST = 36  # MLflow's limit
+HASH = "bench.result_hash"
+"""A tag with the digest of the view that a run shows."""
+PARENT = "mlflow.parentRunId"
+LONGEST_DIGEST, LONGEST_NAME = 36, 250  # MLflow's limits
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class RunView:
     finished: datetime
     text: str | None = None
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Hash of all fields, so that a change of any of them refreshes the run."""
         text = json.dumps(asdict(self), sort_keys=True, default=str)
@@ -66,7 +70,7 @@ def trial_view(plan: Plan, result: Result) -> RunView:
     return RunView(
         kind="trial",
         key=result.key,
-        name=f"{result.method} · {result.task} · seed {result.seed}",
+        name=f"{result.method} · {result.task} · seed {result.seed}"[:LONGEST_NAME],
         status=RUN_STATUS[result.status],
         tags=tags,
         params=_settings(result) | {"seed": str(result.seed)} | _texts(chosen),
@@ -77,6 +81,18 @@ def trial_view(plan: Plan, result: Result) -> RunView:
         finished=result.finished,
         text=result.model_dump_json(indent=1) + "\n",
     )
+
+
+def without_details(result: Result) -> Result:
+    """A result with all that a summary needs, and none of what may be large."""
+    bare: dict[str, object] = {
+        "curves": {},
+        "samples": {},
+        "pictures": [],
+        "log": "",
+        "traceback": None,
+    }
+    return result.model_copy(update=bare)
 
 
 def summary_views(plan: Plan, results: Iterable[Result]) -> list[RunView]:
@@ -99,7 +115,7 @@ def _summary_view(plan: Plan, group: Sequence[Result]) -> RunView:
     return RunView(
         kind="summary",
         key=hashlib.sha256(key.encode()).hexdigest()[:32],
-        name=f"{first.method} · {first.task} · summary",
+        name=f"{first.method} · {first.task} · summary"[:LONGEST_NAME],
         status=RUN_STATUS[status],
         tags=tags | {"seeds": ", ".join(str(result.seed) for result in done)},
         params=_settings(first),
@@ -127,7 +143,9 @@ def _statistics(trials: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 def _tags(plan: Plan, result: Result) -> dict[str, str]:
     """Tags that every run has itself, because MLflow's search does not consider parent runs."""
+    data = _data(plan, result) or {}
     return {
+        **({"data": data["name"], "data_hash": result.data_hash} if data else {}),
         "suite": plan.suite,
         "track": result.track,
         "task": result.task,
@@ -159,7 +177,9 @@ def _measured(result: Result) -> dict[str, float]:
 
 def _name(name: str) -> str:
     """A name with only the characters that MLflow allows for metrics and parameters."""
-    return re.sub(r"[^\w.\- :/]", "_", name)
+    allowed = re.sub(r"[^\w.\- :/]", "_", name)
+    parts = [part for part in allowed.split("/") if part not in ("", ".", "..")]
+    return "/".join(parts)[:LONGEST_NAME] or "_"
 
 
 def _data(plan: Plan, result: Result) -> dict[str, str] | None:

@@ -15,7 +15,7 @@ from bench.cli import main
 from bench.errors import BenchError
 from bench.reports import wording
 from bench.result import LONGEST_NAME, Store, file_name
-from bench.tracking.experiment import staged
+from bench.tracking.artifacts import staged
 from tests.tracking.tracking_examples import make_plan, make_result
 
 COMMANDS = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import io
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -50,6 +52,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def ask(server: Server, method: str, path: str, body: object = None) -> Any:
+    return json.loads(read(server, method, path, body))
+
+
+def read(server: Server, method: str, path: str, body: object = None) -> bytes:
     """One request to the server, without MLflow's client."""
     with closing(http.client.HTTPConnection(*server, timeout=30)) as connection:
         content = None if body is None else json.dumps(body)
@@ -57,7 +63,7 @@ def ask(server: Server, method: str, path: str, body: object = None) -> Any:
         response = connection.getresponse()
         answer = response.read()
     assert response.status == 200, answer
-    return json.loads(answer)
+    return answer
 
 
 def search(server: Server, suite: str, where: str) -> dict[str, dict[str, Any]]:
@@ -74,8 +80,9 @@ def numbers(run: dict[str, Any]) -> dict[str, float]:
     return {each["key"]: each["value"] for each in run["data"]["metrics"]}
 
 
-def artifact(server: Server, run: dict[str, Any]) -> Any:
-    return ask(server, "GET", f"/get-artifact?path=result.json&run_uuid={run['info']['run_id']}")
+def artifact(server: Server, run: dict[str, Any], path: str = "result.json") -> bytes:
+    """A file of a run, as the server gives it."""
+    return read(server, "GET", f"/get-artifact?path={path}&run_uuid={run['info']['run_id']}")
 
 
 def test_a_real_server_gives_the_numbers_back(server: Server, tmp_path: Path) -> None:
@@ -92,14 +99,18 @@ def test_a_real_server_gives_the_numbers_back(server: Server, tmp_path: Path) ->
     assert summary["mean/odds"] == pytest.approx(0.2)
     assert summary["std/odds"] == pytest.approx(0.02**0.5)
     assert summary["n/odds"] == 2
-    assert artifact(server, found["bade · sex · seed 1"])["metrics"]["odds"] == 0.3
-    assert len(search(server, "served", "")) == 7
+    everything = search(server, "served", "")
+    assert len(everything) == 7
+    archive = artifact(server, everything["A small suite"], "results/results-001.zip")
+    with zipfile.ZipFile(io.BytesIO(archive)) as results:
+        assert len(results.namelist()) == 4
+        assert json.loads(results.read("servedbade1.json"))["metrics"]["odds"] == 0.3
     assert not list(tmp_path.iterdir())
 
 
 def test_artifacts_kept_without_a_server_open_in_one_elsewhere(server: Server) -> None:
     run = search(server, "carried", "tags.seed = '0'")["bade · sex · seed 0"]
-    assert artifact(server, run)["key"] == "carriedbade0"
+    assert json.loads(artifact(server, run))["key"] == "carriedbade0"
 
 
 def test_the_searches_that_are_printed_find_what_they_say(server: Server, tmp_path: Path) -> None:

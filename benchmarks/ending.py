@@ -15,7 +15,7 @@ from contextlib import suppress
 from enum import IntEnum
 from typing import NoReturn
 
-from bench.errors import BenchError
+from bench.errors import BenchError, escaped, printable
 from bench.privacy import masked, public
 
 
@@ -117,16 +117,17 @@ def _of_the_command_line(error: BaseException) -> str:
 
 def complain(message: str, colour: str = "red") -> None:
     """Print a line on stderr, in colour where that is a terminal."""
-    from rich.console import Console  # noqa: PLC0415 - a broken installation may lack it
+    from bench.outside.terminal import Terminal  # noqa: PLC0415 - rich may be what is broken
 
-    console = Console(stderr=True)
-    text = f"bench: {masked(message)}"
+    console = Terminal(stderr=True)
+    text = f"bench: {printable(masked(message))}"
     console.print(text, style=colour, highlight=False, markup=False, soft_wrap=True)
 
 
 def print_traceback(error: BaseException) -> None:
     """Print the traceback of a fault on stderr, without credentials and folders."""
-    text = public("".join(traceback.format_exception(error)))  # it will stand in a report
+    text = "".join(traceback.format_exception(error))
+    text = escaped(public(text))  # it will stand in a report
     encoding = sys.stderr.encoding or "utf-8"
     sys.stderr.write(text.encode(encoding, "backslashreplace").decode(encoding))
 

@@ -2,13 +2,54 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 
+UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\ufdd0-\ufdef\U000e0000-\U000e007f"
+    + "".join(f"{chr(0x10000 * n + 0xFFFE)}{chr(0x10000 * n + 0xFFFF)}" for n in range(17))
+    + "]"
+)
+"""Control characters but tab and line feed, what turns the direction of writing, surrogates and
+non-characters: they change what a terminal or a page shows, or cannot be encoded."""
+LONGEST_MESSAGE = 4000
+LONGEST_NAME = 80
+_BREAK = re.compile("[ \t]*[\t\n\x0b\x0c\r\x85\u2028\u2029]+[ \t]*")
+
+
+def printable(text: str, longest: int = LONGEST_MESSAGE) -> str:
+    r"""A text from outside on one line of a terminal, which obeys no character of it.
+
+    Line breaks and tabs become spaces, other unprintable characters are escaped as Python does it
+    (ESC becomes \x1b), and of a longer text only both ends are left.
+    """
+    if len(text) > longest:
+        text = f"{text[: longest * 3 // 4]} [...] {text[-longest // 4 :]}"
+    return escaped(_BREAK.sub(" ", text))
+
+
+def escaped(text: str) -> str:
+    """A text with its unprintable characters escaped; it may have several lines."""
+    return UNPRINTABLE.sub(lambda c: c[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def shortened(name: str) -> str:
+    """A name from outside as part of a message."""
+    return printable(name, LONGEST_NAME)
+
 
 class BenchError(Exception):
-    """A mistake of the user, printed without a traceback."""
+    """A mistake of the user, printed without a traceback.
+
+    Its text is one printable line, whatever names of files, fields and values it quotes.
+    """
+
+    def __str__(self) -> str:
+        """The message on one line."""
+        return printable(super().__str__())
 
 
 class SuiteError(BenchError):
@@ -50,7 +91,7 @@ MOST_LISTED = 50  # names in a message; CelebA alone poses 1,560 tasks
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     """A message on an unknown name, with the nearest known name and the list of all."""
-    names = sorted(known)
+    name, names = shortened(name), sorted(known)
     lower = {other.lower(): other for other in names}
     close = get_close_matches(name.lower(), lower, n=1, cutoff=0.5)
     # difflib rates swapped letters ("baed", "rfn") low, so names of the same letters come first.

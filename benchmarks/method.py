@@ -23,7 +23,7 @@ from typing import (
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from bench.errors import UsageError, unknown
+from bench.errors import UsageError, shortened, unknown
 from bench.models.pretrained import WeightsFolder
 from bench.plugins import classes, discover, lookup
 from bench.result import Scalar
@@ -177,7 +177,7 @@ def configured(cls: type[C], settings: Mapping[str, Any]) -> C:
         # A field that may be one of several things has one complaint from each of them.
         of_field = [e["msg"] for e in error.errors() if e["loc"][:1] == detail["loc"][:1]]
         raise UsageError(
-            f"{name}.{field}: {' or '.join(of_field)} (given: {detail['input']!r})."
+            f"{name}.{field}: {' or '.join(of_field)} (given: {shortened(repr(detail['input']))})."
         ) from error
 
 

@@ -24,9 +24,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat
 
 from bench.errors import BenchError
+from bench.outside.json_text import read_record
 from bench.privacy import public, public_name
 
 SCHEMA = 1
@@ -525,17 +526,7 @@ def _load(path: Path, kind: type[R]) -> R | None:
     """A file as a record, or None where there is none."""
     if not path.exists():
         return None
-    try:
-        if not path.is_file():
-            raise BenchError(f"{path}: no file. Move it away.")
-        return kind.model_validate_json(path.read_text(encoding="utf-8"))
-    except (ValidationError, UnicodeDecodeError) as error:
-        raise BenchError(
-            f"{path}: not a readable {kind.__name__.lower()} ({_first(error)}). "
-            "Move the file away and run the suite again."
-        ) from error
-    except OSError as error:
-        raise BenchError(f"{path}: cannot be read ({error.strerror}).") from error
+    return read_record(path, kind, "Move the file away and run the suite again.")
 
 
 def _own(path: Path, record: R, **names: str) -> R:
@@ -576,13 +567,6 @@ def _brief(value: object) -> str:
     """A value from a file for a message, in one line that is not too long."""
     text = "".join(sign if sign.isprintable() else "?" for sign in str(value))
     return text if len(text) <= LONGEST_NAME else f"{text[:LONGEST_NAME]}…"
-
-
-def _first(error: ValidationError | UnicodeDecodeError) -> str:
-    if isinstance(error, ValidationError):
-        detail: dict[str, Any] = dict(error.errors()[0])
-        return ": ".join(filter(None, [".".join(map(str, detail["loc"])), detail["msg"]]))
-    return str(error)
 
 
 def digest(parts: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from itertools import groupby
 from pathlib import Path
 
 from bench.errors import UsageError, unknown
+from bench.outside.words import for_xml
 from bench.reports import wording
 from bench.reports.boards.tables import COSTS, STATUS_WORDS, results_of
 from bench.reports.pages.rendering import templates
@@ -396,6 +397,7 @@ def page(comparison: Comparison) -> str:
     )
     template = templates().get_template("compare.html.j2")
     suites = [(name, list(group)) for name, group in groupby(changes, lambda c: c.cell[0])]
-    return template.render(
+    text = template.render(
         kind="tables", comparison=comparison, suites=suites, badges=BADGES, rule=RULE
     )
+    return for_xml(text)

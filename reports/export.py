@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench.errors import BenchError, UsageError, unknown
+from bench.outside.words import for_xml
 from bench.reports import wording
 from bench.reports.boards.leaderboard import Board, Row, boards
 from bench.reports.boards.tables import COLUMNS, COSTS, long_form, results_of, to_csv, to_json
@@ -131,10 +132,10 @@ def _parquet(content: Content, metrics: Sequence[str] | None) -> bytes:
 
 
 WRITERS: dict[str, Callable[[Content, Sequence[str] | None], bytes]] = {
-    "csv": lambda content, metrics: to_csv(_frame(content, metrics)).encode(),
+    "csv": lambda content, metrics: for_xml(to_csv(_frame(content, metrics))).encode(),
     "json": lambda content, metrics: to_json(_frame(content, metrics)).encode(),
-    "latex": lambda content, metrics: tables(
-        [(plan, boards(plan, results)) for plan, results in content], metrics
+    "latex": lambda content, metrics: for_xml(
+        tables([(plan, boards(plan, results)) for plan, results in content], metrics)
     ).encode(),
     "parquet": _parquet,
 }

@@ -7,7 +7,6 @@ alone; a place that holds files and no manifest is somebody else's, and is refus
 from __future__ import annotations
 
 import hashlib
-import json
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from bench.errors import BenchError, UsageError, writing
+from bench.outside.json_text import read_mapping
 from bench.reports.site import MANIFEST, build, manifest, remove_emptied
 from bench.result import Store, write_atomically
 
@@ -144,10 +144,8 @@ def read_manifest(path: Path) -> dict[str, str]:
     """
     if not path.is_file():
         return {}
-    try:
-        entries = {str(n): str(digest) for n, digest in json.loads(path.read_bytes()).items()}
-    except (ValueError, AttributeError) as error:
-        raise BenchError(f"{path}: not a manifest of published pages. Remove it.") from error
+    manifest = read_mapping(path, "a manifest of published pages", "Remove it.")
+    entries = {name: str(digest) for name, digest in manifest.items()}
     for name in entries:
         inside = PurePosixPath(name)
         if inside.is_absolute() or ".." in inside.parts or not inside.parts:

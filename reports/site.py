@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError, writing
+from bench.outside.json_text import read_mapping
+from bench.outside.words import for_xml
 from bench.reports.boards.tables import long_form, results_of, to_csv, to_json
 from bench.reports.charts.scatter import board_csv, ranks_csv
 from bench.reports.charts.svg import standalone
@@ -71,7 +73,8 @@ def build(
     before = _written_before(site)
     digests: dict[str, str] = {}
     try:
-        for name, text in pages(store_root, interval, address):
+        for name, page in pages(store_root, interval, address):
+            text = for_xml(page)
             with writing(site / name):
                 _write(_inside(site, name), text)
             digests[name] = _digest(text)
@@ -250,11 +253,9 @@ def remove_emptied(folder: Path, site: Path) -> None:
 
 def _written_before(site: Path) -> dict[str, str]:
     try:
-        manifest = json.loads((site / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    if not isinstance(manifest, dict):
-        return {}
+        manifest = read_mapping(site / MANIFEST, "a manifest", "")
+    except BenchError:
+        return {}  # then pages that are no longer made stay where they are
     return {
         str(name): str(digest)
         for name, digest in manifest.items()

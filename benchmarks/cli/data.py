@@ -7,19 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
-from rich.text import Text
 
 from bench.errors import DataError, UsageError, unknown
 from bench.heartbeat import acting_as
+from bench.outside.terminal import Terminal, one_line
 
 if TYPE_CHECKING:
     from bench.data.dataset import DataSet, Options
 
 data_app = typer.Typer(help="List, fetch, check and prepare data sets.")
-out = Console()
+out = Terminal()
 
 Data = Annotated[
     Path,
@@ -80,7 +79,7 @@ def data_get(
     else:
         fetched = Library(data).get(name, accept_licence)
     for path in fetched:
-        out.print(Text(f"fetched {path}"), soft_wrap=True)
+        out.print(one_line(f"fetched {path}"), soft_wrap=True)
     if not fetched:
         embedded = not of_weights and not data_set(name).files
         what = "is embedded" if embedded else "is already here"
@@ -99,14 +98,14 @@ def data_check(name: DataName, data: Data = DATA) -> None:
     wrong = []
     for folder, complaints in library.check(name):
         for complaint in complaints:
-            out.print(Text(f"{complaint}."), soft_wrap=True)
+            out.print(one_line(f"{complaint}."), soft_wrap=True)
         if complaints:
             wrong.append(f"{folder} is not as it was prepared. {library.remedy_of(name, folder)}")
         else:
-            out.print(Text(f"{folder}  as it was prepared"), soft_wrap=True)
+            out.print(one_line(f"{folder}  as it was prepared"), soft_wrap=True)
     for record in raw.records():
         line = f"{raw.where(record.name)}  {record.sha256}  {record.verdict}"
-        out.print(Text(line), soft_wrap=True)
+        out.print(one_line(line), soft_wrap=True)
     if wrong:
         raise DataError(" ".join(wrong))
 
@@ -131,7 +130,7 @@ def data_prepare(
     sizes = ", ".join(f"{split} {size:,}" for split, size in meta.sizes.items())
     out.print(f"{name}: {sizes}; hash {meta.hash[:12]}", highlight=False)
     for note in meta.remarks:
-        out.print(Padding(Text(note), (0, 0, 0, 2)))
+        out.print(Padding(one_line(note), (0, 0, 0, 2)))
 
 
 def print_rows(rows: Sequence[tuple[str, ...]]) -> None:
@@ -139,7 +138,7 @@ def print_rows(rows: Sequence[tuple[str, ...]]) -> None:
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True, style="cyan")
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*map(one_line, row))
     out.print(table)
 
 

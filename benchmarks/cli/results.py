@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
-from rich.text import Text
 
 from bench.cli.data import out
-from bench.errors import UsageError
+from bench.errors import UsageError, escaped
+from bench.outside.terminal import one_line
 
 if TYPE_CHECKING:
     from bench.reports.compare import Comparison
@@ -66,10 +66,12 @@ def export(
 
     if to is not None:
         write_named(to, content)
-        out.print(Text(f"{to}: {len(content):,} bytes."), soft_wrap=True)
+        out.print(one_line(f"{to}: {len(content):,} bytes."), soft_wrap=True)
     elif kind == "parquet" and sys.stdout.isatty():
         raise UsageError("Parquet is not text for a terminal. Name a file with --to.")
     else:
+        if sys.stdout.isatty():  # a terminal would obey what a reason or a label holds
+            content = escaped(content.decode()).encode()
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
 
@@ -117,7 +119,7 @@ def compare(
         from bench.disk.files import write_named  # noqa: PLC0415 - imports numpy
 
         write_named(to, comparing.page(comparison).encode())
-        out.print(Text(f"Open {to}"), soft_wrap=True)
+        out.print(one_line(f"Open {to}"), soft_wrap=True)
     raise typer.Exit(1 if fail_on_worse and comparison.worse else 0)
 
 
@@ -154,18 +156,18 @@ def merge(
         merged = merge.merge(folders, into, prefer, tolerance=tolerance, dry_run=dry_run)
     except merge.MergeConflict as error:
         for conflict in error.conflicts:
-            out.print(Text(conflict), soft_wrap=True)
+            out.print(one_line(conflict), soft_wrap=True)
         raise
     for name, suite in merged.items():
         line = f"{name}: {len(suite.results)} results, {suite.added} of them new in {into}"
         line += f", {suite.equal} equal copies" if suite.equal else ""
         line += f", {suite.settled} conflicts decided for the {prefer}" if suite.settled else ""
-        out.print(Text(f"{line}."), soft_wrap=True)
+        out.print(one_line(f"{line}."), soft_wrap=True)
         for (one, other), differences in suite.rounded.items():
             line = f"{len(differences)} results" if len(differences) > 1 else "1 result"
             verb = "differ" if len(differences) > 1 else "differs"
             line += f" {verb} by at most {max(differences):.1g} between {one} and {other}"
-            out.print(Text(f"{name}: {line}; the one finished first is kept."), soft_wrap=True)
+            out.print(one_line(f"{name}: {line}; the one finished first is kept."), soft_wrap=True)
     if dry_run:
         out.print("Nothing was written.")
 
@@ -196,14 +198,14 @@ def publish(
             ("kept, because changed by somebody else", changes.kept),
         ):
             for name in names:
-                out.print(Text(f"{verb:9} {name}"), soft_wrap=True)
+                out.print(one_line(f"{verb:9} {name}"), soft_wrap=True)
         if yes:
             summary = folder.publish(files)
         elif count := len(changes.new) + len(changes.replaced) + len(changes.removed):
             summary = f"{count} of {len(files)} files would change. --yes publishes them."
         else:
             summary = "Nothing would change."
-        out.print(Text(summary), soft_wrap=True)
+        out.print(one_line(summary), soft_wrap=True)
 
 
 def show(comparison: Comparison, every: bool) -> None:
@@ -213,7 +215,7 @@ def show(comparison: Comparison, every: bool) -> None:
     for letter, side in (("A", comparison.first), ("B", comparison.second)):
         commits = ", ".join(f"{sha[:12]} ({n})" for sha, n in side.commits)
         line = f"{letter}: {side.name}, results by commit: {commits}"
-        out.print(Text(line), soft_wrap=True)
+        out.print(one_line(line), soft_wrap=True)
     rows = [change for change in comparison.changes if every or change.verdict.matters]
     if rows:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
@@ -224,16 +226,16 @@ def show(comparison: Comparison, every: bool) -> None:
             unit = f" ({c.metric.unit})" if c.metric.unit else ""
             cells = (" · ".join(c.cell[2:]), c.metric.title + unit, *c.sides, c.difference,
                      c.probability, str(c.verdict))  # fmt: skip
-            table.add_row(*map(Text, cells), style=COLOURS.get(c.verdict, ""))
+            table.add_row(*map(one_line, cells), style=COLOURS.get(c.verdict, ""))
         out.print(table)
     for trial in comparison.endings:
         name = f"{trial.cell[2]} · {trial.cell[3]} · seed {trial.seed}"
         ended = f"{name}: {trial.first} in A, {trial.second} in B. {trial.reason}"
-        out.print(Text(ended.strip(), "yellow"), soft_wrap=True)
+        out.print(one_line(ended.strip(), "yellow"), soft_wrap=True)
     for cell, changes in comparison.settings.items():
-        out.print(Text(f"{cell}: {', '.join(changes)}", "dim"), soft_wrap=True)
+        out.print(one_line(f"{cell}: {', '.join(changes)}", "dim"), soft_wrap=True)
     counts = ", ".join(f"{count} {verdict}" for verdict, count in comparison.counts.items())
-    out.print(Text(f"{wording.plural(len(comparison.changes), 'value')}: {counts or 'none'}."))
+    out.print(one_line(f"{wording.plural(len(comparison.changes), 'value')}: {counts or 'none'}."))
 
 
 def split_names(text: str) -> list[str]:

@@ -8,13 +8,15 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from bench.disk.locking import exclusive
 from bench.errors import BenchError
+from bench.outside.json_text import read_mapping
 from bench.result import write_atomically
 from bench.tracks.poisoning.human import UNSURE
 from bench.tracks.poisoning.tagging import Cluster, Queue, enough
+
+REMEDY = "Choose another file with --tags."
 
 
 @dataclass(frozen=True)
@@ -129,14 +131,13 @@ class Labelling:
 
     def _resume(self) -> None:
         try:
-            content: dict[str, Any] = json.loads(self.path.read_text(encoding="utf-8"))
+            content = read_mapping(self.path, "a file of `bench label`", REMEDY)
             tags = {int(row): str(name) for row, name in content["tags"].items()}
             about = {name: content[name] for name in self.about}
             self.started, self.finished = content["started"], content["finished"] or ""
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, AttributeError) as error:
             raise BenchError(
-                f"{self.path}: not a file of `bench label` ({error!r}). Choose another file with "
-                "--tags."
+                f"{self.path}: not a file of `bench label` ({error!r}). {REMEDY}"
             ) from error
         for name, value in self.about.items():
             if about[name] != value:

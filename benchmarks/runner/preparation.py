@@ -18,6 +18,7 @@ from bench.data.dataset import Library, data_sets, prepared_name
 from bench.errors import UsageError
 from bench.heartbeat import acting_as
 from bench.method import methods
+from bench.outside.terminal import Terminal, one_line
 from bench.result import Store
 from bench.runner import plan as planning
 from bench.runner.engine import Job
@@ -61,7 +62,7 @@ def planned(request: SweepRequest, prepares: bool) -> PlannedSweep:
     selected = _selected(request)
     with acting_as(f"bench --suite {request.suite}"):
         if prepares:
-            prepare(selected, library, Console())
+            prepare(selected, library, Terminal())
         sweep = planning.sweep(selected, library, store, request.command)
         if prepares:
             verify((spec.task for spec in sweep.to_do), library)
@@ -105,9 +106,9 @@ def prepare(selected: Selected, library: Library, console: Console) -> None:
         if library.meta(task.data, task.options) is None:
             name = prepared_name(task.data, task.options)
             # There is no spinner, because decoding pictures shows a progress bar of its own.
-            console.print(f"Preparing {name}.")
+            console.print(one_line(f"Preparing {name}."))
             meta = library.ensure(task.data, task.options)
-            console.print(f"Prepared {name}: {sum(meta.sizes.values()):,} samples.")
+            console.print(one_line(f"Prepared {name}: {sum(meta.sizes.values()):,} samples."))
 
 
 def verify(tasks: Iterable[TaskSpec], library: Library) -> None:

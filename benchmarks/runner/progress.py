@@ -14,6 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from bench import heartbeat
+from bench.errors import printable
+from bench.outside.terminal import one_line
 from bench.result import Result, Status, TrackInfo
 from bench.runner.engine import Job
 
@@ -23,6 +25,9 @@ STYLES = {
     Status.TIMEOUT: "red",
     Status.SKIPPED: "yellow",
 }
+
+LONGEST_REPORT = 200
+"""Characters of a report of progress; a live display has a line a trial."""
 
 
 class Progress:
@@ -65,12 +70,12 @@ class Progress:
         place = f"{len(self.ended):>{len(str(self.total))}}/{self.total}"
         line = Text(f"{place}  ")
         line.append(f"{result.status:8}", STYLES[result.status])
-        line.append(f"{result.task} · {result.method} · seed {result.seed}")
+        line.append(printable(f"{result.task} · {result.method} · seed {result.seed}"))
         line.append(f"  {result.cost.seconds:.1f} s", "dim")
         if result.status is Status.OK:
             line.append(f"  {headline(result, self.tracks[result.track])}")
         if result.reason:
-            line.append(f"  {result.reason}", STYLES[result.status])
+            line.append(f"  {printable(result.reason)}", STYLES[result.status])
         if not self.console.is_terminal:
             line.append(f"  left: {self.time_left()}", "dim")
         self.console.print(line, soft_wrap=True)
@@ -99,9 +104,9 @@ class Progress:
         return Group(bar, *(self._line(job, now - since) for job, since in self.running.values()))
 
     def _line(self, job: Job, seconds: float) -> Text:
-        line = Text(f"  {job.title}  {duration(seconds)}", "dim")
+        line = one_line(f"  {job.title}  {duration(seconds)}", "dim")
         if report := heartbeat.read(self.heartbeats / job.key):
-            line.append(f"  {report}", "cyan")
+            line.append(f"  {printable(report, LONGEST_REPORT)}", "cyan")
         return line
 
 

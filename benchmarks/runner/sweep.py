@@ -17,6 +17,7 @@ from bench.disk.locking import exclusive
 from bench.errors import UsageError
 from bench.heartbeat import acting_as
 from bench.listening import interrupted_by_sigterm
+from bench.outside.terminal import one_line
 from bench.result import Plan, Result, Status, Store
 from bench.runner.engine import Engine, Job, Limits
 from bench.runner.progress import Progress, duration
@@ -110,7 +111,7 @@ def run(request: SweepRequest, console: Console) -> int:
             store.write_plan(sweep.plan)
             for result in sweep.taken:
                 store.write(result)
-            console.print(_counts(sweep))
+            console.print(_counts(sweep), highlight=False, markup=False)
             with _Log(request, console) as log:
                 outcomes = _run_trials(request, sweep, template, console, log)
                 _conclude(request, sweep.plan, template, console, log)
@@ -150,13 +151,13 @@ def show_plan(sweep: PlannedSweep, store: Store, console: Console) -> None:
             state = f"{result.status}, again" if trial.key in to_do else str(result.status)
         key = "-" * 8 if trial.task in unknown else trial.key[:8]
         console.print(
-            Text(f"{key}  {state:14}{trial.task} · {trial.method} · seed {trial.seed}"),
+            one_line(f"{key}  {state:14}{trial.task} · {trial.method} · seed {trial.seed}"),
             soft_wrap=True,
         )
     for name in dict.fromkeys(task.data for task in unknown.values()):
         line = f"{name} is not prepared yet, so its finished trials are unknown."
         console.print(line, highlight=False, soft_wrap=True)
-    console.print(_counts(sweep))
+    console.print(_counts(sweep), highlight=False, markup=False)
 
 
 def _counts(sweep: PlannedSweep) -> str:
@@ -246,7 +247,7 @@ class _Log:
         try:
             act(self.background)
         except TrackingUnavailable as error:
-            self.console.print(Text(f"{error}", "yellow"), soft_wrap=True)
+            self.console.print(one_line(error, "yellow"), soft_wrap=True)
             self.background.stop()
             self.background = None
 

@@ -8,44 +8,15 @@ from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
-from ruamel.yaml import YAML
-from ruamel.yaml.constructor import DuplicateKeyError, SafeConstructor
-from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
-from bench.errors import SuiteError, UsageError, unknown
+from bench.errors import SuiteError, UsageError, shortened, unknown
 from bench.learning.settings import Training
+from bench.outside.files import text_of
+from bench.outside.yaml_text import LARGEST, YamlMistake, compose
 from bench.plugins import discover_suites, leave_out
 
 Location = Sequence[str | int]
-
-
-class _Constructor(SafeConstructor):
-    """Plain Python values as YAML 1.2 has them (1e-4 is a number), but a date stays text."""
-
-    def check_mapping_key(
-        self, node: Node, key_node: Node, mapping: dict[Any, Any], key: Any, value: Any
-    ) -> bool:
-        """Refuse a repeated key in one short sentence; ruamel's own message repeats the values."""
-        if key in mapping:
-            mark = key_node.start_mark
-            raise DuplicateKeyError(problem=f'key "{key}" is given twice', problem_mark=mark)
-        return True
-
-
-_Constructor.add_constructor("tag:yaml.org,2002:timestamp", SafeConstructor.construct_yaml_str)
-
-
-def compose(text: str) -> tuple[Node | None, Any]:
-    """The root of a YAML document, whose nodes know their lines, and the document's value.
-
-    Raises:
-        YAMLError: The text is not YAML, or repeats a key.
-    """
-    yaml = YAML(typ="safe", pure=True)
-    yaml.Constructor = _Constructor
-    root = yaml.compose(text)
-    return root, yaml.constructor.construct_document(root) if root else None
 
 
 class SuiteSource:
@@ -54,13 +25,12 @@ class SuiteSource:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self._root, self.content = compose(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise SuiteError(f"{path}: cannot be read ({error}).") from error
-        except (YAMLError, ValueError) as error:
-            mark = getattr(error, "problem_mark", None)
-            where = f"{path}, line {mark.line + 1}" if mark else f"{path}"
-            raise SuiteError(f"{where}: not YAML ({_problem(error)}).") from error
+            self._root, self.content = compose(text_of(path, LARGEST, SuiteError))
+        except YamlMistake as mistake:
+            where = f"{path}, line {mistake.line}" if mistake.line else f"{path}"
+            if mistake.place is not None:
+                raise SuiteError(f"{where}, {_dotted(mistake.place)}: {mistake}.") from mistake
+            raise SuiteError(f"{where}: not YAML ({mistake}).") from mistake
         if not isinstance(self.content, dict):
             raise SuiteError(f"{path}: a suite is a mapping with title, tasks and methods.")
 
@@ -89,16 +59,12 @@ def read_value(text: str) -> Any:
     """A value as a suite would have it. Raises UsageError where it is not YAML."""
     try:
         return compose(text)[1]
-    except (YAMLError, ValueError) as error:  # of numbers without a digit, such as -_
-        raise UsageError(f'"{text}" is not a value ({_problem(error)}).') from error
-
-
-def _problem(error: Exception) -> str:
-    return " ".join(str(getattr(error, "problem", None) or error).split())
+    except YamlMistake as mistake:
+        raise UsageError(f'"{shortened(text)}" is not a value ({mistake}).') from mistake
 
 
 def _dotted(place: Location) -> str:
-    return ".".join(str(part) for part in place) or "top"
+    return ".".join(shortened(str(part)) for part in place) or "top"
 
 
 def _children(node: Node | None) -> dict[str | int, tuple[Node, Node]]:
@@ -181,7 +147,9 @@ def complaint(details: Sequence[ErrorDetails]) -> str:
 
 
 def _given(value: Any) -> str:
-    return f" (given: {value!r})" if isinstance(value, str | int | float | bool) else ""
+    if not isinstance(value, str | int | float | bool):
+        return ""
+    return f" (given: {shortened(repr(value))})"
 
 
 FOLDER = Path(__file__).parent

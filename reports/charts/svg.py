@@ -6,7 +6,6 @@ Colours of words and grid are those of the page around it, so that dark mode nee
 from __future__ import annotations
 
 import math
-import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from bench.outside.words import for_xml
 from bench.reports.charts import marks
 from bench.reports.charts.colours import Style, ink
 from bench.reports.charts.labels import Box, place_labels, shortened
@@ -33,9 +33,6 @@ _CHARACTER = 6.2
 
 _LONGEST_NAME = 112
 """Characters that fit beside a mark in the width of a drawing."""
-
-_UNWRITABLE = re.compile("[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")
-"""Control characters that XML has no way to write."""
 
 _CORNERS = {
     "square": ((-4.5, -4.5), (4.5, -4.5), (4.5, 4.5), (-4.5, 4.5)),
@@ -309,7 +306,7 @@ def _add(parent: ET.Element, tag: str, words: str | None = None, **attributes: A
     """A new element within another one; the serialiser escapes its words."""
     element = ET.SubElement(parent, tag)
     _set(element, **attributes)
-    element.text = None if words is None else _UNWRITABLE.sub("", words)
+    element.text = None if words is None else for_xml(words)
     return element
 
 

@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
+from bench.outside.words import for_xml
 from bench.reports import wording
 from bench.reports.boards.tables import MISSING, STATUS_WORDS
 from bench.reports.pages.suite import SuiteView
@@ -110,8 +111,7 @@ def _days(view: SuiteView, results: Iterable[Result]) -> list[_Day]:
 
 def _add(parent: ET.Element, name: str, text: str = "", **attributes: str) -> ET.Element:
     element = ET.SubElement(parent, name, attributes)
-    # XML has no place for control characters, not even escaped.
-    element.text = "".join(sign for sign in text if sign >= " " or sign in "\t\n") or None
+    element.text = for_xml(text) or None
     return element
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from bench.errors import BenchError
+from bench.outside.json_text import read_mapping
 from bench.reports import wording
 from bench.reports.boards.tables import status_of
 from bench.reports.charts.curves import curves_chart
@@ -158,14 +158,10 @@ def read_run_ids(store_root: Path, suite: str) -> dict[str, str]:
     path = Store(store_root).place(suite, MLFLOW)
     if not path.is_file():
         return {}
-    try:
-        run_ids = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise BenchError(
-            f"{path}: not JSON ({error}). Remove it; `bench log` writes it."
-        ) from error
-    if not isinstance(run_ids, dict) or not all(isinstance(v, str) for v in run_ids.values()):
-        raise BenchError(f"{path}: not run ids by trial key. Remove it; `bench log` writes it.")
+    what, remedy = "run ids by trial key", "Remove it; `bench log` writes it."
+    run_ids = read_mapping(path, what, remedy)
+    if not all(isinstance(run_id, str) for run_id in run_ids.values()):
+        raise BenchError(f"{path}: not {what}. {remedy}")
     return run_ids
 
 

@@ -223,7 +223,7 @@ def test_a_file_that_is_no_mapping_is_named(tmp_path: Path, content: bytes) -> N
 
 def test_bytes_that_are_no_text_are_named(tmp_path: Path) -> None:
     message = message_of(tmp_path / "toy.yaml", b"title: \xff\n")
-    assert message.startswith(f"{tmp_path}/toy.yaml: cannot be read (")
+    assert message.startswith(f"{tmp_path}/toy.yaml, line 1: not text in UTF-8")
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,8 +10,10 @@ import torch
 from torch import Tensor
 
 from bench.errors import BenchError
+from bench.outside.json_text import read_mapping
 
 UNSURE = "unsure"
+REMEDY = "`bench label` writes such a file."
 
 
 class Human(ABC):
@@ -68,12 +69,10 @@ class Recorded(Human):
     ) -> None:
         super().__init__()
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = read_mapping(path, "tags", REMEDY)
             names = {int(row): str(name) for row, name in content["tags"].items()}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise BenchError(
-                f"{path}: no readable tags ({error}). `bench label` writes such a file."
-            ) from error
+        except (ValueError, KeyError, AttributeError) as error:
+            raise BenchError(f"{path}: no readable tags ({error!r}). {REMEDY}") from error
         for name, value in (about or {}).items():
             if content.get(name, value) != value:
                 raise BenchError(

@@ -72,13 +72,8 @@ class Bench:
 def bench(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Bench:
-    return Bench(tmp_path, monkeypatch, capsys)
-
-
-@pytest.fixture
-def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No processes of trials: their start would take most of the time."""
     sweep_here(monkeypatch)
+    return Bench(tmp_path, monkeypatch, capsys)
 
 
 @pytest.fixture
@@ -167,7 +162,6 @@ def test_celeba_goes_from_its_zip_to_the_page_and_is_decoded_once(
     assert decoded == [128]
 
 
-@pytest.mark.usefixtures("in_this_process")
 def test_utkface_skips_malformed_names_and_its_three_targets_share_the_pictures(
     bench: Bench, mirrored: Callable[[str, str, bytes], None], decoded: list[int]
 ) -> None:
@@ -244,7 +238,6 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return library.folder
 
 
-@pytest.mark.usefixtures("in_this_process")
 @pytest.mark.parametrize("suite", SMALL)
 def test_a_small_suite_of_bade_runs_and_its_page_tells_what_was_measured(
     suite: str, bench: Bench, digits: Path

@@ -15,6 +15,7 @@ from bench.outside.words import for_xml
 from bench.reports import wording
 from bench.reports.boards.tables import COSTS, STATUS_WORDS, results_of
 from bench.reports.pages.rendering import templates
+from bench.reports.statistics.arithmetic import pairs_sentence
 from bench.reports.statistics.paired import LEVEL, Paired, Seeds, holm, paired_by_seed
 from bench.reports.statistics.seeds import Summary, summarize
 from bench.result import MetricInfo, Plan, Result, Status, Store
@@ -101,6 +102,8 @@ class Comparison:
     endings: Sequence[Ending]
     settings: Mapping[str, Sequence[str]]
     """Settings that differ between the sides, by suite, task and method."""
+    arithmetic: str = ""
+    """How many pairs were computed with unlike arithmetic, and which; empty if none."""
 
     @property
     def counts(self) -> dict[Verdict, int]:
@@ -153,7 +156,13 @@ def compare(first: Side, second: Side, metrics: Sequence[str] = ()) -> Compariso
         if (differences := _settings(first.results.get(cell, {}), second.results.get(cell, {})))
     }
     endings = [e for cell in cells for e in _endings(cell, first, second)]
-    return Comparison(first, second, changes, endings, settings)
+    pairs = (
+        (result, second.results[cell][seed])
+        for cell in cells
+        for seed, result in first.results.get(cell, {}).items()
+        if seed in second.results.get(cell, {})
+    )
+    return Comparison(first, second, changes, endings, settings, pairs_sentence(pairs))
 
 
 def _infos(suite: str, track: str, first: Side, second: Side) -> dict[str, MetricInfo]:

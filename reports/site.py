@@ -28,6 +28,7 @@ from bench.reports.pages.rendering import templates
 from bench.reports.pages.suite import Coverage, SuiteView, suite_view
 from bench.reports.pages.trial import TrialView, facts, read_run_ids, trial_views
 from bench.reports.statistics import seeds
+from bench.reports.statistics.arithmetic import EQUAL_BITS
 from bench.result import MetricInfo, Plan, Result, Store, TrackInfo, write_atomically
 
 MANIFEST = ".bench-pages.json"
@@ -145,7 +146,10 @@ def _top(page: Page, suites: Sequence[SuiteView], methods: Sequence[MethodView])
     slugs = {method.name: method.slug for method in methods}
     text = page("cross_examination", "", "cross-examination", matrix=matrix(suites), pages=slugs)
     yield "cross-examination.html", text
-    text = page("how_to_read", "", "reading", tracks=explained(suites), statistics=STATISTICS)
+    tracks = explained(suites)
+    text = page(
+        "how_to_read", "", "reading", tracks=tracks, statistics=STATISTICS, equal_bits=EQUAL_BITS
+    )
     yield "reading.html", text
     yield "methods/index.html", page("all_methods", "../", "methods", methods=methods)
     for method in methods:

@@ -234,6 +234,8 @@ def show(comparison: Comparison, every: bool) -> None:
         out.print(one_line(ended.strip(), "yellow"), soft_wrap=True)
     for cell, changes in comparison.settings.items():
         out.print(one_line(f"{cell}: {', '.join(changes)}", "dim"), soft_wrap=True)
+    if comparison.arithmetic:
+        out.print(one_line(comparison.arithmetic, "yellow"), soft_wrap=True)
     counts = ", ".join(f"{count} {verdict}" for verdict, count in comparison.counts.items())
     out.print(one_line(f"{wording.plural(len(comparison.changes), 'value')}: {counts or 'none'}."))
 

@@ -14,6 +14,7 @@ from bench.reports.boards.over_tasks import OVER_TASKS_RULE, OverTasks, over_tas
 from bench.reports.boards.verdicts import COMPARISON_RULE, Comparisons, comparisons, verdict
 from bench.reports.charts.critical_difference import critical_difference
 from bench.reports.charts.svg import draw
+from bench.reports.statistics.arithmetic import seeds_sentence
 
 RULES: Mapping[str, str] = {
     "Differences": COMPARISON_RULE,
@@ -113,8 +114,9 @@ def findings(board: Board) -> Findings:
     # The board's first line, or else the best on the first metric: the method a reader asks about.
     first = board.rows[0] if board.rows and board.rows[0].place else None
     cost = cost_sentence(priced, first or (compared[0].best if compared else None))
-    sentences = verdict(board, compared)
-    return Findings([*sentences, cost] if cost else sentences, compared, priced)
+    unlike = seeds_sentence([result for row in board.rows for result in row.results])
+    sentences = [*verdict(board, compared), *filter(None, (cost, unlike))]
+    return Findings(sentences, compared, priced)
 
 
 def over_tasks_views(track: str, boards: Sequence[Board]) -> list[OverTasksView]:

@@ -134,6 +134,17 @@ def test_settings_that_explain_a_change_stand_beside_it(
     ]  # fmt: skip
 
 
+def test_pairs_of_unlike_arithmetic_are_counted_and_named(
+    against: Callable[..., Comparison],
+) -> None:
+    assert against(lambda _: {}).arithmetic == ""
+    made = against(lambda r: {"environment": environment(threads=2)} if r.seed == 0 else {})
+    pairs = sum(0 in seeds for seeds in made.first.results.values())
+    said = f"{pairs} pairs were computed with unlike arithmetic (threads 4 → 2)"
+    assert made.arithmetic.startswith(said)
+    assert said in page(made)
+
+
 def test_costs_are_compared_but_never_make_it_worse(against: Callable[..., Comparison]) -> None:
     made = against(
         lambda r: {"cost": r.cost.model_copy(update={"seconds": r.cost.seconds + 60 + r.seed / 9})}

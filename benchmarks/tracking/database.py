@@ -1,8 +1,8 @@
 """Runs in a database that this process opens itself, written many in one transaction.
 
 MLflow's own way through its object mapper takes a dozen transactions and 20 ms a run. What is
-written here is the same, row for row: a test compares the two, so that another version of MLflow,
-which is pinned, cannot change its tables unnoticed.
+written here is the same, row for row: tests/tracking/test_logger.py compares the two, so that
+another version of MLflow, which is pinned, cannot change its tables unnoticed.
 """
 
 from __future__ import annotations

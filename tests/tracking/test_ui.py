@@ -11,9 +11,11 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import zipfile
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ from bench.result import Store
 from bench.tracking import ui
 from bench.tracking.tracker import Tracker, default_uri, serve
 from bench.tracking.ui import answers, searches, server_command, server_environment, stop
-from tests.tracking.tracking_examples import free_port, make_plan, make_results
+from tests.tracking.tracking_examples import free_port, make_plan, make_result, make_results
 
 Server = tuple[str, int]
 API = "/api/2.0/mlflow"
@@ -106,6 +108,58 @@ def test_a_real_server_gives_the_numbers_back(server: Server, tmp_path: Path) ->
         assert len(results.namelist()) == 4
         assert json.loads(results.read("servedbade1.json"))["metrics"]["odds"] == 0.3
     assert not list(tmp_path.iterdir())
+
+
+@contextmanager
+def counted(server: Server) -> Iterator[tuple[str, list[str]]]:
+    """A proxy before a server: its address, and the requests that went through it."""
+    requests: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def forward(self) -> None:
+            requests.append(self.path)
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            with closing(http.client.HTTPConnection(*server, timeout=30)) as connection:
+                connection.request(self.command, self.path, body, dict(self.headers))
+                response = connection.getresponse()
+                answer = response.read()
+            self.send_response(response.status)
+            self.send_header("Content-Type", response.headers["Content-Type"])
+            self.send_header("Content-Length", f"{len(answer)}")
+            self.end_headers()
+            self.wfile.write(answer)
+
+        do_GET = do_POST = do_PUT = do_PATCH = forward  # noqa: N815 - their names say the verb
+
+        def log_message(self, *words: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as proxy:
+        threading.Thread(target=proxy.serve_forever, args=(0.05,), daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{proxy.server_port}", requests
+        finally:
+            proxy.shutdown()
+
+
+def test_a_trial_takes_fewer_than_four_requests(server: Server, tmp_path: Path) -> None:
+    plan = make_plan("counted")
+    seeds = [
+        trial.model_copy(update={"seed": seed, "key": f"counted{seed}"})
+        for trial, seed in zip(plan.trials[:1] * 40, range(40), strict=True)
+    ]
+    plan = plan.model_copy(update={"trials": seeds})
+    results = [make_result(plan, trial) for trial in seeds]
+    with counted(server) as (uri, requests):
+        tracker = Tracker(uri, tmp_path)
+        with tracker.opened(plan) as suite:
+            for result in results:
+                suite.log([result])
+            suite.log_all(results)
+        assert len(requests) < 4 * len(results)
+        first = len(requests)
+        tracker.log_all(plan, results)
+        assert len(requests) - first < 10
+    assert len(search(server, "counted", "tags.`bench.kind` = 'trial'")) == 40
 
 
 def test_artifacts_kept_without_a_server_open_in_one_elsewhere(server: Server) -> None:

@@ -61,7 +61,7 @@ def written_to(path: Path) -> Iterator[None]:
             return
         last = now
         with suppress(OSError):  # a full disk costs the display a line, and not the trial
-            path.write_text(line, encoding="utf-8")
+            path.write_text(line, encoding="utf-8", errors="backslashreplace")
 
     token = _listener.set(write)
     try:

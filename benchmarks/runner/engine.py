@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,9 +23,15 @@ from bench.runner.template import Begun, Call, Template, TemplateDied, how_it_en
 WORK = "bench.runner.trial:work"
 DISK_FULL_EXIT = 74
 """Exit code of a trial's process whose result found no room (EX_IOERR of sysexits.h)."""
+CANNOT_WRITE_EXIT = 73
+"""Exit code of one that could not write its result for another reason (EX_CANTCREAT)."""
 POLL_SECONDS = 0.1
-SECONDS_TO_DIE = 30.0
-"""How long a killed process may take to end; one that waits for a lost disk may never do."""
+CALM_SECONDS = 1.0
+"""How long to wait for events where no limit has to be watched."""
+SECONDS_TO_DIE = 5.0
+"""How long a killed process may take to end before its template is taken for dead as well."""
+ROOM = 2**20
+"""Bytes that a results folder must have room for, or else no trial's result will find any."""
 ATTEMPTS = 3
 """How often a trial is started whose template died while it ran."""
 
@@ -136,9 +144,9 @@ class Engine:
                 self._start(waiting, at_once)
                 self._keep_limits()
                 self._hear()
+                self._insist()
             except TemplateDied as death:
                 self._recover(death)
-            self._abandon()
             while self._results:
                 yield (result := self._results.popleft())
                 if fail_fast and result.status in (Status.FAILED, Status.TIMEOUT):
@@ -176,7 +184,8 @@ class Engine:
 
     def _hear(self) -> None:
         """Note which processes began and ended, and keep the results of the latter."""
-        for event in self.template.events(POLL_SECONDS if self._deadlines() else None):
+        self.template.wake()
+        for event in self.template.events(POLL_SECONDS if self._deadlines() else CALM_SECONDS):
             running = self._running.get(event.job)
             if running is None:  # it was abandoned
                 continue
@@ -191,12 +200,11 @@ class Engine:
         limited = self.limits.seconds is not None or self.limits.memory_mib is not None
         return limited or any(running.verdict for running in self._running.values())
 
-    def _abandon(self) -> None:
-        """Wait no longer for processes that do not even end when they are killed."""
-        for number, running in list(self._running.items()):
-            if running.verdict and time.monotonic() - running.killed > SECONDS_TO_DIE:
-                del self._running[number]
-                self._results.append(self._of_killed(running, *running.verdict))
+    def _insist(self) -> None:
+        """Replace a template of which a killed trial does not end, as if it had died."""
+        now = time.monotonic()
+        if any(r.verdict and now - r.killed > SECONDS_TO_DIE for r in self._running.values()):
+            self.template.kill()
 
     def _outcome(self, running: _Running, code: int) -> Result:
         """The result of a trial whose process ended with an exit code."""
@@ -205,8 +213,10 @@ class Engine:
             reason += " (by hand, or because the machine ran out of memory)"
         elif code >= 0:
             reason += " before the trial had a result"
-        if code == DISK_FULL_EXIT and not self._written(running):
-            raise BenchError(self._unwritable(running.job))
+        if code in (DISK_FULL_EXIT, CANNOT_WRITE_EXIT):
+            reason = "its process could not write its result"
+        if code == DISK_FULL_EXIT:  # which a trial may also have made up
+            self._check_room(running.job)
         return self._of_killed(running, *(running.verdict or (Status.FAILED, reason)))
 
     def _of_killed(self, running: _Running, status: Status, reason: str) -> Result:
@@ -236,6 +246,16 @@ class Engine:
         except OSError as error:
             raise BenchError(self._unwritable(running.job, error)) from error
         return result
+
+    def _check_room(self, job: Job) -> None:
+        """Raise BenchError if the results folder is full."""
+        try:
+            with tempfile.TemporaryFile(dir=self.store.root) as file:
+                file.write(bytes(ROOM))
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise BenchError(self._unwritable(job, error)) from error
 
     def _unwritable(self, job: Job, error: OSError | None = None) -> str:
         cause = f" ({error.strerror})" if error else ""

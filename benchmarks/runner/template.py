@@ -187,6 +187,17 @@ class Template:
             self._process.join()
         self._process.close()
 
+    def kill(self) -> None:
+        """Kill the template and, by the kernel, its children; the next call notices."""
+        self._process.kill()
+
+    def wake(self) -> None:
+        """Continue a template that a child has stopped."""
+        with suppress(psutil.Error):
+            process = psutil.Process(self._process.pid)
+            if process.status() == psutil.STATUS_STOPPED:
+                process.send_signal(signal.SIGCONT)
+
     def restart(self) -> None:
         """Begin anew after `TemplateDied`, with the same imports.
 

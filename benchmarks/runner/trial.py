@@ -9,6 +9,7 @@ import resource
 import sys
 import time
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from multiprocessing.reduction import ForkingPickler
@@ -26,7 +27,7 @@ from bench.learning.loop import Context
 from bench.models.pretrained import WeightsFolder
 from bench.privacy import public
 from bench.result import Cost, Result, Status, Store
-from bench.runner.engine import DISK_FULL_EXIT
+from bench.runner.engine import CANNOT_WRITE_EXIT, DISK_FULL_EXIT
 from bench.runner.plan import TrialSpec, scope
 from bench.runner.provenance import environment
 from bench.runner.trial_log import TrialLog
@@ -81,15 +82,17 @@ def work(payload: bytes, heartbeats: Path) -> int:
     os.umask(mask)
     with heartbeat.written_to(heartbeats / spec.key):
         result = run_trial(spec, workspace)
-    # A trial may have left no file descriptor free, or no permission for the files that it creates.
+    # A trial may have left no file descriptor free, no permission for the files that it creates, or
+    # a limit to their size.
     os.umask(mask)
     os.closerange(3, min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], MOST_FILES))
+    with suppress(ValueError, OSError):  # a lowered hard limit cannot be raised again
+        _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
     try:
         Store(workspace.out).write(result)
     except OSError as error:
-        if error.errno in DISK_FULL:
-            return DISK_FULL_EXIT
-        raise
+        return DISK_FULL_EXIT if error.errno in DISK_FULL else CANNOT_WRITE_EXIT
     return 0
 
 

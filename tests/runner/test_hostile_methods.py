@@ -96,6 +96,12 @@ BODIES = {
     "streams": Body("sys.stdout.close(); os.close(1); os.close(2)"),
     "signals": Body("[signal.signal(n, signal.SIG_IGN) for n in (signal.SIGTERM, signal.SIGCHLD)]"),
     "recursion": Body("sys.setrecursionlimit(2**30)"),
+    "progress": Body("context.report_progress('\\ud800\\x1b[2J', 1, 2)"),
+    "file_size": Body(
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, -1))\nraise OSError('x')",
+        "failed",
+        "OSError: x",
+    ),
     # It leaves something that still runs.
     "thread": Body("threading.Thread(target=time.sleep, args=(600,)).start()"),
     "at_exit": Body("atexit.register(time.sleep, 600)"),
@@ -105,6 +111,7 @@ BODIES = {
     "exit": Body("sys.exit(3)", "failed", "SystemExit: 3"),
     "exit_at_once": Body("os._exit(0)", "failed", "ended with exit code 0 before"),
     "exit_three": Body("os._exit(3)", "failed", "ended with exit code 3 before"),
+    "exit_disk_full": Body("os._exit(74)", "failed", "could not write its result"),
     "interrupt": Body("raise KeyboardInterrupt", "failed", "KeyboardInterrupt"),
     "cancelled": Body("raise asyncio.CancelledError('me')", "failed", "CancelledError: me"),
     "generator": Body("raise GeneratorExit", "failed", "GeneratorExit"),
@@ -128,6 +135,7 @@ BODIES = {
     "surrogate_choice": Body("context.chosen['x'] = '\\ud800'", "failed", "cannot be kept"),
     # It never ends by itself.
     "stopped": Body("os.kill(os.getpid(), signal.SIGSTOP)", "timeout"),
+    "template_stopped": Body("os.kill(os.getppid(), signal.SIGSTOP); time.sleep(600)", "timeout"),
     "native": Body("ctypes.CDLL(None).sleep(600)", "timeout"),
     "lock_holder": Body("ctypes.PyDLL(None).sleep(600)", "timeout"),  # holds Python's global lock
 }  # fmt: skip

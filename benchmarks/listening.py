@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from bench.errors import UsageError
+from bench.errors import UsageError, shortened
 
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - compared only
 """Addresses that mean all interfaces -> the local address of such a server."""
@@ -28,11 +28,18 @@ def bound(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+    except socket.gaierror as error:
+        listener.close()
+        raise UsageError(f"--host: {shortened(host)} is no address ({error.strerror}).") from error
+    except UnicodeError as error:  # a part of a name may have 63 characters, and none is empty
+        listener.close()
+        raise UsageError(f"--host: {shortened(host)} is no address.") from error
     except (OSError, OverflowError) as error:
         listener.close()
         reason = getattr(error, "strerror", None) or error
         raise UsageError(
-            f"cannot listen on {host}:{port} ({reason}). Choose another port with --port."
+            f"cannot listen on {shortened(host)}:{port} ({reason}). Choose another port with "
+            "--port, or another address with --host."
         ) from error
     return listener
 

@@ -223,6 +223,7 @@ READS_ENVIRONMENT = {
     "benchmarks/runner/template.py": "settings of the memory allocator for trials",
     "benchmarks/runner/provenance.py": "the commit that an image was built from",
     "benchmarks/tracking/tracker.py": "what MLflow prints and sends",
+    "benchmarks/cli/main.py": "whether the variables of options are text",
     "benchmarks/tracking/ui.py": "the environment of MLflow's server",
     "benchmarks/tracks/imperceptibility/saliency.py": "a network of one's own, part of keys",
 }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
@@ -24,9 +26,10 @@ from bench.cli.results import (
     split_names,
 )
 from bench.ending import complain, conclude
-from bench.errors import BenchError, UsageError
+from bench.errors import BenchError, UsageError, shortened
 from bench.plugins import lookup, unreported
 from bench.privacy import public_command
+from bench.suites.bounds import LARGEST_SEED, objection_to_seeds
 from bench.suites.source import descriptions, read_value
 
 app = typer.Typer(
@@ -36,6 +39,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(data_app, name="data", no_args_is_help=True)
+
+MOST_PROCESSES = 1024
+"""Trials at a time, and threads of one: more than any machine has cores for."""
+
 
 Uri = Annotated[
     str | None,
@@ -52,6 +59,7 @@ Threads = Annotated[
     int,
     typer.Option(
         min=1,
+        max=MOST_PROCESSES,
         metavar="N",
         help="CPU threads of one trial. More than 1 may change last digits of image results.",
     ),
@@ -91,7 +99,10 @@ def bench(
     jobs: Annotated[
         int,
         typer.Option(
-            min=0, metavar="NUMBER", help="Concurrent trials; 0: one per core, or one on a GPU."
+            min=0,
+            max=MOST_PROCESSES,
+            metavar="NUMBER",
+            help="Concurrent trials; 0: one per core, or one on a GPU.",
         ),
     ] = 0,
     threads: Threads = 1,
@@ -280,7 +291,10 @@ def label(
         str,
         typer.Option(metavar="NAME", help="Method that makes the clusters; it may have fields."),
     ] = "labor",
-    seed: Annotated[int, typer.Option(min=0, metavar="NUMBER", help="Seed of the trial.")] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(min=0, max=LARGEST_SEED, metavar="NUMBER", help="Seed of the trial."),
+    ] = 0,
     tags: Annotated[
         Path,
         typer.Option(metavar="FILE", help="File of answers; an existing one is continued."),
@@ -321,21 +335,24 @@ def label(
 
 def parse_seeds(text: str) -> list[int]:
     """The seeds of "5" (0 to 4), "0,3,7" or "2-6". Raises UsageError for any other form."""
+    seeds: Sequence[int]
     try:
         if not text:
             return []
         if text.isdigit():
-            seeds = list(range(int(text)))
+            seeds = range(int(text))
         elif "," in text:
             seeds = [int(part) for part in text.split(",") if part.strip()]
         else:
             first, last = text.split("-")
-            seeds = list(range(int(first), int(last) + 1))
+            seeds = range(int(first), int(last) + 1)
     except ValueError as error:
-        raise UsageError(f'--seeds: "{text}" is not of the form 5, 0,3,7 or 2-6.') from error
-    if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
-        raise UsageError(f'--seeds: "{text}" has no seed, a seed twice, or a negative one.')
-    return seeds
+        raise UsageError(
+            f'--seeds: "{shortened(text)}" is not of the form 5, 0,3,7 or 2-6.'
+        ) from error
+    if objection := objection_to_seeds(seeds):
+        raise UsageError(f'--seeds: "{shortened(text)}": {objection}.')
+    return list(seeds)
 
 
 def parse_settings(texts: list[str]) -> dict[str, dict[str, Any]]:
@@ -345,7 +362,7 @@ def parse_settings(texts: list[str]) -> dict[str, dict[str, Any]]:
         name, equals, value = text.partition("=")
         owner, dot, field = name.partition(".")
         if not (equals and dot and owner.strip() and field.strip()):
-            raise UsageError(f'--set: "{text}" is not of the form method.field=value.')
+            raise UsageError(f'--set: "{shortened(text)}" is not of the form method.field=value.')
         try:
             settings.setdefault(owner.strip(), {})[field.strip()] = read_value(value)
         except UsageError as error:
@@ -356,6 +373,17 @@ def parse_settings(texts: list[str]) -> dict[str, dict[str, Any]]:
 def command_line(arguments: list[str]) -> str:
     """The command that the page shows."""
     return public_command(["bench", *arguments])
+
+
+def _need_characters() -> None:
+    """Raise UsageError for arguments and settings that are no text: nothing could store them."""
+    given = {"an argument": " ".join(sys.argv[1:])}
+    given |= {
+        name: value for name, value in os.environ.items() if name.startswith(("BENCH_", "MLFLOW_"))
+    }
+    for place, text in given.items():
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise UsageError(f"{place} is not UTF-8 text: {shortened(text)}.")
 
 
 def _need_results(folder: Path) -> None:
@@ -378,6 +406,7 @@ def main() -> NoReturn:
 
 def run() -> object:
     """Run the command, and then name the plug-ins that it had to leave out."""
+    _need_characters()
     try:
         return app(prog_name="bench", standalone_mode=False)  # else typer prints three lines
     finally:

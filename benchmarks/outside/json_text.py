@@ -1,4 +1,4 @@
-"""JSON from outside, read within bounds; docs/results.md states them."""
+"""JSON from outside, read within bounds; docs/pages.md states them."""
 
 from __future__ import annotations
 

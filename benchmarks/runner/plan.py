@@ -29,6 +29,7 @@ from bench.result import (
     digest,
 )
 from bench.runner.merge import sweep_of
+from bench.suites.bounds import MOST_TRIALS
 from bench.suites.reader import Suite
 from bench.suites.source import read_value
 from bench.suites.tasks import TaskSpec
@@ -86,7 +87,8 @@ def select(
     """Choose tasks, methods and seeds by name; nothing named means everything.
 
     Raises:
-        UsageError: a name that is neither in the suite nor, for methods, known at all.
+        UsageError: a name that is neither in the suite nor, for methods, known at all; or more
+            trials than a sweep may have.
     """
     chosen = suite.tasks
     if tasks:
@@ -100,7 +102,14 @@ def select(
         selected = tuple(
             dict.fromkeys(method for name in named for method in _named(suite.methods, name))
         )
-    return Selected(suite, chosen, selected, tuple(seeds) or suite.seeds)
+    chosen_seeds = tuple(seeds) or suite.seeds
+    if (number := len(chosen) * len(selected) * len(chosen_seeds)) > MOST_TRIALS:
+        raise UsageError(
+            f"tasks ({len(chosen):,}), methods ({len(selected):,}) and seeds "
+            f"({len(chosen_seeds):,}) make {number:,} trials; a sweep may have {MOST_TRIALS:,}. "
+            "Choose some with --tasks, --methods and --seeds."
+        )
+    return Selected(suite, chosen, selected, chosen_seeds)
 
 
 def _named(present: Sequence[Method], name: str) -> Sequence[Method]:

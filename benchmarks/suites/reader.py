@@ -6,6 +6,7 @@ expands one entry into every combination of the listed values.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from bench.learning.settings import Training
 from bench.method import Method, make, methods
 from bench.plugins import lookup
 from bench.result import FigureInfo, Scalar, file_name
+from bench.suites.bounds import MOST_VARIANTS, objection_to_seeds, variants
 from bench.suites.source import SuiteSource, complaint, first_error, suite_names
 from bench.suites.tasks import TaskEntry, TaskSpec, combinations, task_specs
 from bench.tracks.registry import tracks
@@ -85,6 +87,7 @@ def read_suite(path: Path, settings: Mapping[str, Mapping[str, Any]] | None = No
         file = SuiteFile.model_validate(source.content)
     except ValidationError as error:
         raise first_error(source, error, SuiteFile.model_fields) from error
+    _check_extent(source, file)
     overrides = dict(settings or {})
     forced = overrides.pop("training", {})
     _check_training(forced)
@@ -101,7 +104,7 @@ def read_suite(path: Path, settings: Mapping[str, Mapping[str, Any]] | None = No
     ]
     labels = [make(name, fields).label for name, fields in entries]
     for kind, names in (("task", [task.name for task in tasks]), ("method", labels)):
-        twice = sorted({name for name in names if names.count(name) > 1})
+        twice = sorted(name for name, count in Counter(names).items() if count > 1)
         if twice:
             raise source.error([f"{kind}s"], f'{kind} "{twice[0]}" is listed twice.')
     present = {name for name, _ in entries}
@@ -112,14 +115,38 @@ def read_suite(path: Path, settings: Mapping[str, Mapping[str, Any]] | None = No
     made = dict.fromkeys(
         make(name, {**fields, **overrides.get(name, {})}) for name, fields in entries
     )
-    seeds = tuple(range(file.seeds)) if isinstance(file.seeds, int) else tuple(file.seeds)
-    if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
-        raise source.error(["seeds"], "give at least one seed, none twice, none negative.")
+    seeds = range(file.seeds) if isinstance(file.seeds, int) else file.seeds
+    if objection := objection_to_seeds(seeds):
+        raise source.error(["seeds"], f"{objection}.")
     _check_players(source, file)
     _check_figures(source, file, tasks, made)
     return Suite(
-        path.stem, file.title, file.description, seeds, tasks, tuple(made), tuple(file.figures)
+        path.stem,
+        file.title,
+        file.description,
+        tuple(seeds),
+        tasks,
+        tuple(made),
+        tuple(file.figures),
     )
+
+
+def _check_extent(source: SuiteSource, file: SuiteFile) -> None:
+    """Raise SuiteError where the matrices of tasks or methods stand for too many entries."""
+    matrices: dict[str, list[Mapping[str, Any]]] = {
+        "tasks": [task.matrix for task in file.tasks],
+        "methods": [
+            given["matrix"]
+            for entry in file.methods
+            for given in (entry.values() if isinstance(entry, dict) else ())
+            if given and isinstance(given.get("matrix"), dict)
+        ],
+    }
+    for kind, present in matrices.items():
+        listed = [{k: v for k, v in m.items() if isinstance(v, list)} for m in present]
+        if (number := variants(listed)) > MOST_VARIANTS:
+            message = f"with their matrices, these are {number:,}; a suite may have "
+            raise source.error([kind], f"{message}{MOST_VARIANTS:,}.")
 
 
 def _check_players(source: SuiteSource, file: SuiteFile) -> None:

@@ -147,6 +147,46 @@ def test_show_of_a_method_without_fields_says_so(bench: Bench) -> None:
         ("--suite adult --tasks sex", ["--tasks", 'unknown task "sex"']),
         ("--suite adult --seeds many", ['--seeds: "many"', "5", "0,3,7", "2-6"]),
         ("--suite adult --seeds 0", ['--seeds: "0"', "seed"]),
+        ("--suite adult --seeds 300000000", ["--seeds", "more than 10,000 seeds"]),
+        ("--suite adult --seeds 0-99999999999", ["--seeds", "more than 10,000 seeds"]),
+        (f"--suite adult --seeds {10**30}", ["--seeds", "more than 10,000 seeds"]),
+        (f"--suite adult --seeds 0-{10**30}", ["--seeds", "more than 10,000 seeds"]),
+        (f"--suite adult --seeds {'9' * 5000}", ["--seeds", "[...]", "not of the form"]),
+        ("--suite adult --seeds 3,2147483648", ["--seeds", "0 to 2,147,483,647"]),
+        (
+            "--suite labor_table_3 --seeds 10000",
+            ["tasks (9), methods (4) and seeds (10,000) make", "100,000"],
+        ),
+        (
+            "--suite adult --timeout nan",
+            ["Invalid value for '--timeout'", "greater than or equal to 0.1"],
+        ),
+        (
+            "--suite adult --memory-limit nan",
+            ["Invalid value for '--memory-limit'", "greater than"],
+        ),
+        (
+            "--suite adult --threads 99999999999999999999",
+            ["Invalid value for '--threads'", "less than or equal to 1024"],
+        ),
+        (
+            "--suite adult --jobs 1000000",
+            ["Invalid value for '--jobs'", "less than or equal to 1024"],
+        ),
+        ("--suite adult --data \udcff", ["an argument is not UTF-8", "\\udcff"]),
+        (
+            f"label adult --seed {2**70}",
+            ["Invalid value for '--seed'", "less than or equal to 2147483647"],
+        ),
+        (
+            f"label labor_table_3_small --task source --host {'a' * 64}.org",
+            ["--host", "is no address"],
+        ),
+        ("label labor_table_3_small --task source --host a..b", ["--host: a..b is no address"]),
+        (
+            "label labor_table_3_small --task source --host no.such.host.invalid",
+            ["--host", "is no address"],
+        ),
         ("--suite adult --set strength=1", ['--set: "strength=1"', "method.field="]),
         ("--suite adult --set bade.strength", ['--set: "bade.strength"', "method.field="]),
         ("--suite adult --set bade.strength=[1", ["--set bade.strength", '"[1"']),
@@ -166,6 +206,11 @@ def test_a_mistake_is_one_line_and_exit_code_2(
 ) -> None:
     assert_one_line(bench(*arguments.split()), *parts)
     assert not list(Path.cwd().iterdir())
+
+
+def test_a_variable_that_is_no_text_is_named(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCH_SITE", "pages\udcff")
+    assert_one_line(bench("report"), r"BENCH_SITE is not UTF-8 text: pages\udcff.")
 
 
 def test_a_mistake_in_a_suite_file_names_its_line(bench: Bench) -> None:

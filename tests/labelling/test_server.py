@@ -143,6 +143,7 @@ def test_the_token_is_nowhere_on_the_page(desk: Served) -> None:
     ("body", "kind", "status"),
     [
         ("step=0&tag=" + "1" * 5000, "application/x-www-form-urlencoded", 413),
+        ("step=0&tag=1" + "&x=1" * 9, "application/x-www-form-urlencoded", 400),
         ('{"step": 0, "tag": 1}', "application/json", 415),
         ("step=0&tag=1", "text/plain", 415),
         ("step=0&tag=10", "application/x-www-form-urlencoded", 422),

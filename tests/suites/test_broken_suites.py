@@ -37,7 +37,37 @@ BROKEN: dict[str, tuple[str, str, int, list[str]]] = {
     "seeds in words": ("seeds: 2", "seeds: two", 5, ["seeds: a whole number or a list", "'two'"]),
     "no seed": ("seeds: 2", "seeds: 0", 5, ["seeds: give at least one seed"]),
     "a seed twice": ("seeds: 2", "seeds: [1, 1]", 5, ["none twice"]),
-    "a negative seed": ("seeds: 2", "seeds: [-1]", 5, ["none negative"]),
+    "a negative seed": ("seeds: 2", "seeds: [-1]", 5, ["from 0 to 2,147,483,647"]),
+    "a seed beyond all bounds": ("seeds: 2", f"seeds: [{2**31}]", 5, ["from 0 to 2,147,483,647"]),
+    "seeds without end": ("seeds: 2", "seeds: 300000000", 5, ["seeds: more than 10,000 seeds"]),
+    "seeds beyond 64 bits": ("seeds: 2", f"seeds: {2**70}", 5, ["beyond 64 bits"]),
+    "an integer of 5,000 digits": ("seeds: 2", f"seeds: {'9' * 5000}", 5, ["beyond 64 bits"]),
+    "a sexagesimal without end": ("seeds: 2", f"seeds: {'1:' * 9000}1", 5, ["a whole number"]),
+    "a matrix without end": (
+        "      strength: 0.5",
+        "      matrix: {strength: [0.1, 0.2, 0.3], epochs: [" + ", ".join(map(str, range(999)))
+        + "]}",
+        11, ["methods: with their matrices, these are 2,997; a suite may have 2,000."],
+    ),
+    "a task's matrix without end": (
+        "    task: parity|ink",
+        "    task: parity|ink\n    matrix:\n"
+        + "".join(f"      f{n}: [{', '.join(map(str, range(100)))}]\n" for n in range(20)),
+        6, ["tasks: with their matrices, these are 10,000,000,000,0"],
+    ),
+    "eight nested aliases": (
+        "title: Toy",
+        "a: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+            f"b{n}: &a{n + 1} [{', '.join([f'*a{n}'] * 10)}]\n" for n in range(8)) + "title: Toy",
+        4, ["more than 10,000 keys and values"],
+    ),
+    "an alias to itself": ("title: Toy", "title: &a [*a]", 1, ["an alias to itself"]),
+    "ten thousand brackets": ("title: Toy", "title: " + "[" * 10_000, 1, ["20 levels deep"]),
+    "NUL": ("title: Toy", "title: T\0y", 1, ["U+0000 cannot be shown"]),
+    "an escaped NUL": ("title: Toy", r'title: "T\0y"', 1, ["U+0000 cannot be shown"]),
+    "ESC": ("title: Toy", r'title: "\e[2J"', 1, ["U+001B cannot be shown"]),
+    "no character": ("title: Toy", r'title: "\uFFFE"', 1, ["U+FFFE cannot be shown"]),
+    "a tag": ("title: Toy", "title: !!python/name:os.system x", 1, ["is not allowed"]),
     "half a seed": ("seeds: 2", "seeds: [0, 1.5]", 5, ["seeds.1: a whole number", "1.5"]),
     "unknown data set": (
         "data: digits", "data: digit", 7, ["tasks.0.data", 'unknown data set "digit". Did you me'],

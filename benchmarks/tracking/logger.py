@@ -84,7 +84,7 @@ class Logger:
         self.waiting: list[str] = []
         """Keys of trials that are not logged yet."""
         self.logged: set[str] = set()
-        """Keys of trials that are."""
+        """Keys of the suite's trials that are."""
         self.shown, self.said = 0, 0.0
         self.pause, self.again = FIRST_PAUSE, 0.0
 
@@ -97,7 +97,9 @@ class Logger:
             if command is None:
                 self._catch_up(suite)
                 continue
-            suite = command["suite"]
+            if command["suite"] != suite:
+                suite = command["suite"]
+                self.logged.clear()  # a key may stand in several suites
             if key := command.get("trial"):
                 self.waiting.append(key)
             elif pages := command.get("pages"):
@@ -115,6 +117,7 @@ class Logger:
         else:
             del self.waiting[: len(portion)]
             self.pause = FIRST_PAUSE
+            self._report()
 
     def _log_all(self, log: SuiteLog) -> None:
         self.shown = 0
@@ -172,8 +175,11 @@ class Logger:
         self.shown += len(shown)
         self.logged.update(key for kind, key in shown if kind == TRIAL)
         if time.monotonic() - self.said > EVERY_SECONDS:
-            self.said = time.monotonic()
-            self.say(logged=len(self.logged), shown=self.shown)
+            self._report()
+
+    def _report(self) -> None:
+        self.said = time.monotonic()
+        self.say(logged=len(self.logged), shown=self.shown)
 
 
 def main() -> None:

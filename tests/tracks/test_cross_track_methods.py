@@ -80,7 +80,7 @@ def run(tmp_path: Path) -> Callable[[], dict[tuple[str, str], tuple[Status, dict
         planned = sweep(select(read_suite(path)), library, Store(place.out), "bench")
         found = {}
         for spec in planned.to_do:
-            result = run_trial(spec, place, lambda: None)
+            result = run_trial(spec, place)
             found[spec.task.task, spec.method.name] = (result.status, result.metrics)
         return found
 

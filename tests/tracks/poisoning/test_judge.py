@@ -124,8 +124,8 @@ def test_recorded_tags_are_read_by_class_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "no readable tags"),
-        ("[]", "no readable tags"),
+        ("{", "not tags"),
+        ("[]", "not tags"),
         ('{"tags": {"x": "dog"}}', "no readable tags"),
         ('{"tags": {"1": "cow"}}', '"cow" is no class of this task: cat, dog'),
     ],

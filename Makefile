@@ -26,8 +26,9 @@ SMALL := $(sort $(basename $(notdir $(wildcard benchmarks/suites/$(PAPER)_*_smal
 SMALL += $(if $(filter bade,$(PAPER)),digits colored_mnist)
 
 KILLS ?= 40
+FUZZ ?= 200
 
-.PHONY: demo demo-all test test-all kill container-test lint format bench-speed repro pins audit clean help
+.PHONY: demo demo-all test test-all kill fuzz container-test lint format bench-speed repro pins audit clean help
 
 help:
 	@echo "make demo         run --suite $(SUITE) and build its pages"
@@ -35,6 +36,7 @@ help:
 	@echo "make test         quick tests, lint and types"
 	@echo "make test-all     every test, the slow ones too"
 	@echo "make kill         kills sweeps, their helpers and trials at random moments (KILLS=$(KILLS))"
+	@echo "make fuzz         damaged and hostile inputs made up at random (FUZZ=$(FUZZ) a target)"
 	@echo "make bench-speed  training throughput beside a plain DataLoader loop"
 	@echo "make repro        dvc repro over the suites of params.yaml"
 	@echo "make pins         lists of hashes for the container, from constraints.txt"
@@ -66,6 +68,10 @@ test-all: $(INSTALLED) lint
 kill: $(INSTALLED)
 	KILLS=$(KILLS) $(BIN)/python -m pytest tests/runner/test_kills.py -m "slow or not slow" \
 	  --timeout 7200 -p no:randomly
+
+fuzz: $(INSTALLED)
+	FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/fuzz -n $(WORKERS) --maxprocesses 8 --timeout 7200 \
+	  -p no:randomly --hypothesis-show-statistics
 
 container-test: $(INSTALLED)
 	$(BIN)/python -m pytest tests/test_container.py -m "slow or not slow" --timeout 3600

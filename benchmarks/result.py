@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import tempfile
 import unicodedata
 from collections import Counter
@@ -472,11 +473,16 @@ class Store:
         return self.place(suite, "trials", f"{key}.json")
 
     def write(self, result: Result) -> Path:
-        """Keep a result. A finished one is never overwritten by an unfinished one."""
+        """Keep a result, also in place of what cannot be read.
+
+        A finished one is never overwritten by an unfinished one.
+        """
         path = self.path(result.suite, result.key)
-        old = None if result.status.is_final else self.read(result.suite, result.key)
+        old = None if result.status.is_final else self.readable(result.suite, result.key)
         if old and old.status.is_final:
             return path
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)  # nothing of ours is a folder there
         write_atomically(path, result.model_dump_json(indent=1) + "\n")
         return path
 
@@ -485,6 +491,12 @@ class Store:
         path = self.path(suite, key)
         result = _load(path, Result)
         return result and _own(path, result, suite=suite, key=key)
+
+    def readable(self, suite: str, key: str) -> Result | None:
+        """The result of a trial, or None where there is none that can be read."""
+        with suppress(BenchError):
+            return self.read(suite, key)
+        return None
 
     def keys(self, suite: str) -> list[str]:
         """Keys of all results of a suite, also of those that its plan no longer asks for."""
@@ -522,11 +534,15 @@ class Store:
         return plan and _own(path, plan, suite=suite)
 
 
+AWAY = "Move the file away and run the suite again."
+REPEAT = "Run the suite again, or move the file away: its trial is then run anew."
+
+
 def _load(path: Path, kind: type[R]) -> R | None:
     """A file as a record, or None where there is none."""
     if not path.exists():
         return None
-    return read_record(path, kind, "Move the file away and run the suite again.")
+    return read_record(path, kind, REPEAT if kind is Result else AWAY)
 
 
 def _own(path: Path, record: R, **names: str) -> R:

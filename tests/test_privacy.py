@@ -8,6 +8,7 @@ import re
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -330,3 +331,17 @@ def test_no_hyperparameter_is_taken_for_a_secret_and_labels_stay_as_they_are() -
         names = [field.name for field in fields(cls)]
         assert not [name for name in names if SENSITIVE_NAME.search(name)]
     assert public_name("bade[mask_token=5,strength=auto]") == "bade[mask_token=5,strength=auto]"
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["z", "-", "a.", "-eyJaaaaaaaa", "token", "token='", "/a", "'/a", "a:", "c:\\a", "http://",
+     "&a=b", "a:b@", "sk-", "~/", "password" + 50 * " "],
+)  # fmt: skip
+def test_long_texts_take_time_by_their_length_alone(part: str) -> None:
+    def seconds(characters: int) -> float:
+        begun = time.process_time()
+        public(part * (characters // len(part)))
+        return time.process_time() - begun
+
+    assert seconds(300_000) < 30 * seconds(30_000) + 0.5  # by the square it would be 100 times

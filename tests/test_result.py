@@ -140,7 +140,9 @@ def test_a_damaged_result_is_named_with_what_to_do(store: Store, content: bytes,
     assert str(error.value).startswith(f"{path}: not a readable result (")
     assert why in str(error.value)
     assert "(: " not in str(error.value)
-    assert str(error.value).endswith("Move the file away and run the suite again.")
+    assert str(error.value).endswith(
+        "Run the suite again, or move the file away: its trial is then run anew."
+    )
 
 
 def test_a_damaged_plan_is_named(store: Store) -> None:

@@ -23,11 +23,13 @@ NAMED_VALUE = re.compile(
 KNOWN_TOKEN = re.compile(
     r"\b(?:dapi[0-9a-f]{32}(?:-\d+)?|gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}"
     r"|hf_\w{20,}|(?:AKIA|ASIA)[0-9A-Z]{16}|xox[a-z]-[\w-]{10,}|sk-[\w-]{20,}"
-    r"|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*)"
+    r"|eyJ[\w-]{8,2000}\.[\w-]{8,}\.[\w-]*)"
 )
 """Tokens that are known by their form: of Databricks, GitHub, GitLab, AWS, Slack, and JWT."""
-URI = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*:/{2,})(?P<rest>[^\s\"'<>`]*)")
-USER_AND_PASSWORD = re.compile(r"(?<![\w*])[\w.%+-]+:[^\s@/:\"']+@(?=[\w.-])")
+# What may be repeated is bounded wherever a match can begin in the middle of it: else a text of one
+# long word would take time by the square of its length.
+URI = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,40}:/{2,})(?P<rest>[^\s\"'<>`]*)")
+USER_AND_PASSWORD = re.compile(r"(?<![\w*])[\w.%+-]{1,100}:[^\s@/:\"']{1,300}@(?=[\w.-])")
 SHORTEST_SECRET = 5
 """Characters; a shorter secret is part of innocent words, and is masked by its place alone."""
 

@@ -149,7 +149,7 @@ def sweep(selected: Selected, library: Library, store: Store, command: str) -> S
     kept = _kept(suite, store.read_plan(suite.name), metas, weights, {s.key for s in specs})
     everything = [*specs, *kept]
     plan = _plan(suite, everything, metas, weights, command)
-    before = {s.key: store.read(suite.name, s.key) for s in specs}
+    before = {s.key: store.readable(suite.name, s.key) for s in specs}
     open_ = [s for s in specs if not (old := before[s.key]) or not old.status.is_final]
     taken = {s.key: result for s in open_ if (result := _elsewhere(s, store))}
     to_do = tuple(s for s in open_ if s.key not in taken)

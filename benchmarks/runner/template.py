@@ -42,6 +42,8 @@ FORKS = sys.platform == "linux"
 PR_SET_PDEATHSIG, PR_SET_NAME, PR_SET_CHILD_SUBREAPER = 1, 15, 36  # numbers of prctl(2)
 TEMPLATE, CHILD = "bench-template", "bench-trial"
 """What `ps` and `top` call these processes on Linux."""
+NO_ROOM_EXIT = 75
+"""Exit code of a call whose answer found no room (EX_TEMPFAIL of sysexits.h)."""
 FAULT_EXIT = 70
 """Exit code of a child in which something failed that is not the trial's."""
 ANSWER = "bench.runner.template:answer"
@@ -305,6 +307,11 @@ class Template:
                     self.signal(job, signal.SIGINT)
                     self._end_of(job, SECONDS_TO_END)
                 raise
+            if code == NO_ROOM_EXIT:
+                raise BenchError(
+                    f"{folder.parent}: cannot write here; the disk may be full. Make room, or name "
+                    "another folder for temporary files in TMPDIR."
+                )
             if code != 0:
                 return code
             answer: _Answer = ForkingPickler.loads(file.read_bytes())
@@ -400,7 +407,10 @@ def answer(file: Path, function: str, arguments: tuple[Any, ...]) -> int:
         outcome = _Answer(fault=traceback.format_exc())
     except KeyboardInterrupt:
         return 130
-    file.write_bytes(bytes(ForkingPickler.dumps(replace(outcome, problems=unreported()))))
+    try:
+        file.write_bytes(bytes(ForkingPickler.dumps(replace(outcome, problems=unreported()))))
+    except OSError:
+        return NO_ROOM_EXIT
     return 0
 
 
@@ -543,10 +553,12 @@ def _new(call: Call) -> NoReturn:
 
 def _leave(code: int) -> NoReturn:
     """End the process without what a trial registered to run at its end, which might not end."""
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError, AttributeError):  # closed or replaced by the trial
-            stream.flush()
-    os._exit(code)
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(BaseException):  # closed, or replaced by the trial with anything
+                stream.flush()
+    finally:
+        os._exit(code)
 
 
 def _run(call: Call) -> int:

@@ -25,6 +25,8 @@ from bench.errors import BenchError, Diverged, Skip
 from bench.heartbeat import acting_as
 from bench.learning.loop import Context
 from bench.models.pretrained import WeightsFolder
+from bench.outside.files import MIB, size
+from bench.outside.json_text import LARGEST_RECORD
 from bench.privacy import public
 from bench.result import Cost, Result, Status, Store
 from bench.runner.engine import CANNOT_WRITE_EXIT, DISK_FULL_EXIT
@@ -37,6 +39,7 @@ from bench.tracks.session import PreparedTask
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 MOST_FILES = 2**20
+LONGEST_CHOICE = 10_000  # characters of what a method notes
 LONGEST_LINE, MOST_LINES = 500, 100  # of a reason and a traceback
 
 
@@ -144,11 +147,18 @@ def run_trial(spec: TrialSpec, place: Workspace) -> Result:
         "finished": datetime.now(UTC),
     }
     try:
-        result = Result(**known, **outcome, **_records(context))
-        result.model_dump_json()  # fails where a text or a number cannot be written
-    except Exception as error:  # noqa: BLE001 - what a method recorded may be anything
+        return _readable(Result(**known, **outcome, **_records(context)))
+    except BaseException as error:  # noqa: BLE001 - what a method recorded may be anything
         reason = f"what it left cannot be kept: {_first_line(error)}"
         return Result(**known, status=Status.FAILED, reason=reason)
+
+
+def _readable(result: Result) -> Result:
+    """The result. Raises ValueError where it could not be written, or not be read again."""
+    text = result.model_dump_json(indent=1)
+    if len(text.encode()) > LARGEST_RECORD - MIB:
+        raise ValueError(f"larger than the {size(LARGEST_RECORD)} that a result may have")
+    Result.model_validate_json(text)
     return result
 
 
@@ -163,21 +173,24 @@ def _seed_everything(seed: int) -> None:
 def _failure(error: BaseException) -> dict[str, Any]:
     """The status and the reason of a trial that an exception ended."""
     if isinstance(error, Skip):
-        return {"status": Status.SKIPPED, "reason": _text(error)}
+        return {"status": Status.SKIPPED, "reason": _brief(error)}
     if isinstance(error, Diverged):
-        return {"status": Status.FAILED, "reason": f"diverged: {_text(error)}"}
+        return {"status": Status.FAILED, "reason": f"diverged: {_brief(error)}"}
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return {"status": Status.FAILED, "reason": f"out of memory: {_first_line(error)}"}
     if isinstance(error, BenchError):
-        return {"status": Status.FAILED, "reason": _text(error)}
+        return {"status": Status.FAILED, "reason": _brief(error)}
     # SystemExit, KeyboardInterrupt and CancelledError too: a trial's process gets no Ctrl-C.
-    reason = f"{type(error).__name__}: {_first_line(error)}"
+    reason = f"{_name(error)}: {_first_line(error)}"
     return {"status": Status.FAILED, "reason": _storable(reason), "traceback": _traceback(error)}
 
 
 def _traceback(error: BaseException) -> str:
     """The traceback of an exception; of a long one the first frames and the last lines."""
-    lines = "".join(traceback.format_exception(error)).splitlines()
+    try:
+        lines = "".join(traceback.format_exception(error)).splitlines()
+    except BaseException as fault:  # noqa: BLE001 - it asks the exception for its text, too
+        lines = [f"its traceback cannot be shown ({_name(fault)})"]
     if left_out := max(0, len(lines) - MOST_LINES):
         half = MOST_LINES // 2  # the message of the exception may be the longest part
         lines = [*lines[:half], f"[{left_out} lines left out]", *lines[-half:]]
@@ -185,26 +198,42 @@ def _traceback(error: BaseException) -> str:
 
 
 def _records(context: Context | None) -> dict[str, Any]:
-    """The curves and choices of a trial. Raises TypeError for a curve that is not of numbers."""
+    """The curves and choices of a trial.
+
+    Raises:
+        TypeError: a curve is not of numbers.
+        ValueError: a choice is a text without end.
+    """
     if context is None:
         return {}
     curves = {
         name: [float(value) if np.isfinite(value) else None for value in values]
         for name, values in context.curves.items()
     }
+    for name, value in context.chosen.items():
+        if isinstance(value, str) and len(value) > LONGEST_CHOICE:
+            raise ValueError(f"{name[:50]} is a text of {len(value):,} characters")
     return {"curves": curves, "chosen": context.chosen}
 
 
 def _cost(context: Context | None, seconds: float, device: torch.device) -> Cost:
-    spent = context.training_seconds if context else 0.0
     cuda = device.type == "cuda"
-    return Cost(
-        seconds=seconds - (context.waited_seconds if context else 0.0),
-        shared_seconds=context.shared_seconds if context else 0.0,
-        peak_memory_mib=resident_mib(),
-        peak_device_memory_mib=torch.cuda.max_memory_allocated(device) / 2**20 if cuda else None,
-        samples_per_second=context.samples_seen / spent if context and spent else None,
-    )
+    memory = {
+        "peak_memory_mib": resident_mib(),
+        "peak_device_memory_mib": torch.cuda.max_memory_allocated(device) / 2**20 if cuda else None,
+    }
+    if context is None:
+        return Cost(seconds=seconds, **memory)
+    try:
+        spent = context.training_seconds
+        return Cost(
+            seconds=seconds - context.waited_seconds,
+            shared_seconds=context.shared_seconds,
+            samples_per_second=context.samples_seen / spent if spent else None,
+            **memory,
+        )
+    except Exception:  # noqa: BLE001 - a method may have put anything in place of its times
+        return Cost(seconds=seconds, **memory)
 
 
 def blank(spec: TrialSpec) -> dict[str, Any]:
@@ -254,15 +283,28 @@ def prepared(spec: TrialSpec, place: Workspace) -> PreparedTask:
 
 
 def _first_line(error: BaseException) -> str:
-    return _shortened((_text(error).strip().splitlines() or [type(error).__name__])[0])
+    return _shortened((_text(error).strip().splitlines() or [_name(error)])[0])
+
+
+def _brief(error: BaseException) -> str:
+    """The text of an exception of ours, which may have several lines, but not endless ones."""
+    return public(_text(error)[: 20 * LONGEST_LINE])[: 4 * LONGEST_LINE]
 
 
 def _text(error: BaseException) -> str:
     """The text of an exception; one whose text cannot be made says so."""
     try:
         return _storable(str(error))
-    except Exception as fault:  # noqa: BLE001 - __str__ may be anybody's
-        return f"its text cannot be shown ({type(fault).__name__})"
+    except BaseException as fault:  # noqa: BLE001 - __str__ may be anybody's, and raise anything
+        return f"its text cannot be shown ({_name(fault)})"
+
+
+def _name(error: BaseException) -> str:
+    """The name of an exception's class, which a metaclass may hide."""
+    try:
+        return _storable(str(type(error).__name__))
+    except BaseException:  # noqa: BLE001 - as in `_text`
+        return "an exception without a name"
 
 
 def _shortened(line: str) -> str:

@@ -7,9 +7,11 @@ another version of MLflow, which is pinned, cannot change its tables unnoticed.
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.tracking.runs import (
@@ -31,6 +33,32 @@ if TYPE_CHECKING:
 
 LONGEST_PARAM, LONGEST_TAG = 6000, 8000  # MLflow cuts values there, too
 Row = dict[str, Any]
+
+
+def make_whole(uri: str) -> None:
+    """Make a SQLite database with MLflow's tables where there is none yet, whole or not at all.
+
+    MLflow makes some sixty tables one after the other and cannot go on with a part of them, so that
+    a process that is killed meanwhile, or a full disk, would leave a database that none can use.
+    """
+    from mlflow.store.db import utils  # noqa: PLC0415 - costs seconds
+    from sqlalchemy import make_url  # noqa: PLC0415 - costs seconds
+
+    name = make_url(uri).database if uri.startswith("sqlite:") else None
+    if not name or name == ":memory:" or name.startswith("file:"):
+        return
+    path = Path(name)
+    if not path.parent.is_dir() or (path.exists() and path.stat().st_size):
+        return
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        engine = utils.create_sqlalchemy_engine(f"sqlite:///{temporary}")
+        utils._initialize_tables(engine)
+        engine.dispose()
+        temporary.replace(path)
+    finally:
+        for left in path.parent.glob(f"{temporary.name}*"):
+            left.unlink(missing_ok=True)
 
 
 class DatabaseRuns(Runs):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from bench.result import Plan, Result
 from bench.tracking.artifacts import PROXIED, RESULT, RESULTS, Artifacts, parts, write_part
-from bench.tracking.database import DatabaseRuns
+from bench.tracking.database import DatabaseRuns, make_whole
 from bench.tracking.runs import (
     KEY_OF,
     KIND,
@@ -72,6 +72,7 @@ class Experiment:
         self.artifacts = Artifacts(uri, out)
         self.runs_by_place: dict[tuple[str, str], list[Entry]] = defaultdict(list)
         with steps.within_limit():
+            make_whole(uri)
             self.client: MlflowClient = MlflowClient(tracking_uri=uri)
             self.id = self._find_or_create()
         of_database = uri.startswith(DATABASES)

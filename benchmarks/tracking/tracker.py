@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -267,5 +268,7 @@ def cause_of(error: BaseException) -> str:
     if not lines:
         return type(error).__name__
     # A server may have written it, also what a terminal would obey.
+    if re.search(r"table \S+ already exists", lines[0]):
+        lines[0] += ": the database was not made completely; move its file away, a new one is made"
     printable = "".join(sign if sign.isprintable() else " " for sign in public(lines[0]))
     return shorten(printable, 200).rstrip(". ")

@@ -278,3 +278,18 @@ def test_answers_for_a_read_only_disk_are_refused_before_any_work(bench: Bench, 
     assert errors.startswith(f"bench: {disk}")
     assert errors.count("\n") == 1
     assert not (disk / "tags.json").exists()
+
+
+def test_no_room_for_temporary_files_is_told(disk: Path, tmp_path: Path) -> None:
+    with suppress(OSError), (disk / "more").open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+    os.truncate(disk / "more", (disk / "more").stat().st_size - 4096)  # or it would not be used
+    command = [sys.executable, "-m", "bench", "--suite", "digits", "--dry-run", "--seeds", "1"]
+    ended = subprocess.run(
+        command, cwd=tmp_path, env={**os.environ, "TMPDIR": str(disk)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 2, ended.stderr
+    assert ended.stderr.count("\n") == 1
+    assert "Make room" in ended.stderr

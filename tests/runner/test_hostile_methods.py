@@ -56,6 +56,29 @@ class Odd(Exception):
         raise ValueError("no text")
 raise Odd
 """
+NAMELESS = """
+class Meta(type):
+    __name__ = property(lambda self: 1 / 0)
+class Odd(Exception, metaclass=Meta):
+    pass
+raise Odd
+"""
+END_OF_OUTPUT = """
+class Closed:
+    encoding = "utf-8"
+    def write(self, text): ...
+    def flush(self): raise EOFError
+sys.stdout = sys.stderr = Closed()
+"""
+OF_ITS_OWN = """
+import inspect
+frame = inspect.currentframe()
+while "spec" not in frame.f_locals:
+    frame = frame.f_back
+path = frame.f_locals["place"].out / "hostile" / "trials" / (frame.f_locals["spec"].key + ".json")
+path.parent.mkdir(parents=True, exist_ok=True)
+%s
+"""
 
 
 class Body(NamedTuple):
@@ -133,6 +156,24 @@ BODIES = {
     "tensor_curve": Body("context.curves['loss'] = [torch.ones(())]"),
     "object_choice": Body("context.chosen['x'] = object()", "failed", "cannot be kept"),
     "surrogate_choice": Body("context.chosen['x'] = '\\ud800'", "failed", "cannot be kept"),
+    "endless_choice": Body("context.chosen['x'] = 'y' * 10**8", "failed",
+                           "x is a text of 100,000,000 characters"),
+    "endless_curve": Body("context.curves['x'] = [0.123456789012345] * 4_000_000", "failed",
+                          "larger than the 64 MiB that a result may have"),
+    "endless_number": Body("context.chosen['x'] = 10 ** 5000", "failed", "cannot be kept"),
+    "endless_reason": Body("from bench.errors import Diverged\nraise Diverged('x' * 10**7)",
+                           "failed", "diverged: xxx"),
+    "endless_warning": Body("import warnings\nwarnings.warn('z' * 10**6)"),
+    "no_times": Body("context.training_seconds = float('nan')"),
+    "text_times": Body("context.training_seconds, context.waited_seconds = 'a lot', None"),
+    "text_that_exits": Body(UNPRINTABLE.replace("ValueError('no text')", "SystemExit(3)").replace(
+        'ValueError("no text")', "SystemExit(3)"), "failed", "cannot be shown (SystemExit)"),
+    "nameless": Body(NAMELESS, "failed", "an exception without a name"),
+    "end_of_output": Body(END_OF_OUTPUT),
+    "junk": Body(OF_ITS_OWN % "path.write_text('junk'); os._exit(0)", "failed", "exit code 0"),
+    "pipe": Body(OF_ITS_OWN % "os.mkfifo(path); os._exit(0)", "failed", "exit code 0"),
+    "zeros": Body(OF_ITS_OWN % "path.symlink_to('/dev/zero'); os._exit(0)", "failed", "code 0"),
+    "folder_of_its_own": Body(OF_ITS_OWN % "path.mkdir(); os._exit(0)", "failed", "code 0"),
     # It never ends by itself.
     "stopped": Body("os.kill(os.getpid(), signal.SIGSTOP)", "timeout"),
     "template_stopped": Body("os.kill(os.getppid(), signal.SIGSTOP); time.sleep(600)", "timeout"),

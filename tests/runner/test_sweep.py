@@ -212,6 +212,19 @@ def test_the_same_seed_gives_the_same_numbers_whatever_the_number_of_jobs(bench:
         assert (result["metrics"], result["curves"]) == first[result["method"], 0]
 
 
+def test_a_damaged_result_is_run_again(bench: Bench) -> None:
+    chosen = ("--methods", "standard", "--seeds", "2", "--no-track")
+    bench.run(*chosen)
+    path, other = sorted((bench.folder / "results" / "odd" / "trials").glob("*.json"))
+    path.write_text("")
+    kept = other.read_bytes()
+    again = bench.run(*chosen)
+    assert again.returncode == 0, again.stderr
+    assert "1 finished, 1 to do" in again.stdout
+    assert json.loads(path.read_text())["status"] == "ok"
+    assert other.read_bytes() == kept
+
+
 def test_shared_work_is_built_once_and_charged_to_all(bench: Bench) -> None:
     bench.run("--methods", "standard,mfd,rnf", "--seeds", "1", "--jobs", "2")
     shared = {r["cost"]["shared_seconds"] for r in bench.results().values()}

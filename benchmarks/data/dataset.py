@@ -282,7 +282,9 @@ class Library:
                 "kind": data.kind,
                 "raw": records,
             }
-            arrays = replace(arrays, notes=[*arrays.notes, *_not_comparable(records)])
+            arrays = replace(
+                arrays, notes=[*arrays.notes, *raw.account(), *_not_comparable(records)]
+            )
             meta = prepared.write(folder, arrays, about)
             shutil.rmtree(work, ignore_errors=True)
             return meta

@@ -18,19 +18,19 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
 import numpy as np
 import PIL
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps
 from pydantic import Field
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bench.data.archives import Archive
 from bench.data.dataset import DataSet, Options
-from bench.data.prepared import Array, DecodedFiles
+from bench.data.prepared import Array, DecodedFiles, leaks, rows_of
 from bench.data.raw import most_tolerated, named
 from bench.disk.files import new_map
 from bench.errors import DataError
@@ -41,8 +41,11 @@ LARGEST_FILE = 2**26  # bytes of a picture's file
 MOST_PIXELS = 2**26  # of a picture: 200 MB a thread while it is decoded
 SAVED_EVERY = 4096  # pictures: the most that a power cut can cost
 LINE_EVERY = 15.0  # seconds between progress lines where there is no terminal
-SUFFIXES = {".jpeg", ".jpg", ".png"}
-FORMATS = ("JPEG", "PNG")  # Pillow's other formats are not expected here
+SUFFIXES = {".jpeg", ".jpg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")  # whatever the suffix says
+NAMED_BY = {"JPEG": {".jpeg", ".jpg"}, "TIFF": {".tif", ".tiff"}}
+ORIENTATION = ExifTags.Base.Orientation
+GROUND = (255, 255, 255)  # what stands behind transparent pixels
 BROKEN = (
     OSError, SyntaxError, ValueError, EOFError, LookupError, ArithmeticError, TypeError,
     AttributeError, RuntimeError, struct.error, zlib.error,
@@ -50,7 +53,18 @@ BROKEN = (
 """What Pillow raises for files that are damaged, cut short or not pictures."""
 LARGEST = 2**30  # pixels; as the side of the central square it means the largest square
 ABOUT = "about.txt"  # in the folder of an interrupted call: what its pictures are made from
-TO_DO, DONE, OTHER_SIZE, UNREADABLE = range(4)
+TO_DO, DONE, OTHER_SIZE, UNREADABLE = 0, 1, 2, 4
+DEEP, TURNED, CLEAR, FORMAT, FRAMES, MODE = 8, 16, 32, 64, 128, 256
+"""What was done to a picture, as bits of its state."""
+TREATED = {
+    DEEP: "of 16 bits a pixel are scaled to 8",
+    TURNED: "are turned upright, as their EXIF orientation says",
+    CLEAR: "are laid on white where they are transparent",
+    FORMAT: "are of another format than their suffix says, and read as what they are",
+    FRAMES: "are animations, of which the first frame is used",
+    MODE: "are grey, of a palette or of printing colours, and become RGB",
+}
+"""What is said of such pictures."""
 
 # Pictures beyond MOST_PIXELS are refused by name; Pillow's own warning names none.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
@@ -60,7 +74,7 @@ Members = Mapping[str, Sequence[str]]
 Picture = tuple[str, bytes]
 """Name and content of a file."""
 States = list[tuple[int, int]]
-"""Numbers of pictures and their new states: DONE, OTHER_SIZE or UNREADABLE."""
+"""Numbers of pictures and their new states: UNREADABLE, or DONE with what was done to them."""
 
 
 class SizeOptions(Options):
@@ -88,10 +102,14 @@ class Decoded(DecodedFiles):
     Attributes:
         unreadable: names of the pictures that were left out.
         other_size: number of pictures that did not have the expected size.
+        treated: what was done to pictures -> number of them.
+        leaks: notes on pictures that stand in several splits.
     """
 
     unreadable: list[str]
     other_size: int
+    treated: dict[int, int]
+    leaks: list[str]
 
     def notes(self, expected: tuple[int, int] | None = None) -> list[str]:
         """Notes on pictures that are left out, or not of the expected width and height."""
@@ -104,7 +122,8 @@ class Decoded(DecodedFiles):
         if expected and self.other_size:
             width, height = expected
             notes.append(f"{self.other_size:,} pictures are not of {width} x {height} pixels.")
-        return notes
+        notes += [f"{self.treated[bit]:,} pictures {TREATED[bit]}." for bit in self.treated]
+        return [*notes, *self.leaks]
 
 
 def decode(
@@ -134,26 +153,26 @@ def decode(
     Raises:
         DataError: too many pictures cannot be read, or a split has none.
     """
-    rows = [(split, row) for split, names in members.items() for row in range(len(names))]
-    order = {members[split][row]: number for number, (split, row) in enumerate(rows)}
+    rows = rows_of(members)  # a picture is decoded once, for every row it fills
+    order = {name: number for number, name in enumerate(rows)}
     maps, states = _resume(work, _fingerprint(archive, members, size, crop), members, size)
     left = [name for name, number in order.items() if states[number] == TO_DO]
+    archive.use(order)
     tolerated = most_tolerated(len(rows))
 
     def decode_chunk(chunk: Sequence[Picture]) -> States:
         new_states = []
         for name, content in chunk:
-            number = order[name]
-            split, row = rows[number]
             try:
-                picture, original_size = _picture(content, size, crop)
+                picture, original_size, state = _picture(name, content, size, crop)
             except TooLarge as error:
                 raise DataError(f"{archive.path}: {name} {error}") from error
             if picture is not None:
-                maps[split][row] = picture
-            as_expected = expected is None or original_size == expected
-            state = UNREADABLE if picture is None else DONE if as_expected else OTHER_SIZE
-            new_states.append((number, state))
+                for split, row in rows[name]:
+                    maps[split][row] = picture
+                if expected not in (None, original_size):
+                    state |= OTHER_SIZE
+            new_states.append((order[name], state))
         return new_states
 
     unsaved: States = []
@@ -176,23 +195,60 @@ class TooLarge(Exception):  # noqa: N818 - what the picture is
     """A picture has more pixels than may be decoded: a few kilobytes can unpack to gigabytes."""
 
 
-def _picture(content: bytes, size: int, crop: int) -> tuple[Array | None, tuple[int, int]]:
-    """The scaled picture, [3, size, size] uint8, or None if unreadable; width and height before."""
+def _picture(
+    name: str, content: bytes, size: int, crop: int
+) -> tuple[Array | None, tuple[int, int], int]:
+    """The scaled picture, [3, size, size] uint8, or None if unreadable; size before; its state."""
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as opened:
             width, height = opened.size
             if width * height > MOST_PIXELS:
                 raise TooLarge(_too_large(f"{width:,} x {height:,}"))
+            upright, state = _upright(opened, PurePosixPath(name).suffix.lower())
+            width, height = upright.size
             side = min(width, height, crop)
             left, top = (width - side) / 2, (height - side) / 2
             box = (left, top, left + side, top + side)
             # Pillow's bilinear filter averages where it shrinks: no aliasing.
-            scaled = opened.convert("RGB").resize((size, size), Image.Resampling.BILINEAR, box=box)
-            return np.asarray(scaled).transpose(2, 0, 1), (width, height)
+            scaled = upright.resize((size, size), Image.Resampling.BILINEAR, box=box)
+            return np.asarray(scaled).transpose(2, 0, 1), (width, height), state
     except Image.DecompressionBombError as error:
         raise TooLarge(_too_large("far too many")) from error
     except BROKEN:
-        return None, (0, 0)
+        return None, (0, 0), UNREADABLE
+
+
+def _upright(opened: Image.Image, suffix: str) -> tuple[Image.Image, int]:
+    """The first frame as RGB of 8 bits, upright and opaque; and what was done to it.
+
+    Raises:
+        ValueError: its numbers have no known range (32 bits, or floating point).
+    """
+    state, kind = DONE, opened.format or ""
+    if suffix not in NAMED_BY.get(kind, {f".{kind.lower()}"}):
+        state |= FORMAT
+    if getattr(opened, "n_frames", 1) > 1:
+        state |= FRAMES
+        opened.seek(0)
+    picture: Image.Image = opened
+    if opened.getexif().get(ORIENTATION, 1) not in (0, 1):
+        state |= TURNED
+        picture = ImageOps.exif_transpose(opened)
+    if picture.mode.startswith("I;16") or (picture.mode == "I" and kind == "PNG"):
+        state |= DEEP
+        levels = np.asarray(picture).astype(np.float32) / 257  # 65,535 becomes 255
+        picture = Image.fromarray(levels.round().clip(0, 255).astype(np.uint8))
+    elif picture.mode in ("I", "F"):
+        raise ValueError("numbers of no known range")
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        if np.asarray(picture)[..., 3].min() < 255:
+            state |= CLEAR
+        ground = Image.new("RGBA", picture.size, GROUND)
+        picture = Image.alpha_composite(ground, picture)
+    elif picture.mode != "RGB":
+        state |= MODE
+    return picture.convert("RGB"), state
 
 
 def _too_large(pixels: str) -> str:
@@ -245,7 +301,7 @@ def _cores() -> int:
 def _resume(
     work: Path, fingerprint: str, members: Members, size: int
 ) -> tuple[dict[str, Any], Any]:
-    """Memory maps by split and the state of every picture, [pictures] uint8.
+    """Memory maps by split and the state of every picture, [pictures] uint16.
 
     They are those of an interrupted call where its fingerprint is the same, else new ones.
     """
@@ -253,7 +309,8 @@ def _resume(
     if empty := [split for split, shape in shapes.items() if not shape[0]]:
         raise DataError(f"There are no pictures for {' and '.join(empty)}. Fetch them again.")
     total = sum(shape[0] for shape in shapes.values())
-    shapes_of_files: dict[str, tuple[int, ...]] = {**shapes, "states": (total,)}
+    different = len(rows_of(members))
+    shapes_of_files: dict[str, tuple[int, ...]] = {**shapes, "states": (different,)}
     maps = _continued(work, fingerprint, shapes_of_files)
     if maps is None:
         shutil.rmtree(work, ignore_errors=True)
@@ -261,7 +318,9 @@ def _resume(
         _require_space(work, total * 3 * size**2)
         try:
             maps = {
-                name: new_map(work / f"{name}.npy", np.uint8, shape)
+                name: new_map(
+                    work / f"{name}.npy", np.uint16 if name == "states" else np.uint8, shape
+                )
                 for name, shape in shapes_of_files.items()
             }
             # Last, so that maps of a call that was killed above are not continued.
@@ -283,7 +342,7 @@ def _continued(
     except (OSError, ValueError):  # missing or damaged
         return None
     same = all(maps[name].shape == shape for name, shape in shapes.items())
-    return maps if same else None
+    return maps if same and maps["states"].dtype == np.uint16 else None
 
 
 def _require_space(folder: Path, needed: int) -> None:
@@ -314,7 +373,7 @@ def _save(maps: Mapping[str, Any], states: Any, unsaved: States) -> None:
 def _stop_if_too_many(
     states: Array, tolerated: int, order: Iterable[str], archive: Archive
 ) -> None:
-    unreadable = np.flatnonzero(states == UNREADABLE)
+    unreadable = np.flatnonzero(states & UNREADABLE)
     if len(unreadable) > tolerated:
         names = list(order)
         raise DataError(
@@ -326,15 +385,19 @@ def _stop_if_too_many(
 
 def _collect(maps: Mapping[str, Any], states: Array, members: Members, work: Path) -> Decoded:
     """The maps without the rows of unreadable pictures."""
-    kept, x, unreadable, start = {}, {}, [], 0
+    state_of = dict(zip(rows_of(members), states.tolist(), strict=True))
+    if undone := [name for name, state in state_of.items() if state == TO_DO]:
+        raise DataError(f"{work}: these were not decoded: {named(undone)}. Run the command again.")
+    kept, x = {}, {}
     for split, names in members.items():
-        kept[split] = states[start : start + len(names)] != UNREADABLE
-        start += len(names)
+        kept[split] = np.array([not state_of[name] & UNREADABLE for name in names])
         x[split] = maps[split]
-        unreadable += [names[i] for i in np.flatnonzero(~kept[split]).tolist()]
         if not kept[split].all():
             x[split] = _without(maps[split], kept[split], work / f"{split}.kept.npy")
-    return Decoded(x, kept, unreadable, int((states == OTHER_SIZE).sum()))
+    unreadable = [name for name, state in state_of.items() if state & UNREADABLE]
+    treated = {bit: count for bit in TREATED if (count := int((states & bit > 0).sum()))}
+    other_size = int((states & OTHER_SIZE > 0).sum())
+    return Decoded(x, kept, unreadable, other_size, treated, leaks(members, "pictures"))
 
 
 def _without(pixels: Array, kept: Array, path: Path) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import AliasChoices, Field, ValidationError
 
-from bench.data.raw import Array, RawRecord
+from bench.data.raw import Array, RawRecord, named
 from bench.disk.digests import (
     DIGESTS,
     Advance,
@@ -122,6 +122,27 @@ class DecodedFiles:
             split: Columns(x, {name: v[self.kept[split]] for name, v in attributes[split].items()})
             for split, x in self.x.items()
         }
+
+
+def rows_of(where: Mapping[str, Sequence[str]]) -> dict[str, list[tuple[str, int]]]:
+    """Name of each file -> the rows it fills, (split, row): a file may stand in several splits."""
+    rows: dict[str, list[tuple[str, int]]] = {}
+    for split, names in where.items():
+        for row, name in enumerate(names):
+            rows.setdefault(name, []).append((split, row))
+    return rows
+
+
+def leaks(where: Mapping[str, Sequence[str]], things: str) -> list[str]:
+    """A note where files stand in several splits, or several times in one."""
+    twice = {name: rows for name, rows in rows_of(where).items() if len(rows) > 1}
+    if not twice:
+        return []
+    pairs = sorted({" and ".join(dict.fromkeys(split for split, _ in r)) for r in twice.values()})
+    return [
+        f"{len(twice):,} {things} stand in {', '.join(pairs)} at once, so what is learned there is "
+        f"partly known: {named(list(twice))}."
+    ]
 
 
 def write(folder: Path, arrays: Arrays, about: Mapping[str, Any]) -> Meta:

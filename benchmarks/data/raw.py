@@ -21,7 +21,7 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from bench.data.archives import Archive, Folder, open_archive
+from bench.data.archives import Archive, Folder, listed, open_archive
 from bench.data.unpacking import DAMAGED, PIECE, ZipMember, opened_zip, read_whole
 from bench.errors import DataError
 from bench.result import Record
@@ -97,6 +97,13 @@ class RawFolder:
         self.downloads = downloads / name
         mirror = os.environ.get(MIRROR)
         self.folders = ([Path(mirror) / name] if mirror else []) + [self.downloads]
+        self.opened: list[Archive] = []
+        """The archives that were opened, which know what was used of them."""
+        data = downloads.absolute().parent
+        beside = {form.parent if form.parent != Path(form.anchor) else form
+                  for form in (data, data.resolve())}  # fmt: skip
+        self.tree = [*([Path(mirror)] if mirror else []), *sorted(beside)]
+        """Where links in unpacked folders may lead: into what lies beside the folder of data."""
 
     def where(self, file: str) -> Path | None:
         """Path of the file, under any of its names, or of a .zip that contains it, or None."""
@@ -142,7 +149,13 @@ class RawFolder:
         path = self._path(file)
         if not self._is_unpacked(path, file):
             raise DataError(f"{path}: take {file} out of it, and leave that file packed.")
-        return open_archive(path)
+        archive = open_archive(path, self.tree)
+        self.opened.append(archive)
+        return archive
+
+    def account(self) -> list[str]:
+        """Notes on what the opened archives hold and nobody used."""
+        return [note for archive in self.opened for note in archive.account()]
 
     def records(self) -> list[RawRecord]:
         """The checksum of every file, and whether it is the official one."""
@@ -232,22 +245,21 @@ class RawFolder:
         """SHA-256 and MD5 of a file; of a folder, those of its files' names and contents."""
         digests = {"sha256": hashlib.sha256(), "md5": hashlib.md5(usedforsecurity=False)}
         path = self._path(file)
-        for piece in _folder_pieces(path) if path.is_dir() else self._pieces(file):
+        for piece in self._folder_pieces(path) if path.is_dir() else self._pieces(file):
             for digest in digests.values():
                 digest.update(piece)
         return {kind: digest.hexdigest() for kind, digest in digests.items()}
+
+    def _folder_pieces(self, path: Path) -> Iterator[bytes]:
+        folder = Folder(path, self.tree)
+        for name, content in folder.each(folder.names):
+            yield f"{name}:{len(content)};".encode()
+            yield content
 
     def _pieces(self, file: str) -> Iterator[bytes]:
         with self.stream(file) as opened:
             while piece := opened.read(PIECE):
                 yield piece
-
-
-def _folder_pieces(path: Path) -> Iterator[bytes]:
-    folder = Folder(path)
-    for name, content in folder.each(folder.names):
-        yield f"{name}:{len(content)};".encode()
-        yield content
 
 
 def _member(path: Path, file: str) -> str | None:
@@ -333,5 +345,4 @@ def most_tolerated(total: int) -> int:
 
 def named(names: Sequence[str]) -> str:
     """The first few names, and how many more there are."""
-    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
+    return listed(names, NAMED)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import io
-import wave
+import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+import soundfile
 import torch
+from scipy.signal import resample_poly
 from torch import Tensor
 
 from bench.data.archives import Archive
-from bench.data.prepared import SPLITS, Array, DecodedFiles, Meta
+from bench.data.prepared import SPLITS, Array, DecodedFiles, Meta, leaks, rows_of
 from bench.data.raw import Faults
 from bench.data.splitting import PartialDataSet
 from bench.disk.files import new_map
@@ -22,6 +25,11 @@ from bench.errors import DataError
 
 CHUNK = 256  # waveforms whose spectra are computed at once
 FULL_SCALE = 2**15  # of 16-bit samples
+RATES = range(1_000, 384_001)  # Hz; others stand in damaged headers
+KINDS = {
+    "PCM_U8": "8 bits", "PCM_S8": "8 bits", "PCM_24": "24 bits", "PCM_32": "32 bits",
+    "FLOAT": "floating point", "DOUBLE": "floating point",
+}  # fmt: skip
 FLOOR = 1e-6  # energy, just above that of rounding to 16 bits in a band
 
 
@@ -139,72 +147,107 @@ def read_recordings(
 ) -> Recordings:
     """Read waveforms of one length: shorter recordings are padded with silence, longer ones cut.
 
+    A recording of another form or rate is converted, see `read_sound`, and counted in a note; one
+    that stands in several splits fills a row of each.
+
     Args:
         archive: the recordings' files.
         where: split -> names of its recordings, in the order of the rows.
-        rate: the samples a second that a recording must have.
+        rate: samples a second of the waveforms.
         samples: length of the waveforms.
         work: folder for the memory maps of the result.
 
     Raises:
-        DataError: too many recordings are damaged or not 16-bit mono of this rate, a split has
-            none, or one recording is in two splits.
+        DataError: too many recordings are damaged, or a split has none.
     """
     work.mkdir(parents=True, exist_ok=True)
     if empty := [split for split in SPLITS if not where[split]]:
         raise DataError(f"{archive.path}: has no recordings for {' and '.join(empty)}.")
-    row_of = {name: (split, row) for split in SPLITS for row, name in enumerate(where[split])}
-    if len(row_of) != sum(map(len, where.values())):
-        raise DataError(f"{archive.path}: a recording is in two splits. Fetch it again.")
+    rows = rows_of({split: where[split] for split in SPLITS})
     x = {
         split: new_map(work / f"{split}.npy", np.int16, (len(where[split]), samples))
         for split in SPLITS
     }
     kept = {split: np.zeros(len(where[split]), bool) for split in SPLITS}
-    faults, cut = Faults(archive.path, "recordings"), 0
-    for name, content in archive.each(list(row_of)):
-        split, row = row_of[name]
+    faults, cut, treated = Faults(archive.path, "recordings"), 0, Counter[str]()
+    for name, content in archive.each(rows):
         try:
-            waveform = read_wav(content, rate)
+            waveform, treatments = read_sound(content, rate)
         except ValueError as error:
             faults.add(name, str(error))
             continue
         cut += len(waveform) > samples
-        x[split][row, : min(len(waveform), samples)] = waveform[:samples]
-        kept[split][row] = True
-    faults.refuse_many(len(row_of))
-    notes = faults.notes()
+        treated.update(treatments)
+        for split, row in rows[name]:
+            x[split][row, : min(len(waveform), samples)] = waveform[:samples]
+            kept[split][row] = True
+    faults.refuse_many(len(rows))
+    notes = [*faults.notes(), *leaks(where, "recordings")]
+    notes += [f"{count:,} recordings {what}." for what, count in sorted(treated.items())]
     if cut:
         notes.append(
-            f"{cut:,} of {len(row_of):,} recordings are longer than {samples / rate:g} s and are "
+            f"{cut:,} of {len(rows):,} recordings are longer than {samples / rate:g} s and are "
             "cut there."
         )
     whole = {split: x[split] if kept[split].all() else x[split][kept[split]] for split in SPLITS}
     return Recordings(whole, kept, notes)
 
 
-def read_wav(content: bytes, rate: int) -> Array:
-    """Read a .wav file of 16-bit mono samples, [samples] int16.
+def read_sound(content: bytes, rate: int) -> tuple[Array, set[str]]:
+    """Read a sound file as 16-bit mono, [samples] int16, and say what was done to it.
+
+    WAVE in any of its forms (PCM of 8 to 32 bits, floating point, the extensible header), FLAC and
+    what else libsndfile knows. Channels are averaged; other rates are resampled by a polyphase
+    filter, which lets nothing of above half the new rate through.
 
     Raises:
-        ValueError: the file is not such a file, cut short, empty, or of another rate; the message
-            says which.
+        ValueError: the file is none, cut short, empty or without a finite number; the message says
+            which.
     """
     try:
-        with wave.open(io.BytesIO(content)) as file:
-            channels, width, own_rate, announced, *_ = file.getparams()
-            data = file.readframes(announced)
-    except (wave.Error, EOFError, RuntimeError) as error:  # RuntimeError where chunks overlap
-        raise ValueError(f"not a .wav file: {str(error) or 'it ends too soon'}") from error
-    if (channels, width, own_rate) != (1, 2, rate):
-        raise ValueError(
-            f"{channels} channel(s) of {8 * width} bits at {own_rate:,} Hz, not 1 of 16 at {rate:,}"
-        )
-    if len(data) != 2 * announced:
-        raise ValueError(f"announces {announced:,} samples but has {len(data) // 2:,}")
-    if not data:
+        with soundfile.SoundFile(io.BytesIO(content)) as file:
+            channels, own_rate, kind = file.channels, file.samplerate, file.subtype
+            exact = channels == 1 and own_rate == rate and kind == "PCM_16"
+            data = file.read(dtype="int16" if exact else "float64", always_2d=True)
+    except (soundfile.SoundFileError, RuntimeError, ValueError, TypeError, MemoryError) as error:
+        raise ValueError(f"not a sound file: {getattr(error, 'error_string', error)}") from error
+    announced = _announced(content)
+    if announced:
+        raise ValueError(f"announces {announced:,} bytes of sound but has fewer: it is cut short")
+    if not len(data):
         raise ValueError("has no samples")
-    return np.frombuffer(data, "<i2").astype(np.int16)
+    if own_rate not in RATES:
+        raise ValueError(f"says {own_rate:,} Hz, which is no rate of a recording")
+    if exact:
+        return data[:, 0], set()
+    if not np.isfinite(data).all():
+        raise ValueError("holds a number that is not finite")
+    treated = set()
+    if kind != "PCM_16":
+        treated.add(f"of {KINDS.get(kind, kind)} are rounded to 16 bits")
+    if channels > 1:
+        treated.add("of several channels are averaged to one")
+    mono = data.mean(1)
+    if own_rate != rate:
+        treated.add(f"of {own_rate:,} Hz are resampled to {rate:,}")
+        shared = math.gcd(rate, own_rate)
+        mono = resample_poly(mono, rate // shared, own_rate // shared)
+    return np.clip(np.round(mono * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(
+        np.int16
+    ), treated
+
+
+def _announced(content: bytes) -> int:
+    """Bytes that a .wav file announces and lacks in part, or 0: libsndfile takes what there is."""
+    if content[:4] != b"RIFF" or content[8:12] != b"WAVE":
+        return 0
+    place = 12
+    while place + 8 <= len(content):
+        size = int.from_bytes(content[place + 4 : place + 8], "little")
+        if content[place : place + 4] == b"data":
+            return size if size > len(content) - place - 8 else 0
+        place += 8 + size + size % 2  # chunks begin at even places
+    return 0
 
 
 def _band(number: int) -> str:

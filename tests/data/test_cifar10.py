@@ -26,6 +26,7 @@ def test_records_are_a_label_and_three_planes(example_pictures: Library) -> None
     assert meta.notes == [
         "A subset: 1,000 of 50,000 official train pictures.",
         "A subset: 300 of 10,000 official test pictures.",
+        "1 files of cifar-10-binary.tar.gz are not used: 1 .txt.",
     ]
     for split in example_pictures.splits("cifar10", "class", TrainSizeOptions()).values():
         planes = np.stack([10 * split.y, 100 + split.y, 200 + split.y], axis=1)

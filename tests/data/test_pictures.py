@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from bench.data import pictures, raw
 from bench.data.archives import Archive, open_archive
@@ -77,19 +80,19 @@ def test_what_was_killed_goes_on_where_it_stopped(
     whole = decoded(archive, tmp_path / "whole")
     one_picture, calls = pictures._picture, Counter()
 
-    def dies(content: bytes, size: int, crop: int) -> object:
+    def dies(name: str, content: bytes, size: int, crop: int) -> object:
         calls["first"] += 1
         if calls["first"] == 100:
             raise KeyboardInterrupt
-        return one_picture(content, size, crop)
+        return one_picture(name, content, size, crop)
 
     monkeypatch.setattr(pictures, "_picture", dies)
     with pytest.raises(KeyboardInterrupt):
         decoded(archive, work, workers=1)
 
-    def counts(content: bytes, size: int, crop: int) -> object:
+    def counts(name: str, content: bytes, size: int, crop: int) -> object:
         calls["second"] += 1
-        return one_picture(content, size, crop)
+        return one_picture(name, content, size, crop)
 
     monkeypatch.setattr(pictures, "_picture", counts)
     resumed = decoded(archive, work, workers=1)
@@ -103,9 +106,9 @@ def test_nothing_is_reused_once_the_archive_or_the_size_changed(
 ) -> None:
     work, one_picture, calls = tmp_path / "work", pictures._picture, Counter()
 
-    def counts(content: bytes, size: int, crop: int) -> object:
+    def counts(name: str, content: bytes, size: int, crop: int) -> object:
         calls["all"] += 1
-        return one_picture(content, size, crop)
+        return one_picture(name, content, size, crop)
 
     monkeypatch.setattr(pictures, "_picture", counts)
     decoded(archive_of(tmp_path), work)
@@ -190,7 +193,10 @@ def test_pictures_of_another_size_or_mode_are_used_and_counted(tmp_path: Path) -
     odd = {NAMES[0]: jpeg(30, 90, 77), NAMES[1]: jpeg(40, 60, 88, "L")}
     found = decoded(archive_of(tmp_path, odd), tmp_path / "work")
     assert found.other_size == 1
-    assert found.notes((40, 60)) == ["1 pictures are not of 40 x 60 pixels."]
+    assert found.notes((40, 60)) == [
+        "1 pictures are not of 40 x 60 pixels.",
+        "1 pictures are grey, of a palette or of printing colours, and become RGB.",
+    ]
     middle = found.x["train"][:2, :, 8, 8].astype(int)
     assert np.abs(middle - [[77], [88]]).max() <= 2
 
@@ -216,3 +222,89 @@ def test_a_full_disk_is_noticed_before_it_kills_the_process(
     monkeypatch.setattr(pictures.shutil, "disk_usage", lambda _: Full)
     with pytest.raises(DataError, match=r"work: the decoded pictures need 0.0 GB, 0.0 GB are free"):
         decoded(archive_of(tmp_path), tmp_path / "work")
+
+
+def exif(orientation: int) -> Image.Exif:
+    tags = Image.Exif()
+    tags[0x0112] = orientation
+    return tags
+
+
+def stored(picture: Image.Image, kind: str, **options: Any) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, kind, **options)
+    return file.getvalue()
+
+
+def ramp(mode: str = "RGB") -> Image.Image:
+    """40 x 60 pixels, dark above and bright below."""
+    levels = np.repeat(np.linspace(20, 230, 60), 40).reshape(60, 40).astype(np.uint8)
+    return Image.fromarray(levels).convert(mode)
+
+
+DEEP = Image.fromarray(np.asarray(ramp("L")).astype(np.uint16) * 257)
+Turn = Image.Transpose
+TURNED = {
+    tag: ramp().transpose(how)
+    for tag, how in ((3, Turn.ROTATE_180), (6, Turn.ROTATE_90), (8, Turn.ROTATE_270))
+}
+CLEAR = Image.merge("RGBA", [*ramp().split(), Image.new("L", (40, 60), 0)])
+FORMS: dict[str, tuple[str, bytes, int]] = {
+    "16 bits": ("x.png", stored(DEEP, "PNG"), pictures.DEEP | pictures.MODE),
+    "16 bits in a TIFF": ("x.tif", stored(DEEP, "TIFF"), pictures.DEEP | pictures.MODE),
+    "grey": ("x.png", stored(ramp("L"), "PNG"), pictures.MODE),
+    "a palette": ("x.png", stored(ramp("P"), "PNG"), pictures.MODE),
+    "printing colours": ("x.jpg", stored(ramp("CMYK"), "JPEG", quality=95), pictures.MODE),
+    "opaque": ("x.png", stored(ramp("RGBA"), "PNG"), 0),
+    "WebP": ("x.webp", stored(ramp(), "WEBP", lossless=True), 0),
+    "WebP named .jpg": ("x.jpg", stored(ramp(), "WEBP", lossless=True), pictures.FORMAT),
+    "PNG named .JPEG": ("x.JPEG", stored(ramp(), "PNG"), pictures.FORMAT),
+    "BMP": ("x.bmp", stored(ramp(), "BMP"), 0),
+    "an animation": (
+        "x.gif",
+        stored(ramp(), "GIF", save_all=True, append_images=[Image.new("RGB", (40, 60))]),
+        pictures.FRAMES | pictures.MODE,
+    ),
+    **{
+        f"turned {tag}": ("x.jpg", stored(p, "JPEG", quality=95, exif=exif(tag)), pictures.TURNED)
+        for tag, p in TURNED.items()
+    },
+}
+
+
+@pytest.mark.parametrize("what", FORMS)
+def test_pictures_of_every_form_look_alike_and_say_what_they_were(what: str) -> None:
+    name, content, state = FORMS[what]
+    found, size, told = pictures._picture(name, content, 20, pictures.LARGEST)
+    assert found is not None
+    assert size == (40, 60)
+    assert told == pictures.DONE | state
+    expected, _, _ = pictures._picture("x.png", stored(ramp(), "PNG"), 20, pictures.LARGEST)
+    assert expected is not None
+    assert np.abs(found.astype(int) - expected).max() <= 8
+
+
+def test_what_is_transparent_becomes_white() -> None:
+    found, _, told = pictures._picture("x.png", stored(CLEAR, "PNG"), 20, pictures.LARGEST)
+    assert found is not None
+    assert found.min() == 255
+    assert told == pictures.DONE | pictures.CLEAR
+
+
+@pytest.mark.parametrize("mode", ["F", "I"])
+def test_numbers_of_no_known_range_are_unreadable(mode: str) -> None:
+    content = stored(ramp("L").convert(mode), "TIFF")
+    assert pictures._picture("x.tif", content, 20, 40)[2] == pictures.UNREADABLE
+
+
+def test_a_picture_in_two_splits_fills_a_row_of_each_and_is_a_leak(tmp_path: Path) -> None:
+    archive = archive_of(tmp_path)
+    members = {"train": NAMES[9:20], "validation": NAMES[18:30], "test": [NAMES[40], NAMES[9]]}
+    found = pictures.decode(archive, members, 16, 40, tmp_path / "work", expected=None)
+    assert (found.x["train"][9:11] == found.x["validation"][:2]).all()
+    assert (found.x["train"][0] == found.x["test"][1]).all()
+    assert all(x.reshape(len(x), -1).max(1).min() > 0 for x in found.x.values())
+    assert found.notes() == [
+        "3 pictures stand in train and test, train and validation at once, so what is learned "
+        f"there is partly known: {NAMES[9]}, {NAMES[18]}, {NAMES[19]}."
+    ]

@@ -54,17 +54,21 @@ BROKEN = (
 LARGEST = 2**30  # pixels; as the side of the central square it means the largest square
 ABOUT = "about.txt"  # in the folder of an interrupted call: what its pictures are made from
 TO_DO, DONE, OTHER_SIZE, UNREADABLE = 0, 1, 2, 4
-DEEP, TURNED, CLEAR, FORMAT, FRAMES, MODE = 8, 16, 32, 64, 128, 256
+DEEP, TURNED, CLEAR, FRAMES, MODE = 8, 16, 32, 64, 128
 """What was done to a picture, as bits of its state."""
 TREATED = {
     DEEP: "of 16 bits a pixel are scaled to 8",
     TURNED: "are turned upright, as their EXIF orientation says",
     CLEAR: "are laid on white where they are transparent",
-    FORMAT: "are of another format than their suffix says, and read as what they are",
     FRAMES: "are animations, of which the first frame is used",
     MODE: "are grey, of a palette or of printing colours, and become RGB",
 }
 """What is said of such pictures."""
+FORMAT = 8  # the state's bits from here on: 1 + position in FORMATS, where the suffix says another
+TREATED |= {
+    (number + 1) << FORMAT: f"are {name} under another suffix, and read as such"
+    for number, name in enumerate(FORMATS)
+}
 
 # Pictures beyond MOST_PIXELS are refused by name; Pillow's own warning names none.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
@@ -226,7 +230,7 @@ def _upright(opened: Image.Image, suffix: str) -> tuple[Image.Image, int]:
     """
     state, kind = DONE, opened.format or ""
     if suffix not in NAMED_BY.get(kind, {f".{kind.lower()}"}):
-        state |= FORMAT
+        state |= (FORMATS.index(kind) + 1) << FORMAT
     if getattr(opened, "n_frames", 1) > 1:
         state |= FRAMES
         opened.seek(0)
@@ -395,7 +399,12 @@ def _collect(maps: Mapping[str, Any], states: Array, members: Members, work: Pat
         if not kept[split].all():
             x[split] = _without(maps[split], kept[split], work / f"{split}.kept.npy")
     unreadable = [name for name, state in state_of.items() if state & UNREADABLE]
-    treated = {bit: count for bit in TREATED if (count := int((states & bit > 0).sum()))}
+    formats = (states >> FORMAT) << FORMAT
+    treated = {
+        what: count
+        for what in TREATED
+        if (count := int((formats == what if what >> FORMAT else states & what > 0).sum()))
+    }
     other_size = int((states & OTHER_SIZE > 0).sum())
     return Decoded(x, kept, unreadable, other_size, treated, leaks(members, "pictures"))
 

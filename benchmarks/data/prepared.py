@@ -140,8 +140,8 @@ def leaks(where: Mapping[str, Sequence[str]], things: str) -> list[str]:
         return []
     pairs = sorted({" and ".join(dict.fromkeys(split for split, _ in r)) for r in twice.values()})
     return [
-        f"{len(twice):,} {things} stand in {', '.join(pairs)} at once, so what is learned there is "
-        f"partly known: {named(list(twice))}."
+        f"{len(twice):,} {things} stand in both {', in both '.join(pairs)}, so that what is "
+        f"learned and what is measured overlap: {named(list(twice))}."
     ]
 
 

@@ -257,8 +257,8 @@ FORMS: dict[str, tuple[str, bytes, int]] = {
     "printing colours": ("x.jpg", stored(ramp("CMYK"), "JPEG", quality=95), pictures.MODE),
     "opaque": ("x.png", stored(ramp("RGBA"), "PNG"), 0),
     "WebP": ("x.webp", stored(ramp(), "WEBP", lossless=True), 0),
-    "WebP named .jpg": ("x.jpg", stored(ramp(), "WEBP", lossless=True), pictures.FORMAT),
-    "PNG named .JPEG": ("x.JPEG", stored(ramp(), "PNG"), pictures.FORMAT),
+    "WebP named .jpg": ("x.jpg", stored(ramp(), "WEBP", lossless=True), 3 << pictures.FORMAT),
+    "PNG named .JPEG": ("x.JPEG", stored(ramp(), "PNG"), 2 << pictures.FORMAT),
     "BMP": ("x.bmp", stored(ramp(), "BMP"), 0),
     "an animation": (
         "x.gif",
@@ -305,6 +305,12 @@ def test_a_picture_in_two_splits_fills_a_row_of_each_and_is_a_leak(tmp_path: Pat
     assert (found.x["train"][0] == found.x["test"][1]).all()
     assert all(x.reshape(len(x), -1).max(1).min() > 0 for x in found.x.values())
     assert found.notes() == [
-        "3 pictures stand in train and test, train and validation at once, so what is learned "
-        f"there is partly known: {NAMES[9]}, {NAMES[18]}, {NAMES[19]}."
+        "3 pictures stand in both train and test, in both train and validation, so that what is "
+        f"learned and what is measured overlap: {NAMES[9]}, {NAMES[18]}, {NAMES[19]}."
     ]
+
+
+def test_pictures_of_another_format_are_told_by_its_name(tmp_path: Path) -> None:
+    odd = {name: stored(ramp(), "WEBP") for name in NAMES[3:6]}
+    found = decoded(archive_of(tmp_path, odd), tmp_path / "work")
+    assert found.notes() == ["3 pictures are WEBP under another suffix, and read as such."]

@@ -223,6 +223,6 @@ def test_a_recording_in_two_splits_fills_a_row_of_each_and_is_a_leak(tmp_path: P
     assert found.x["train"][0].tolist() == found.x["test"][0].tolist() == list(range(100))
     assert found.x["train"][1].tolist() == found.x["validation"][0].tolist() == [7] * 100
     assert found.notes == [
-        "2 recordings stand in train and test, train and validation at once, so what is learned "
-        "there is partly known: a.wav, b.wav."
+        "2 recordings stand in both train and test, in both train and validation, so that what is "
+        "learned and what is measured overlap: a.wav, b.wav."
     ]

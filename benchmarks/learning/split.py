@@ -85,8 +85,14 @@ class Split:
         return self._batch(self.inputs.take(index), index)
 
     def batches(self, order: Tensor, size: int, augment: Augment | None = None) -> Iterator[Batch]:
-        """The samples at positions `order`, [m] int64, in batches of at most `size`."""
-        indices = order.split(size)
+        """The samples at positions `order`, [m] int64, in batches of `size`.
+
+        The last batch may be smaller. If one sample alone would be left for it, that joins the
+        batch before: batch normalisation cannot train on one value a channel.
+        """
+        indices = [*order.split(size)]
+        if len(indices) > 1 and len(indices[-1]) == 1 < size:
+            indices[-2:] = [torch.cat(indices[-2:])]
         streamed = self.inputs.stream(indices, augment)
         return (self._batch(x, index) for x, index in zip(streamed, indices, strict=True))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -73,3 +74,23 @@ def test_each_purpose_draws_from_a_generator_of_its_own() -> None:
     alone = torch.rand(3, generator=generator(0, "b"))
     torch.rand(100, generator=first)
     assert torch.equal(torch.rand(3, generator=second), alone)
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "sizes"),
+    [
+        (9, 4, [4, 5]),
+        (8, 4, [4, 4]),
+        (10, 4, [4, 4, 2]),
+        (1, 4, [1]),
+        (3, 1, [1, 1, 1]),
+        (3, 2, [3]),
+    ],
+)
+def test_no_batch_but_a_whole_epoch_or_of_size_one_holds_one_sample(
+    count: int, size: int, sizes: list[int]
+) -> None:
+    split = numbered(count)
+    batches = list(split.batches(torch.arange(count), size))
+    assert [len(batch) for batch in batches] == sizes
+    assert torch.cat([batch.x for batch in batches]).equal(split.inputs.everything())

@@ -315,7 +315,9 @@ class PlannedTask(Record):
     data_title: str
     data_hash: str | None
     official: bool
-    """Whether the raw files are the official ones."""
+    """Whether the raw files are known to be the official ones."""
+    comparable: bool = True
+    """Whether they could be compared with those."""
     target: str
     bias: str
     classes: list[str]

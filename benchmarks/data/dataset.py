@@ -358,14 +358,15 @@ def _by_hand(data: DataSet, raw: RawFolder, missing: list[RawFile]) -> str:
 
 
 def _not_comparable(records: list[RawRecord]) -> list[str]:
-    names = [record.name for record in records if not record.comparable]
-    if not names:
-        return []
-    listed = " and ".join(names if len(names) <= 3 else [names[0], f"{len(names) - 1} other files"])
-    return [
-        f"No checksum of {listed} is published: whether this is the official file could not be "
-        "checked."
-    ]
+    by_obstacle: dict[str, list[str]] = {}
+    for record in records:
+        if not record.comparable:
+            by_obstacle.setdefault(record.obstacle, []).append(record.name)
+    notes = []
+    for obstacle, names in by_obstacle.items():
+        few = names if len(names) <= 3 else [names[0], f"{len(names) - 1} other files"]
+        notes.append(f"{' and '.join(few)} could not be compared with the official: {obstacle}.")
+    return notes
 
 
 def _check(name: str, arrays: Arrays, data: DataSet) -> None:

@@ -61,10 +61,17 @@ class Meta(Record):
         return all(file.official for file in self.raw)
 
     @property
+    def comparable(self) -> bool:
+        """Whether that is known: False where no file differs and some could not be compared."""
+        differ = any(file.comparable and not file.official for file in self.raw)
+        return differ or all(file.comparable for file in self.raw)
+
+    @property
     def remarks(self) -> list[str]:
         """The notes, and a sentence where raw files are not the official ones."""
-        differ = any(file.comparable and not file.official for file in self.raw)
-        return [*self.notes, *(["Raw files are not the official ones."] if differ else [])]
+        differ = [file.name for file in self.raw if file.comparable and not file.official]
+        sentence = f"Raw files are not the official ones: {named(differ)}."
+        return [*self.notes, *([sentence] if differ else [])]
 
 
 @dataclass(frozen=True)

@@ -70,18 +70,22 @@ class RawFile:
 
 
 class RawRecord(Record):
-    """The checksum of a raw file; `comparable` is False where no official one is published."""
+    """The checksum of a raw file; `comparable`: whether an official one can be compared with it.
+
+    `obstacle` says why it cannot: none is published, or the official archive was unpacked.
+    """
 
     name: str
     sha256: str
     official: bool
     comparable: bool = True
+    obstacle: str = "no checksum is published"
 
     @property
     def verdict(self) -> str:
         """Whether it is the official file, in words."""
         if not self.comparable:
-            return "cannot be compared: no checksum is published"
+            return f"cannot be compared: {self.obstacle}"
         return "official" if self.official else "NOT the official file"
 
 
@@ -163,12 +167,18 @@ class RawFolder:
         for file in self.files:
             digests = self._digests(file.name)
             official = file.checksum in {f"{kind}:{digest}" for kind, digest in digests.items()}
+            obstacle = ""
+            if file.checksum is None:
+                obstacle = "no checksum is published"
+            elif self._path(file.name).is_dir():
+                obstacle = "it is unpacked, and the published checksum is that of the archive"
             records.append(
                 RawRecord(
                     name=file.name,
                     sha256=digests["sha256"],
                     official=official,
-                    comparable=file.checksum is not None,
+                    comparable=not obstacle,
+                    obstacle=obstacle,
                 )
             )
         return records

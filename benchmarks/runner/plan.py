@@ -339,6 +339,7 @@ def _planned_task(task: TaskSpec, meta: Meta | None) -> PlannedTask:
         data_title=data.title,
         data_hash=meta.hash if meta else None,
         official=meta.official if meta else True,
+        comparable=meta.comparable if meta else True,
         target=definition.target,
         bias="trigger" if planted else bias,
         classes=values.get(definition.target, []),

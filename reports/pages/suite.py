@@ -43,6 +43,10 @@ NOT_OFFICIAL = (
     "The raw data are not the official files (another checksum, or a subset), so the numbers "
     "may differ from those on the official ones."
 )
+NOT_COMPARED = (
+    "Whether the raw data are the official files could not be compared: no checksum of them is "
+    "published, or they were unpacked."
+)
 
 
 @dataclass(frozen=True)
@@ -247,7 +251,11 @@ def warnings_of(task: PlannedTask) -> list[tuple[str, str]]:
     if task.training.get("selection") == "test":
         warnings.append(("selected on test", SELECTED_ON_TEST))
     if not task.official:
-        warnings.append(("data not official", NOT_OFFICIAL))
+        warnings.append(
+            ("data not official", NOT_OFFICIAL)
+            if task.comparable
+            else ("data not compared", NOT_COMPARED)
+        )
     return warnings
 
 

@@ -106,7 +106,9 @@ def test_pictures_that_are_not_in_the_zip_make_it_a_subset(library: Library) -> 
         "A subset: 2 of 48 listed pictures are not in the archive.",
     ]
     assert not meta.official
-    assert meta.remarks[-1] == "Raw files are not the official ones."
+    assert meta.remarks[-1].startswith(
+        "Raw files are not the official ones: img_align_celeba.zip, "
+    )
 
 
 def test_a_truncated_picture_is_left_out_with_its_attributes(library: Library) -> None:

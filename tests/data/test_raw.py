@@ -14,6 +14,7 @@ import pytest
 from bench.data.dataset import Library
 from bench.data.raw import RawFile, RawFolder
 from bench.errors import DataError, UsageError
+from tests.data.picture_examples import zipped
 
 CONTENT = b"a,b\n1,2\n"
 SHA = hashlib.sha256(CONTENT).hexdigest()
@@ -172,6 +173,17 @@ def test_without_a_published_checksum_nothing_is_claimed(tmp_path: Path) -> None
     [record] = folder.records()
     assert not record.official
     assert record.verdict == "cannot be compared: no checksum is published"
+
+
+def test_an_unpacked_archive_is_not_called_another_file(tmp_path: Path) -> None:
+    md5 = hashlib.md5(zipped({"faces/1.jpg": b"1"}), usedforsecurity=False).hexdigest()
+    known = (RawFile("faces.zip", md5=md5, others=("faces",)),)
+    folder = RawFolder("toy", known, tmp_path)
+    (folder.downloads / "faces").mkdir(parents=True)
+    (folder.downloads / "faces" / "1.jpg").write_bytes(b"1")
+    [record] = folder.records()
+    assert not record.official
+    assert record.verdict.startswith("cannot be compared: it is unpacked")
 
 
 def test_a_file_may_lie_here_under_another_name(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 
 from bench.data import prepared
 from bench.data.prepared import Array, Arrays, Columns, Kind, Meta
-from bench.data.raw import MIRROR, RawFile, RawFolder, RawRecord
+from bench.data.raw import MIRROR, RawFile, RawFolder, RawRecord, named
 from bench.disk.locking import Holder, awaited
 from bench.errors import DataError, UsageError, writing
 from bench.plugins import classes, discover, lookup
@@ -244,9 +244,18 @@ class Library:
             return self._prepare(name, options)
 
     def ensure(self, name: str, options: Options | None = None) -> Meta:
-        """The description of the prepared copy, which is made now where there is none."""
+        """The description of the prepared copy, which is made now where there is none.
+
+        It is made anew, and that is said, where raw files changed since.
+        """
         if meta := self.meta(name, options):
-            return meta
+            changed = self.raw(data_set(name)).changed(meta.stamps, meta.raw)
+            if not changed:
+                return meta
+            sys.stderr.write(
+                f"{name}: {named(changed)} changed since it was prepared; it is prepared again\n"
+            )
+            return self.prepare(name, options)
         self.get(name)
         with self._locked(name, options):  # where another process just made it, that is enough
             return self.meta(name, options) or self._prepare(name, options)
@@ -271,6 +280,7 @@ class Library:
         raw, folder = self.raw(data), self.prepared_folder(name, options)
         work = self.folder / "work" / folder.name
         with writing(self.folder, DataError):
+            stamps = raw.stamps()  # before they are read: what changes meanwhile is noticed
             arrays = data.prepare(raw, options, work)
             if not data.evaluation_only:
                 _check(name, arrays, data)
@@ -281,6 +291,7 @@ class Library:
                 "revision": data.revision,
                 "kind": data.kind,
                 "raw": records,
+                "stamps": stamps,
             }
             arrays = replace(
                 arrays, notes=[*arrays.notes, *raw.account(), *_not_comparable(records)]

@@ -53,6 +53,8 @@ class Meta(Record):
     """By attribute, one number for each of its values."""
     notes: list[str]
     raw: list[RawRecord]
+    stamps: dict[str, list[int]] = Field({})
+    """By raw file, its size and time of modification when it was read."""
     hash: str
 
     @property

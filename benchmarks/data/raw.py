@@ -183,6 +183,22 @@ class RawFolder:
             )
         return records
 
+    def stamps(self) -> dict[str, list[int]]:
+        """Size and time of modification of each file: of a folder, all files' and the latest."""
+        return {file.name: _stamp(self._path(file.name)) for file in self.files}
+
+    def changed(self, stamps: Mapping[str, list[int]], records: Sequence[RawRecord]) -> list[str]:
+        """The files whose content is not that of the records; without stamps nothing is known.
+
+        Only files with another size or time than their stamp are read. Where one is missing, there
+        is nothing to prepare anew from.
+        """
+        if not stamps or self.missing():
+            return []
+        now, known = self.stamps(), {record.name: record.sha256 for record in records}
+        suspects = [name for name, stamp in now.items() if stamp != stamps.get(name)]
+        return [name for name in suspects if self._digests(name)["sha256"] != known.get(name)]
+
     def download(self) -> list[Path]:
         """Fetch missing files from upstream and return their paths.
 
@@ -270,6 +286,12 @@ class RawFolder:
         with self.stream(file) as opened:
             while piece := opened.read(PIECE):
                 yield piece
+
+
+def _stamp(path: Path) -> list[int]:
+    files = [p for p in path.rglob("*") if p.is_file()] if path.is_dir() else [path]
+    about = [file.stat() for file in files]
+    return [sum(s.st_size for s in about), max((s.st_mtime_ns for s in about), default=0)]
 
 
 def _member(path: Path, file: str) -> str | None:

@@ -261,11 +261,14 @@ class RawFolder:
         """The file in a folder, under its own name or one of its other names."""
         if (folder / file).is_file():
             return folder / file
-        others = self._known(file).others
-        return next((path for other in others for path in sorted(folder.glob(other))), None)
+        for name in (file, *self._known(file).others):
+            for path in sorted(folder.glob(name)):
+                within = path / path.name  # Kaggle puts each file into a folder of its name
+                return within if within.is_file() else path
+        return None
 
     def _is_unpacked(self, path: Path, file: str) -> bool:
-        return path == self._unpacked(path.parent, file)
+        return path in (self._unpacked(folder, file) for folder in self._folders(file))
 
     def _digests(self, file: str) -> dict[str, str]:
         """SHA-256 and MD5 of a file; of a folder, those of its files' names and contents."""

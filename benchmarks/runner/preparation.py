@@ -101,13 +101,14 @@ def choose_device(name: str) -> Literal["cpu", "cuda"]:
 
 
 def prepare(selected: Selected, library: Library, console: Console) -> None:
-    """Prepare the data of the selected tasks that is not prepared yet."""
-    for task in selected.tasks:
-        if library.meta(task.data, task.options) is None:
-            name = prepared_name(task.data, task.options)
+    """Prepare the data of the selected tasks that is not prepared yet, or from other raw files."""
+    for name, task in {prepared_name(t.data, t.options): t for t in selected.tasks}.items():
+        before = library.meta(task.data, task.options)
+        if before is None:
             # There is no spinner, because decoding pictures shows a progress bar of its own.
             console.print(one_line(f"Preparing {name}."))
-            meta = library.ensure(task.data, task.options)
+        meta = library.ensure(task.data, task.options)
+        if before is None or meta.hash != before.hash:
             console.print(one_line(f"Prepared {name}: {sum(meta.sizes.values()):,} samples."))
 
 

@@ -175,6 +175,15 @@ def test_without_a_published_checksum_nothing_is_claimed(tmp_path: Path) -> None
     assert record.verdict == "cannot be compared: no checksum is published"
 
 
+def test_a_file_in_a_folder_of_its_name_is_found(folder: RawFolder) -> None:
+    (folder.downloads / "cells.csv").unlink(missing_ok=True)
+    (folder.downloads / "cells.csv").mkdir()
+    (folder.downloads / "cells.csv" / "cells.csv").write_bytes(CONTENT)
+    assert folder.missing() == []
+    assert folder.read("cells.csv") == CONTENT
+    assert [record.verdict for record in folder.records()] == ["official"]
+
+
 def test_an_unpacked_archive_is_not_called_another_file(tmp_path: Path) -> None:
     md5 = hashlib.md5(zipped({"faces/1.jpg": b"1"}), usedforsecurity=False).hexdigest()
     known = (RawFile("faces.zip", md5=md5, others=("faces",)),)

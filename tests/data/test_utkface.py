@@ -130,7 +130,7 @@ def test_what_was_found_is_told(library: Library) -> None:
     assert meta.notes[0].startswith("3 pictures are skipped because their names are malformed: 39")
     assert_says(meta.notes[1], f"{COUNT + 3} pictures", "official", "23,708")
     assert "Ages from 60 on are one group, because too few people are 90 or older." in (meta.notes)
-    assert_says(meta.notes[-1], "checksum of UTKFace.tar.gz", "official")
+    assert_says(meta.notes[-1], "UTKFace.tar.gz could not be compared with the official")
     assert meta.remarks == meta.notes
     assert not meta.official
     assert [record.verdict for record in meta.raw] == [

@@ -65,6 +65,11 @@ class CelebaOptions(SizeOptions):
     178 keeps the full width."""
 
 
+def in_drive(folder: str, name: str) -> tuple[str, ...]:
+    """Where a file lies whose folder of the Drive was fetched whole, alone or within its own."""
+    return f"{folder}/{name}", f"*/{folder}/{name}"
+
+
 class Celeba(SizedPictures):
     """CelebA, aligned and cropped, in its official split; pictures are read from the zip.
 
@@ -83,17 +88,23 @@ class Celeba(SizedPictures):
         RawFile(
             ZIP,
             md5="00d2c5bc6d35e252742224ab0c1e8fcb",
-            others=("img_align_celeba",),
+            others=(
+                "img_align_celeba",
+                *in_drive("Img", ZIP),
+                *in_drive("Img", "img_align_celeba"),
+            ),
             location='"Align&Cropped Images", Google Drive, folder Img; 1.4 GB',
         ),
         RawFile(
             ATTRIBUTE_LIST,
             md5="75e246fa4810816ffd6ee81facbd244c",
+            others=in_drive("Anno", ATTRIBUTE_LIST),
             location='"Attributes Annotations", Google Drive, folder Anno',
         ),
         RawFile(
             PARTITION,
             md5="d32c9cbf5e040fd4025c592c306e6668",
+            others=in_drive("Eval", PARTITION),
             location='"Train/Val/Test Partitions", Google Drive, folder Eval',
         ),
     )

@@ -112,7 +112,11 @@ class Cicids2017(PartialDataSet):
     files = tuple(
         RawFile(
             name,
-            others=(f"MachineLearningCVE/{name}", f"*/MachineLearningCVE/{name}"),
+            others=tuple(
+                f"{above}{folder}/{name}"
+                for folder in ("MachineLearningCVE", "TrafficLabelling*")  # one ends in a space
+                for above in ("", "*/")
+            ),
             location="in MachineLearningCSV.zip, which may stay packed",
         )
         for name in FILES

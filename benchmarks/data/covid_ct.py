@@ -30,6 +30,7 @@ def _archive_file(name: str) -> RawFile:
         f"CT_{name}.zip",
         others=(
             f"Images-processed/CT_{name}.zip", f"*/Images-processed/CT_{name}.zip", f"CT_{name}",
+            f"Images-processed/CT_{name}", f"*/Images-processed/CT_{name}",
         ),
         location="folder Images-processed of the repository",
     )  # fmt: skip

@@ -233,7 +233,8 @@ class Library:
         if missing and data.consent and not accept_licence:
             raise UsageError(
                 f"{name}: {data.consent} Run `bench data get {name} --accept-licence` once you "
-                f"agree, or put {', '.join(f.name for f in missing)} into {raw.downloads}."
+                f"agree, or put {', '.join(f.name for f in missing)} into {raw.downloads}. "
+                f"{raw.holdings()}".rstrip()
             )
         return raw.download()
 
@@ -365,6 +366,8 @@ def _by_hand(data: DataSet, raw: RawFolder, missing: list[RawFile]) -> str:
         f"3. `bench data check {data.name}` compares their checksums with the official ones where "
         f"there are any; `bench data prepare {data.name}` reads them without unpacking.",
     ]
+    if holdings := raw.holdings():
+        lines.append(f"{holdings} Files under other names are not recognised.")
     return "\n       ".join(lines)
 
 

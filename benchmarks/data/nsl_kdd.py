@@ -75,7 +75,7 @@ class NslKdd(PartialDataSet):
         """Read both files, group the attacks into classes, split the rows, encode the inputs."""
         del options, work
         columns = [*FEATURES, "attack", "difficulty"]
-        tables = {name: read_table(raw, name, columns) for name in (TRAIN, TEST)}
+        tables = {name: read_table(raw, name, columns, optional=True) for name in (TRAIN, TEST)}
         attack = {name: table.classes("attack", CLASS_OF) for name, table in tables.items()}
         parts = stratified(attack[TRAIN], {"validation": VALIDATION_SHARE})
         train = parts["train"]

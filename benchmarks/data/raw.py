@@ -37,6 +37,7 @@ OF_THE_DISK = {
 MAX_UNREADABLE = 0.01  # share of the files: more than a few unreadable ones are a bad download
 ALWAYS_TOLERATED = 10  # so many unreadable files are tolerated however small the data set is
 NAMED = 5  # names that a note lists
+MOST_LISTED = 12  # names of what a folder holds
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,20 @@ class RawFolder:
     def missing(self) -> list[RawFile]:
         """The files that are in none of the folders."""
         return [file for file in self.files if self.where(file.name) is None]
+
+    def holdings(self) -> str:
+        """What else the folders hold, in a sentence: somebody may have files under other names."""
+        sentences = []
+        known = {self.where(file.name) for file in self.files}
+        for folder in dict.fromkeys(f for file in self.files for f in self._folders(file.name)):
+            names = sorted(
+                f"{path.name}/" if path.is_dir() else path.name
+                for path in (folder.iterdir() if folder.is_dir() else ())
+                if not path.name.startswith(".") and path not in known
+            )
+            if names:
+                sentences.append(f"{folder} holds {listed(names, MOST_LISTED)}.")
+        return " ".join(sentences)
 
     def read(self, file: str) -> bytes:
         """Content of a file. Raises DataError if it is missing, empty or in a damaged archive."""
@@ -232,7 +247,7 @@ class RawFolder:
                 raise DataError(
                     f"{self.name}: could not fetch {file.name} from {file.url} ({reason}). Fetch "
                     f"it by hand into {self._folders(file.name)[-1]}, or set {MIRROR} to a folder "
-                    f"that has {file.folder or self.name}/{file.name}."
+                    f"that has {file.folder or self.name}/{file.name}. {self.holdings()}".rstrip()
                 ) from error
             fetched.append(Path(path))
         return fetched
@@ -245,7 +260,8 @@ class RawFolder:
             raise DataError(
                 f"{self.name}: {file} is {'neither' if len(self.folders) > 1 else 'not'} in "
                 f"{searched}. "
-                f"Run `bench data get {self.name}`, or set {MIRROR} to a folder that has it."
+                f"Run `bench data get {self.name}`, or set {MIRROR} to a folder that has it. "
+                f"{self.holdings()}".rstrip()
             )
         return path
 

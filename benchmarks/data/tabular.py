@@ -49,7 +49,12 @@ class Table:
 
 
 def read_table(
-    raw: RawFolder, file: str, columns: list[str] | None = None, comment: str | None = None
+    raw: RawFolder,
+    file: str,
+    columns: list[str] | None = None,
+    comment: str | None = None,
+    *,
+    optional: bool = False,
 ) -> Table:
     """Read a CSV file as text; blank lines are skipped.
 
@@ -58,30 +63,52 @@ def read_table(
         file: name of the file.
         columns: names for a file without a header line.
         comment: prefix of lines to skip.
+        optional: whether a file may be without the last of these columns.
 
     Raises:
-        DataError: the file has no rows, names a column twice, or a row has too few or too many
-            cells.
+        DataError: the file has no rows, a column without a name or of another's name, or a row with
+            too few or too many cells.
     """
+    path = raw.where(file)
+    where = (
+        f"{file} ({path.name})" if path and path.suffix != ".zip" and path.name != file else file
+    )
     rows = _rows(raw.read(file), file, comment)
     if columns is None:
         columns = next(rows, (0, []))[1]
-        twice = sorted({column for column in columns if columns.count(column) > 1})
-        if twice:
-            raise DataError(f"{file}: has column {twice[0]} twice. Is this the official file?")
-    cells, lines = [], []
+        _check_header(file, columns)
+    cells: list[list[str]] = []
+    lines: list[int] = []
     for line, row in rows:
+        if not cells and optional and len(row) == len(columns) - 1:
+            columns = columns[:-1]
         if len(row) != len(columns):
-            cut = len(row) < len(columns)
+            hint = ""
+            if not cells:
+                hint = " Is this another edition of the file?"
+            elif len(row) < len(columns):
+                hint = " The file was probably cut short: fetch it again."
             raise DataError(
-                f"{file}, line {line}: has {len(row)} cells, {len(columns)} are expected."
-                + (" The file was probably cut short: fetch it again." if cut else "")
+                f"{where}, line {line}: has {len(row)} cells, {len(columns)} are expected.{hint}"
             )
         cells.append(row)
         lines.append(line)
     if not cells:
         raise DataError(f"{file}: has no rows. Fetch it again.")
     return Table(file, pd.DataFrame(cells, columns=columns, dtype=str), lines)
+
+
+def _check_header(file: str, columns: list[str]) -> None:
+    """Raise DataError for columns without a name, or of one name."""
+    for number, column in enumerate(columns, 1):
+        if not column.strip() or column.startswith("Unnamed:"):
+            raise DataError(
+                f"{file}: its column {number} has no name. It is probably the index of a pandas "
+                "table, which is no input: save the table with index=False."
+            )
+    twice = sorted({column for column in columns if columns.count(column) > 1})
+    if twice:
+        raise DataError(f"{file}: has column {twice[0]} twice. Is this the official file?")
 
 
 def _rows(content: bytes, file: str, comment: str | None) -> Iterator[tuple[int, list[str]]]:

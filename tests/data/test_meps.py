@@ -113,3 +113,14 @@ def test_the_released_meps_has_137_inputs_and_says_what_repeats(real_library: Li
     x = real_library.splits("meps", "utilization|race", Options())["train"].x
     assert np.isfinite(x).all()
     assert np.abs(x[:, 0].mean()) < 1e-5
+
+
+@pytest.mark.parametrize("name", ["", "Unnamed: 0"])
+def test_the_index_of_a_pandas_table_is_no_input(library: Library, name: str) -> None:
+    folder = write_meps(library)
+    for path in folder.glob("*.csv"):
+        header, *rows = path.read_text().splitlines()
+        lines = [f"{name},{header}", *(f"{i},{row}" for i, row in enumerate(rows))]
+        path.write_text("\n".join(lines))
+    with pytest.raises(DataError, match=r"meps_\w+\.csv: its column 1 has no name.*index=False"):
+        library.prepare("meps")

@@ -175,6 +175,15 @@ def test_without_a_published_checksum_nothing_is_claimed(tmp_path: Path) -> None
     assert record.verdict == "cannot be compared: no checksum is published"
 
 
+def test_what_is_missing_is_said_beside_what_is_there(folder: RawFolder) -> None:
+    (folder.downloads / "cells.csv").unlink(missing_ok=True)
+    (folder.downloads / "Cells (1).csv").write_bytes(CONTENT)
+    (folder.downloads / "archive").mkdir()
+    with pytest.raises(DataError) as error:
+        folder.read("cells.csv")
+    assert str(error.value).endswith(f"{folder.downloads} holds Cells (1).csv, archive/.")
+
+
 def test_a_file_in_a_folder_of_its_name_is_found(folder: RawFolder) -> None:
     (folder.downloads / "cells.csv").unlink(missing_ok=True)
     (folder.downloads / "cells.csv").mkdir()

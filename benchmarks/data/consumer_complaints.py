@@ -228,7 +228,7 @@ def find_candidates(raw: RawFolder, until: int, faults: Faults) -> Candidates:
         candidates.classes.append(names.index(name))
     if candidates.total and row is None:
         faults.places.pop()
-        ending = "the table ends here, probably cut short: fetch it again"
+        ending = "incomplete: the table was probably cut short, fetch it again"
         faults.places.insert(0, f"{place} ({ending})")
     return candidates
 

@@ -145,8 +145,8 @@ def test_a_last_row_that_was_cut_is_named_and_left_out(library: Library) -> None
     meta = library.prepare("consumer_complaints")
     lines = text.count("\n") + 1
     assert meta.notes[1] == (
-        f"1 unusable rows are left out: line {lines} (the table ends here, probably cut short: "
-        "fetch it again)."
+        f"1 unusable rows are left out: line {lines} (incomplete: the table was probably "
+        "cut short, fetch it again)."
     )
 
 
@@ -221,4 +221,4 @@ def test_a_table_that_ends_in_a_row_is_said_to_be_cut(library: Library) -> None:
     path = folder / "complaints.csv"
     path.write_bytes(path.read_bytes()[:-4])
     meta = library.prepare("consumer_complaints")
-    assert "the table ends here, probably cut short: fetch it again" in " ".join(meta.notes)
+    assert "incomplete: the table was probably cut short, fetch it again" in " ".join(meta.notes)

@@ -25,6 +25,8 @@ from datetime import datetime
 from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from bench.errors import BenchError
 from bench.privacy import public, public_word
@@ -210,9 +212,24 @@ def has_page(plan: Plan, site: Path) -> bool:
 def unavailable(uri: str, cause: str, missing: str = "") -> str:
     """What is said where MLflow cannot be written to."""
     return (
-        f"MLflow at {public_word(uri)} cannot be written to: {cause}. {missing}"
+        f"MLflow at {public_word(uri)} cannot be written to: {cause}. {_through(uri)}{missing}"
         "The results are safe in their files; `bench log` brings MLflow up to date."
     )
+
+
+def _through(uri: str) -> str:
+    """A sentence on the proxy that stands between, if there is one: it may be what does not answer.
+
+    A proxy is set for all addresses, and is easily forgotten where a server is on this machine.
+    """
+    try:
+        address = urlsplit(uri)
+        scheme, host = address.scheme, address.hostname or ""
+    except ValueError:
+        return ""
+    if scheme not in ("http", "https") or scheme not in getproxies() or proxy_bypass(host):
+        return ""
+    return f"It is asked through the proxy of {scheme.upper()}_PROXY; NO_PROXY={host} would not. "
 
 
 def quiet_environment() -> dict[str, str]:

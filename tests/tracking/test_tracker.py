@@ -291,6 +291,20 @@ def test_a_server_that_is_away_is_told_within_seconds(
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_proxy_that_stands_between_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://me:secret@127.0.0.1:9")
+    monkeypatch.setenv("http_proxy", "http://me:secret@127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    said = tracking.unavailable("http://127.0.0.1:5000", "refused")
+    assert "through the proxy of HTTP_PROXY; NO_PROXY=127.0.0.1 would not" in said
+    assert "secret" not in said
+    assert "proxy" not in tracking.unavailable("sqlite:///x.db", "locked")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    assert "proxy" not in tracking.unavailable("http://127.0.0.1:5000", "refused")
+
+
 def test_a_locked_database_is_told_within_seconds(
     out: Path, twice: Plan, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -25,6 +25,7 @@ from bench.errors import DataError
 
 CHUNK = 256  # waveforms whose spectra are computed at once
 FULL_SCALE = 2**15  # of 16-bit samples
+MOST_VALUES = 2**25  # of one recording: half an hour at 16,000 Hz
 RATES = range(1_000, 384_001)  # Hz; others stand in damaged headers
 KINDS = {
     "PCM_U8": "8 bits", "PCM_S8": "8 bits", "PCM_24": "24 bits", "PCM_32": "32 bits",
@@ -208,16 +209,11 @@ def read_sound(content: bytes, rate: int) -> tuple[Array, set[str]]:
         with soundfile.SoundFile(io.BytesIO(content)) as file:
             channels, own_rate, kind = file.channels, file.samplerate, file.subtype
             exact = channels == 1 and own_rate == rate and kind == "PCM_16"
-            data = file.read(dtype="int16" if exact else "float64", always_2d=True)
-    except (soundfile.SoundFileError, RuntimeError, ValueError, TypeError, MemoryError) as error:
+            data = _samples(file, exact)
+    except (soundfile.SoundFileError, RuntimeError, TypeError) as error:
         raise ValueError(f"not a sound file: {getattr(error, 'error_string', error)}") from error
-    announced = _announced(content)
-    if announced:
+    if announced := _announced(content):
         raise ValueError(f"announces {announced:,} bytes of sound but has fewer: it is cut short")
-    if not len(data):
-        raise ValueError("has no samples")
-    if own_rate not in RATES:
-        raise ValueError(f"says {own_rate:,} Hz, which is no rate of a recording")
     if exact:
         return data[:, 0], set()
     if not np.isfinite(data).all():
@@ -235,6 +231,20 @@ def read_sound(content: bytes, rate: int) -> tuple[Array, set[str]]:
     return np.clip(np.round(mono * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(
         np.int16
     ), treated
+
+
+def _samples(file: soundfile.SoundFile, exact: bool) -> Array:
+    """All samples, [n, channels], int16 or float64. Raises ValueError for what is no recording."""
+    if file.frames * file.channels > MOST_VALUES:  # a damaged header may announce gigabytes
+        raise ValueError(f"announces {file.frames:,} samples of {file.channels:,} channels")
+    if not file.frames:
+        raise ValueError("has no samples")
+    if file.samplerate not in RATES:
+        raise ValueError(f"says {file.samplerate:,} Hz, which is no rate of a recording")
+    data: Array = file.read(dtype="int16" if exact else "float64", always_2d=True)
+    if not len(data):
+        raise ValueError("has no samples")
+    return data
 
 
 def _announced(content: bytes) -> int:

@@ -169,6 +169,15 @@ def test_a_broken_wav_file_says_what_is_wrong(what: str) -> None:
     assert message in str(error.value)
 
 
+def test_what_announces_more_than_a_recording_may_have_is_refused_before_it_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("bench.data.sounds.MOST_VALUES", 99)
+    monkeypatch.setattr(soundfile.SoundFile, "read", None)  # which takes memory for all of it
+    with pytest.raises(ValueError, match=r"announces 100 samples of 1 channels"):
+        read_sound(WHOLE, 8_000)
+
+
 def test_bytes_at_random_are_read_or_refused_and_never_worse() -> None:
     random = np.random.default_rng(0)
     for _ in range(300):

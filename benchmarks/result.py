@@ -479,6 +479,9 @@ class Store:
 
         A finished one is never overwritten by an unfinished one.
         """
+        own = self.place(result.suite, "trials") / f"{result.key}.json"
+        if own.is_symlink():
+            own.unlink()  # nothing of ours is a link there, and it may lead anywhere
         path = self.path(result.suite, result.key)
         old = None if result.status.is_final else self.readable(result.suite, result.key)
         if old and old.status.is_final:

@@ -270,6 +270,8 @@ class Engine:
             stat = self.store.path(job.known["suite"], job.key).stat()
         except FileNotFoundError:
             return None
+        except (BenchError, OSError):  # a link that leads out, or in a circle: no result of ours
+            return 0, 0
         return stat.st_ino, stat.st_mtime_ns
 
     def _recover(self, death: TemplateDied) -> None:

@@ -39,6 +39,7 @@ from bench.tracks.session import PreparedTask
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 MOST_FILES = 2**20
+LONGEST_REASON = 900  # characters of one that has several lines
 LONGEST_CHOICE = 10_000  # characters of what a method notes
 LONGEST_LINE, MOST_LINES = 500, 100  # of a reason and a traceback
 
@@ -288,7 +289,7 @@ def _first_line(error: BaseException) -> str:
 
 def _brief(error: BaseException) -> str:
     """The text of an exception of ours, which may have several lines, but not endless ones."""
-    return public(_text(error)[: 20 * LONGEST_LINE])[: 4 * LONGEST_LINE]
+    return public(_text(error)[: 20 * LONGEST_LINE])[:LONGEST_REASON]
 
 
 def _text(error: BaseException) -> str:

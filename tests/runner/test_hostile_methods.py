@@ -163,7 +163,7 @@ BODIES = {
     "endless_number": Body("context.chosen['x'] = 10 ** 5000", "failed", "cannot be kept"),
     "endless_reason": Body("from bench.errors import Diverged\nraise Diverged('x' * 10**7)",
                            "failed", "diverged: xxx"),
-    "endless_warning": Body("import warnings\nwarnings.warn('z' * 10**6)"),
+    "endless_warning": Body("import logging\nlogging.getLogger('z').warning('z' * 10**6)"),
     "no_times": Body("context.training_seconds = float('nan')"),
     "text_times": Body("context.training_seconds, context.waited_seconds = 'a lot', None"),
     "text_that_exits": Body(UNPRINTABLE.replace("ValueError('no text')", "SystemExit(3)").replace(
@@ -184,7 +184,8 @@ BODIES = {
 
 def written(folder: Path) -> dict[str, dict[str, Any]]:
     """Every result by the name of its method."""
-    paths = (folder / "results" / "hostile" / "trials").glob("*.json")
+    paths = [*(folder / "results" / "hostile" / "trials").glob("*.json")]
+    assert not [path for path in paths if path.is_symlink() or not path.is_file()]
     results = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
     return {result["method"]: result for result in results}
 

@@ -65,15 +65,18 @@ class Meta(Record):
     @property
     def comparable(self) -> bool:
         """Whether that is known: False where no file differs and some could not be compared."""
-        differ = any(file.comparable and not file.official for file in self.raw)
-        return differ or all(file.comparable for file in self.raw)
+        return bool(self.different) or all(file.comparable for file in self.raw)
+
+    @property
+    def different(self) -> list[str]:
+        """The raw files that have another checksum than the official ones."""
+        return [file.name for file in self.raw if file.comparable and not file.official]
 
     @property
     def remarks(self) -> list[str]:
         """The notes, and a sentence where raw files are not the official ones."""
-        differ = [file.name for file in self.raw if file.comparable and not file.official]
-        sentence = f"Raw files are not the official ones: {named(differ)}."
-        return [*self.notes, *([sentence] if differ else [])]
+        sentence = f"Raw files are not the official ones: {named(self.different)}."
+        return [*self.notes, *([sentence] if self.different else [])]
 
 
 @dataclass(frozen=True)

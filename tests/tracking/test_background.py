@@ -11,22 +11,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench.result import Plan, Store
+from bench.result import Store
 from bench.tracking.background import Background, log_suite
 from bench.tracking.tracker import TrackingUnavailable
 from tests.tracking.broken_servers import NOBODY, WAYS, listening
-from tests.tracking.tracking_examples import make_plan, make_results
+from tests.tracking.tracking_examples import make_plan, stored
 
 DEADLINE = 1.0
-
-
-def stored(out: Path, suite: str) -> Plan:
-    """A suite with its results on disk."""
-    plan, store = make_plan(suite), Store(out)
-    store.write_plan(plan)
-    for result in make_results(plan):
-        store.write(result)
-    return plan
 
 
 def ready(background: Background) -> None:

@@ -16,11 +16,11 @@ from typing import Any
 import psutil
 import pytest
 
-from bench.result import Plan, Store
+from bench.result import Plan
 from bench.tracking import experiment
 from bench.tracking.background import Background
 from bench.tracking.tracker import Tracker, default_uri
-from tests.tracking.tracking_examples import make_plan, make_result, make_results
+from tests.tracking.tracking_examples import make_plan, make_result, make_results, stored
 
 PARENT = """
 import sys, time
@@ -49,15 +49,6 @@ def background(out: Path) -> Iterator[Background]:
 @pytest.fixture(scope="module")
 def tracker(out: Path) -> Tracker:
     return Tracker(default_uri(out), out)
-
-
-def stored(out: Path, suite: str) -> Plan:
-    """A suite with its results on disk."""
-    plan, store = make_plan(suite), Store(out)
-    store.write_plan(plan)
-    for result in make_results(plan):
-        store.write(result)
-    return plan
 
 
 def client(out: Path) -> Any:

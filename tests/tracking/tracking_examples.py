@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from bench.result import (
@@ -15,6 +16,7 @@ from bench.result import (
     PlannedTrial,
     Result,
     Status,
+    Store,
     TrackInfo,
 )
 
@@ -121,3 +123,12 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def stored(out: Path, suite: str) -> Plan:
+    """A suite with its results on disk."""
+    plan, store = make_plan(suite), Store(out)
+    store.write_plan(plan)
+    for result in make_results(plan):
+        store.write(result)
+    return plan
